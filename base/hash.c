@@ -1,0 +1,30 @@
+#include "base/hash.h"
+
+#include <nettle/sha2.h>
+#include <xxhash.h>
+
+uint64_t slg_hash_xxh3(const void *bytes, size_t len)
+{
+    return XXH3_64bits(bytes, len);
+}
+
+uint64_t slg_hash_xxh3_seeded(const void *bytes, size_t len, uint64_t seed)
+{
+    return XXH3_64bits_withSeed(bytes, len, seed);
+}
+
+struct slg_hash128 slg_hash_xxh3_128(const void *bytes, size_t len)
+{
+    XXH128_hash_t hash = XXH3_128bits(bytes, len);
+
+    return (struct slg_hash128){ .high = hash.high64, .low = hash.low64 };
+}
+
+void slg_hash_sha256(const void *bytes, size_t len, uint8_t ret_digest[32])
+{
+    struct sha256_ctx ctx;
+
+    sha256_init(&ctx);
+    sha256_update(&ctx, len, bytes);
+    sha256_digest(&ctx, SHA256_DIGEST_SIZE, ret_digest);
+}
