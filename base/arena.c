@@ -1,9 +1,9 @@
 #include "base/arena.h"
 
-#include <stdarg.h>
 #include <stdalign.h>
+#include <stdarg.h>
 
-#define ALIGNMENT ((size_t)16)
+#define ALIGNMENT       ((size_t)16)
 #define CHUNK_BYTES_MIN ((size_t)4096)
 #define CHUNK_BYTES_MAX ((size_t)1 << 20)
 
@@ -67,7 +67,7 @@ static size_t round_up(size_t size)
     return (size + (ALIGNMENT - 1)) & ~(ALIGNMENT - 1);
 }
 
-/* Push a chunk that holds `size` bytes: an ordinary doubling one if it fits the budget, else an exact one. */
+/* Push a chunk that holds `size` bytes: an ordinary doubling one, or all that the budget leaves. */
 static struct chunk *push_chunk(struct slg_arena *arena, size_t size)
 {
     size_t left = arena->budget_bytes - arena->used_bytes;
@@ -77,7 +77,7 @@ static struct chunk *push_chunk(struct slg_arena *arena, size_t size)
     if (left < sizeof(*chunk) || size > left - sizeof(*chunk))
         return NULL;
     if (capacity > left - sizeof(*chunk))
-        capacity = size;
+        capacity = left - sizeof(*chunk);
     chunk = malloc(sizeof(*chunk) + capacity);
     if (chunk == NULL)
         return NULL;
@@ -146,8 +146,7 @@ void *slg_arena_grow(struct slg_arena *arena, void *old, size_t old_count, size_
     void *result;
 
     SLG_ASSERT(new_count >= old_count);
-    if (__builtin_mul_overflow(new_count, item_size, &new_bytes) ||
-        new_bytes > arena->budget_bytes)
+    if (__builtin_mul_overflow(new_count, item_size, &new_bytes) || new_bytes > arena->budget_bytes)
         return NULL;
     if (old != NULL && chunk != NULL && chunk->fill >= round_up(old_bytes) &&
         (unsigned char *)old == chunk->data + chunk->fill - round_up(old_bytes)) {

@@ -7,14 +7,14 @@
 #define SLG_BASE_ASSERT_H
 
 #define SLG_MUST_CHECK __attribute__((warn_unused_result))
-#define SLG_PRINTF(format_index, first_index) \
+#define SLG_PRINTF(format_index, first_index)                                                      \
     __attribute__((format(printf, format_index, first_index)))
 #define SLG_NORETURN __attribute__((noreturn))
 
 /* Print the failed condition and abort. Async-signal-safe. */
 SLG_NORETURN void slg_assert_fail(const char *condition, const char *file, int line);
 
-#define SLG_ASSERT(condition) \
+#define SLG_ASSERT(condition)                                                                      \
     ((condition) ? (void)0 : slg_assert_fail(#condition, __FILE__, __LINE__))
 
 #ifdef SLG_DEBUG

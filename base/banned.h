@@ -6,12 +6,12 @@
 #define SLG_BASE_BANNED_H
 
 /* The system headers declare these names; they have to be seen before the names are poisoned. */
-#include <stdio.h>  /* IWYU pragma: keep */
-#include <stdlib.h> /* IWYU pragma: keep */
-#include <string.h> /* IWYU pragma: keep */
+#include <alloca.h>  /* IWYU pragma: keep */
+#include <stdio.h>   /* IWYU pragma: keep */
+#include <stdlib.h>  /* IWYU pragma: keep */
+#include <string.h>  /* IWYU pragma: keep */
 #include <strings.h> /* IWYU pragma: keep */
-#include <time.h>   /* IWYU pragma: keep */
-#include <alloca.h> /* IWYU pragma: keep */
+#include <time.h>    /* IWYU pragma: keep */
 
 #ifndef __cplusplus
 #undef alloca /* a macro in glibc; -Walloca guards it too */

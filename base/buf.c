@@ -132,7 +132,8 @@ void slg_buf_printf(struct slg_buf *buf, const char *format, ...)
     if (!slg_buf_reserve(buf, (size_t)len + 1))
         return;
     va_start(args, format);
-    (void)vsnprintf((char *)buf->data + buf->len, (size_t)len + 1, format, args); /* measured above */
+    (void)vsnprintf((char *)buf->data + buf->len, (size_t)len + 1, format,
+                    args); /* measured above */
     va_end(args);
     buf->len += (size_t)len;
 }

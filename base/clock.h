@@ -7,8 +7,8 @@
 
 #include <stdint.h>
 
-#define SLG_NS_PER_US INT64_C(1000)
-#define SLG_NS_PER_MS INT64_C(1000000)
+#define SLG_NS_PER_US  INT64_C(1000)
+#define SLG_NS_PER_MS  INT64_C(1000000)
 #define SLG_NS_PER_SEC INT64_C(1000000000)
 
 struct slg_clock {

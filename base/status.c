@@ -5,8 +5,8 @@
 const char *slg_status_text(enum slg_status status)
 {
     switch (status) {
-#define X(name, text) \
-    case SLG_##name: \
+#define X(name, text)                                                                              \
+    case SLG_##name:                                                                               \
         return text;
         SLG_STATUS_LIST(X)
 #undef X
@@ -35,7 +35,8 @@ static void format_text(char *text, size_t size, const char *format, va_list arg
         mark_cut(text, size);
 }
 
-enum slg_status slg_errorf(struct slg_error *reterr, enum slg_status status, const char *format, ...)
+enum slg_status slg_errorf(struct slg_error *reterr, enum slg_status status, const char *format,
+                           ...)
 {
     va_list args;
 

@@ -12,19 +12,19 @@
 #include "base/assert.h"
 
 /*  X(name, text) */
-#define SLG_STATUS_LIST(X) \
-    X(OK, "ok") \
-    X(AGAIN, "full or not ready, try again") \
-    X(NOT_FOUND, "not found") \
-    X(INVALID, "invalid request or setting") \
-    X(MALFORMED, "malformed input") \
-    X(CORRUPT, "stored data is corrupt") \
-    X(LIMIT, "limit reached") \
-    X(NO_MEMORY, "out of memory") \
-    X(IO, "input/output error") \
-    X(TIMEOUT, "timed out") \
-    X(UNAVAILABLE, "unavailable") \
-    X(CANCELED, "canceled") \
+#define SLG_STATUS_LIST(X)                                                                         \
+    X(OK, "ok")                                                                                    \
+    X(AGAIN, "full or not ready, try again")                                                       \
+    X(NOT_FOUND, "not found")                                                                      \
+    X(INVALID, "invalid request or setting")                                                       \
+    X(MALFORMED, "malformed input")                                                                \
+    X(CORRUPT, "stored data is corrupt")                                                           \
+    X(LIMIT, "limit reached")                                                                      \
+    X(NO_MEMORY, "out of memory")                                                                  \
+    X(IO, "input/output error")                                                                    \
+    X(TIMEOUT, "timed out")                                                                        \
+    X(UNAVAILABLE, "unavailable")                                                                  \
+    X(CANCELED, "canceled")                                                                        \
     X(UNSUPPORTED, "not supported")
 
 enum slg_status {
@@ -44,8 +44,8 @@ const char *slg_status_text(enum slg_status status);
 
 /* Fill *reterr (if not NULL) and return status, so that `return slg_errorf(...)` reads well.
  * Texts that do not fit are cut at a code point border and end in "...". */
-enum slg_status slg_errorf(struct slg_error *reterr, enum slg_status status, const char *format, ...)
-    SLG_PRINTF(3, 4);
+enum slg_status slg_errorf(struct slg_error *reterr, enum slg_status status, const char *format,
+                           ...) SLG_PRINTF(3, 4);
 
 /* The same with a fixed hint. */
 enum slg_status slg_error_hintf(struct slg_error *reterr, enum slg_status status, const char *hint,

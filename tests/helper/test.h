@@ -28,12 +28,12 @@ static inline uint8_t *test_block(const void *bytes, size_t len)
 }
 
 /* Fail with the table row's name. Use as: CHECK(row->name, got == row->want); */
-#define CHECK(row_name, condition) \
-    do { \
-        if (!(condition)) { \
-            print_error("row \"%s\": %s is false\n", (row_name), #condition); \
-            fail(); \
-        } \
+#define CHECK(row_name, condition)                                                                 \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            print_error("row \"%s\": %s is false\n", (row_name), #condition);                      \
+            fail();                                                                                \
+        }                                                                                          \
     } while (0)
 
 #endif
