@@ -1,0 +1,103 @@
+/* proto/http.h - the HTTP/1.1 server of every daemon: libmicrohttpd behind a small interface.
+ *
+ * http.c is the only file that includes libmicrohttpd. One thread per connection up to a limit; a handler runs on
+ * that thread, may block, and answers exactly once. GET and POST forms are read alike: slg_http_param looks into
+ * the query string and, for application/x-www-form-urlencoded, the body.
+ *
+ * Refuses: bodies over body_bytes_max (413), header blocks over 32 KiB (431), more than connection_count_max
+ *          connections (closed at once), a path without a route (404 "404 page not found"), a method that the
+ *          route does not take (405), a client outside `allow` (403), a missing or wrong token (401). All texts are
+ *          text/plain with X-Content-Type-Options: nosniff.
+ * gzip: answers are compressed when asked for (Accept-Encoding) and over 1 KiB; Vary is set. Request bodies with
+ *          Content-Encoding gzip or deflate are given to the handler unpacked, at most body_bytes_max.
+ * Threads: start/stop by one; request functions only on the handler's thread until it returns. */
+#ifndef SLG_PROTO_HTTP_H
+#define SLG_PROTO_HTTP_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/status.h"
+#include "proto/label.h"
+
+struct slg_http_server;
+struct slg_http_request;
+
+typedef void slg_http_handler(void *ctx, struct slg_http_request *request);
+
+#define SLG_HTTP_GET    1U
+#define SLG_HTTP_POST   2U
+#define SLG_HTTP_PUT    4U
+#define SLG_HTTP_DELETE 8U
+
+struct slg_http_route {
+    const char *
+        path; /* exact ("/ready"), or a pattern with one {name} segment: "/loki/api/v1/label/{name}/values" */
+    unsigned methods; /* SLG_HTTP_ bits; HEAD is taken where GET is */
+    slg_http_handler *handler;
+    bool open; /* no token asked (for /ready) */
+};
+
+struct slg_http_server_options {
+    const char *listen;                  /* "127.0.0.1:3100", "[::1]:3100"; port 0 = a free one */
+    const struct slg_http_route *routes; /* borrowed */
+    size_t route_count;
+    void *handler_ctx;
+    size_t connection_count_max; /* 1 to 4096 */
+    size_t body_bytes_max;
+    int32_t idle_timeout_ms;
+    const char *const *allow; /* CIDRs that may connect; NULL = any */
+    size_t allow_count;
+    const char *const *
+        tokens; /* bearer tokens (or basic auth passwords), compared in constant time; NULL = none */
+    size_t token_count;
+    const char *tls_cert_file; /* PEM; NULL = plain */
+    const char *tls_key_file;
+};
+SLG_MUST_CHECK enum slg_status slg_http_server_start(const struct slg_http_server_options *options,
+                                                     struct slg_http_server **ret_server,
+                                                     struct slg_error *reterr);
+/* "127.0.0.1:41231": host and real port; lives as long as the server. */
+const char *slg_http_server_address(const struct slg_http_server *server);
+/* Stops accepting, waits for handlers (streams are aborted). NULL is fine. */
+void slg_http_server_stop(struct slg_http_server *server);
+
+/* ---- the request; texts live until the answer is sent ---- */
+const char *slg_http_method(const struct slg_http_request *request);
+const char *slg_http_path(const struct slg_http_request *request); /* percent-decoded */
+/* The {name} segment of the route, percent-decoded, or an empty text. */
+struct slg_text slg_http_path_segment(const struct slg_http_request *request);
+/* First value of the parameter, percent-decoded, NUL-terminated too; false when absent. */
+bool slg_http_param(const struct slg_http_request *request, const char *name,
+                    struct slg_text *ret_value);
+/* The n-th (from 0) value of a repeated parameter such as match[]. */
+bool slg_http_param_at(const struct slg_http_request *request, const char *name, size_t n,
+                       struct slg_text *ret_value);
+/* Header value or NULL; case-insensitive name. */
+const char *slg_http_header(const struct slg_http_request *request, const char *name);
+/* Unpacked body, borrowed. */
+struct slg_text slg_http_body(const struct slg_http_request *request);
+/* Peer address as text without port: "203.0.113.9", "2001:db8::1". */
+const char *slg_http_peer(const struct slg_http_request *request);
+/* Has the client closed the connection? Cheap (poll with no wait): ask it between slices of work. */
+bool slg_http_client_gone(const struct slg_http_request *request);
+
+/* ---- the answer: exactly one of these per request ---- */
+void slg_http_answer_header(struct slg_http_request *request, const char *name,
+                            const char *value); /* before answering; at most 8 */
+void slg_http_answer(struct slg_http_request *request, unsigned code, const char *content_type,
+                     const void *body, size_t len);
+/* text/plain; charset=utf-8 with nosniff, one line */
+void slg_http_answer_text(struct slg_http_request *request, unsigned code, const char *text);
+
+/* A pulled answer. `pull` appends up to about 64 KiB to out per call, on the connection's thread, after the handler
+ * has returned. Returns OK (more to come), CANCELED-free end by SLG_NOT_FOUND ("nothing more"), any other status
+ * aborts the connection, so that the client sees an incomplete answer and not a short one. `release` is called once
+ * at the end, whatever happened, also when the client went away. */
+typedef enum slg_status slg_http_pull(void *ctx, struct slg_buf *out);
+typedef void slg_http_release(void *ctx);
+void slg_http_answer_stream(struct slg_http_request *request, unsigned code,
+                            const char *content_type, slg_http_pull *pull,
+                            slg_http_release *release, void *ctx);
+
+#endif
