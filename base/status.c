@@ -25,6 +25,7 @@ static void mark_cut(char *text, size_t size)
     memcpy(text + end, dots, sizeof(dots));
 }
 
+SLG_PRINTF(3, 0)
 static void format_text(char *text, size_t size, const char *format, va_list args)
 {
     int written = vsnprintf(text, size, format, args);
