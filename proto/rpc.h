@@ -75,9 +75,11 @@ SLG_MUST_CHECK enum slg_status slg_rpc_decode_store(const uint8_t *bytes, size_t
                                                     size_t *ret_batch_len);
 void slg_rpc_encode_store_reply(struct slg_buf *out, enum slg_store_result result,
                                 uint64_t map_epoch, const char *text);
+/* *ret_text: why it was refused, for people; borrowed. */
 SLG_MUST_CHECK enum slg_status slg_rpc_decode_store_reply(const uint8_t *bytes, size_t len,
                                                           enum slg_store_result *ret_result,
                                                           uint64_t *ret_map_epoch,
+                                                          struct slg_text *ret_text,
                                                           struct slg_error *reterr);
 
 /* ---- SETS ---- */
