@@ -11,7 +11,9 @@
  *   SAMPLES  (ts, order, value) per series, for what cannot merge (quantile, rate_counter). The same data range.
  *
  * Owner:   the remote owns an arena of request.memory_bytes_max. Threads: one at a time; two remotes are independent.
- * Pure:    no I/O, no clock. Pages are described in logql/plan/page.h. */
+ * Pure:    no I/O, no clock. Pages are described in logql/plan/page.h.
+ * Errors:  a pipeline error of a metric query is a result: slg_remote_entry answers NOT_FOUND (no more entries wanted)
+ *          and the page carries its words, which are longer than an slg_error. */
 #ifndef SLG_LOGQL_PLAN_REMOTE_H
 #define SLG_LOGQL_PLAN_REMOTE_H
 
@@ -51,8 +53,8 @@ struct slg_remote_entry {
     /* Metadata is decoded only when the pipeline asks: view and position are given instead of labels. */
     const struct slg_batch_view *view;
 };
-/* One entry. OK: go on. NOT_FOUND: enough (limit reached), no more entries are wanted. LIMIT, INVALID (pipeline error
- * of a metric query): stop with that error. Everything it keeps is copied. */
+/* One entry. OK: go on. NOT_FOUND: enough (limit reached, or the query has failed), no more entries are wanted: go on
+ * with finish and page. LIMIT: stop with that error. Everything it keeps is copied. */
 SLG_MUST_CHECK enum slg_status slg_remote_entry(struct slg_remote *remote,
                                                 struct slg_remote_stream *stream,
                                                 const struct slg_remote_entry *entry,
