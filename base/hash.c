@@ -22,9 +22,19 @@ struct slg_hash128 slg_hash_xxh3_128(const void *bytes, size_t len)
 
 void slg_hash_sha256(const void *bytes, size_t len, uint8_t ret_digest[32])
 {
+    struct slg_hash_piece piece = { .bytes = bytes, .len = len };
+
+    slg_hash_sha256_pieces(&piece, 1, ret_digest);
+}
+
+void slg_hash_sha256_pieces(const struct slg_hash_piece *pieces, size_t count,
+                            uint8_t ret_digest[32])
+{
     struct sha256_ctx ctx;
 
     sha256_init(&ctx);
-    sha256_update(&ctx, len, bytes);
+    for (size_t i = 0; i < count; i++)
+        if (pieces[i].len > 0)
+            sha256_update(&ctx, pieces[i].len, pieces[i].bytes);
     sha256_digest(&ctx, SHA256_DIGEST_SIZE, ret_digest);
 }

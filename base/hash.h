@@ -20,4 +20,12 @@ struct slg_hash128 slg_hash_xxh3_128(const void *bytes, size_t len);
 /* FIPS 180-4. */
 void slg_hash_sha256(const void *bytes, size_t len, uint8_t ret_digest[32]);
 
+/* The same over several pieces as if they stood back to back. */
+struct slg_hash_piece {
+    const void *bytes;
+    size_t len;
+};
+void slg_hash_sha256_pieces(const struct slg_hash_piece *pieces, size_t count,
+                            uint8_t ret_digest[32]);
+
 #endif

@@ -15,6 +15,9 @@
 
 #define SLG_BATCH_VERSION 1
 
+/* An arena budget that decodes any batch within proto/limits.h. */
+#define SLG_BATCH_DECODE_BYTES_MAX ((size_t)12 * 1024 * 1024)
+
 /* One start of one ingester. memcmp order: later starts sort later. */
 #define SLG_INCARNATION_BYTES 24
 struct slg_incarnation {
@@ -68,21 +71,24 @@ void slg_batch_builder_destroy(struct slg_batch_builder *builder);
 /* Empty it for another batch of this shard. */
 void slg_batch_builder_start(struct slg_batch_builder *builder, const struct slg_shard_id *shard);
 
-/* Index of the stream with these canonical bytes in this batch's table, added when new. AGAIN: table full, seal
- * first. */
+/* Index of the stream with these canonical bytes in this batch's table, added when new; a stream that gets no entry
+ * is left out of the sealed batch. AGAIN: table full, seal first. INVALID: equal id with other bytes (H19).
+ * LIMIT: len is 0 or over SLG_LABEL_SET_BYTES_MAX. NO_MEMORY. */
 SLG_MUST_CHECK enum slg_status slg_batch_builder_stream(struct slg_batch_builder *builder,
                                                         const struct slg_stream_id *id,
                                                         const uint8_t *canonical, size_t len,
                                                         uint32_t *ret_stream_index);
 /* Append one entry (copied). AGAIN: it does not fit any more, seal and start again; a fresh builder always takes
- * one entry within limits. LIMIT: the entry itself is over proto/limits.h. */
+ * one entry within limits. LIMIT: the entry itself is over proto/limits.h. INVALID: its time is outside the
+ * shard's window, its stream is not in the table, or a metadata name is there twice. NO_MEMORY. */
 SLG_MUST_CHECK enum slg_status slg_batch_builder_append(struct slg_batch_builder *builder,
                                                         const struct slg_entry *entry);
 size_t slg_batch_builder_entry_count(const struct slg_batch_builder *builder);
 size_t slg_batch_builder_raw_bytes(const struct slg_batch_builder *builder);
 const struct slg_shard_id *slg_batch_builder_shard(const struct slg_batch_builder *builder);
 
-/* Compress and write the envelope into out (cleared first). The builder keeps its contents. */
+/* Compress and write the envelope into out (cleared first; bytes_max SLG_BATCH_BYTES_MAX always suffices). The builder
+ * keeps its contents and must hold an entry. LIMIT: out is too small or has no memory; NO_MEMORY. */
 SLG_MUST_CHECK enum slg_status slg_batch_builder_seal(struct slg_batch_builder *builder,
                                                       const struct slg_incarnation *incarnation,
                                                       uint64_t sequence, uint64_t map_epoch,
@@ -118,11 +124,18 @@ struct slg_batch_header {
     size_t payload_len;
 };
 
+/* Version of the batch, for the message about one that is UNSUPPORTED; false: not a batch at all. */
+bool slg_batch_peek_version(const uint8_t *bytes, size_t len, uint64_t *ret_version);
+
 /* Parse and check the envelope (its own checksum included), not the payload.
  * OK; MALFORMED; UNSUPPORTED (version); LIMIT (arena). *ret_header is written only on OK. */
 SLG_MUST_CHECK enum slg_status slg_batch_read_header(struct slg_arena *arena, const uint8_t *bytes,
                                                      size_t len,
                                                      struct slg_batch_header *ret_header);
+
+/* What a receiver checks beside the envelope: every stream has valid canonical bytes, hashes to its id (so no two
+ * streams share an id with other bytes, H19) and lies in the batch's slot. MALFORMED otherwise. About 1 us a stream. */
+SLG_MUST_CHECK enum slg_status slg_batch_check_streams(const struct slg_batch_header *header);
 
 /* Decoded entries. Columns are parallel arrays of entry_count; metadata is decoded on demand. */
 struct slg_batch_view {

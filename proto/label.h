@@ -78,6 +78,9 @@ void slg_label_print(struct slg_buf *out, const struct slg_label_set *set);
 /* {"a":"b"} */
 void slg_label_print_json(struct slg_buf *out, const struct slg_label_set *set);
 
+/* Are these the canonical bytes of a label set? The checks of slg_label_decode without its memory. */
+bool slg_label_canonical_valid(const uint8_t *bytes, size_t len);
+
 /* Identity of the stream whose canonical bytes these are. */
 struct slg_stream_id slg_stream_id_of(struct slg_text tenant, const uint8_t *canonical, size_t len);
 bool slg_stream_id_equal(const struct slg_stream_id *a, const struct slg_stream_id *b);
