@@ -1,8 +1,9 @@
 /* cluster/placement.h - which nodes hold a shard: a pure function in integers (DESIGN section 4).
  *
- * Weighted rendezvous over the map's nodes: score(node) from xxh3(node id, window, slot) and the node's weight, distinct
- * zones first, removed nodes skipped. The first R are owners, the next R hint candidates. Golden vectors in
- * tests/golden/placement.txt: a change of this function moves everybody's data.
+ * Weighted rendezvous over the shares of the layout of the shard's window: a node's score is weight / -log2(u), u from
+ * xxh3 of (node id, window, slot), compared in integers. The order of all nodes is: best of each zone first, then the
+ * rest, by score. An override comes before it. The first R are owners, the next R hint candidates. Removed nodes are
+ * skipped. Golden vectors in tests/unit/cluster/test_placement.c: a change of this function moves everybody's data.
  * Threads: pure. */
 #ifndef SLG_CLUSTER_PLACEMENT_H
 #define SLG_CLUSTER_PLACEMENT_H
@@ -17,5 +18,8 @@ struct slg_placement {
 };
 
 struct slg_placement slg_placement_of(const struct slg_map *map, const struct slg_shard_id *shard);
+
+/* Is this node an owner? */
+bool slg_placement_owns(const struct slg_placement *placement, uint16_t node_index);
 
 #endif
