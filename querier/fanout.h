@@ -1,0 +1,74 @@
+/* querier/fanout.h - one query over all storers: fix the sets, evaluate exactly S, merge (DESIGN section 6).
+ *
+ *   sets     one SETS request per storer for all shards of the range; S = the union, per shard
+ *   choose   per shard one replica that holds all of S; with R = 1 that is its owner
+ *   evaluate QUERY to the chosen storers with their shards and S, NEXT while there is more
+ *
+ * A shard for which W_min or more of {owners, hint candidates} did not answer, or whose S no answering replica holds
+ * whole, is incomplete: slg_fanout_incomplete tells which windows (I7).
+ * Owner:   one request's thread. Threads: one; several fanouts are independent. */
+#ifndef SLG_QUERIER_FANOUT_H
+#define SLG_QUERIER_FANOUT_H
+
+#include "logql/plan/merge.h"
+#include "logql/plan/query.h"
+#include "querier/peers.h"
+
+struct slg_fanout_options {
+    const struct slg_peers *peers; /* borrowed */
+    struct slg_text tenant;
+    int64_t deadline_mono_ns;
+    int64_t now_wall_ns;         /* with the map's retention: older windows are not asked for */
+    size_t memory_bytes_max;     /* sets and messages */
+    size_t parallel_max;         /* sub-queries per storer and metric leaf, 1 to 16 */
+    bool (*canceled)(void *arg); /* asked every 100 ms; NULL = never */
+    void *canceled_arg;
+};
+
+struct slg_fanout; /* opaque */
+
+SLG_MUST_CHECK enum slg_status slg_fanout_create(const struct slg_fanout_options *options,
+                                                 struct slg_fanout **ret_fanout,
+                                                 struct slg_error *reterr);
+/* Cancels what storers still have open. NULL is fine. */
+void slg_fanout_destroy(struct slg_fanout *fanout);
+
+/* Fix S for data in [from_ns, to_ns). OK also when some storer failed: ask slg_fanout_incomplete. UNAVAILABLE: none
+ * answered. TIMEOUT, CANCELED, LIMIT. Once per fanout. */
+SLG_MUST_CHECK enum slg_status slg_fanout_fix_sets(struct slg_fanout *fanout, int64_t from_ns,
+                                                   int64_t to_ns, struct slg_error *reterr);
+
+/* A text that names the incomplete windows and why, or NULL when the answer is complete. Lives as long as fanout. */
+const char *slg_fanout_incomplete(const struct slg_fanout *fanout);
+
+/* Evaluate every leaf of a metric query and feed it. INVALID, LIMIT and UNSUPPORTED carry the user's text;
+ * UNAVAILABLE: a storer was lost on the way. */
+SLG_MUST_CHECK enum slg_status
+slg_fanout_run_metric(struct slg_fanout *fanout, struct slg_query *query, struct slg_error *reterr);
+
+/* Evaluate a log query; `take` gets the rows in order and copies what it keeps. A status other than OK from it ends
+ * the run with that status. */
+typedef enum slg_status slg_fanout_take_row(void *arg, const struct slg_row *row);
+SLG_MUST_CHECK enum slg_status slg_fanout_run_log(struct slg_fanout *fanout,
+                                                  const struct slg_query *query,
+                                                  const struct slg_merge_params *params,
+                                                  slg_fanout_take_row *take, void *arg,
+                                                  struct slg_error *reterr);
+
+/* Streams of all storers that match any selector, merged by id: counts are added. Texts live in the arena. */
+struct slg_fanout_streams {
+    const struct slg_text *selectors; /* canonical; none = every stream */
+    size_t selector_count;
+    int64_t from_ns;
+    int64_t to_ns;
+};
+SLG_MUST_CHECK enum slg_status slg_fanout_list_streams(struct slg_fanout *fanout,
+                                                       const struct slg_fanout_streams *wanted,
+                                                       struct slg_arena *arena,
+                                                       struct slg_rpc_stream **ret_streams,
+                                                       size_t *ret_count, struct slg_error *reterr);
+
+/* Summed over all pages so far. */
+const struct slg_scan_stats *slg_fanout_stats(const struct slg_fanout *fanout);
+
+#endif

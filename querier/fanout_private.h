@@ -1,0 +1,58 @@
+/* querier/fanout_private.h - what the files of the fan-out share: fanout.c (life, waiting, sets), fanout_run.c
+ * (evaluation), fanout_streams.c. */
+#ifndef SLG_QUERIER_FANOUT_PRIVATE_H
+#define SLG_QUERIER_FANOUT_PRIVATE_H
+
+#include "querier/calls.h"
+#include "querier/fanout.h"
+
+#define FANOUT_PARALLEL_MAX 16U
+/* Open sub-queries of one leaf. */
+#define FANOUT_SOURCE_MAX   ((size_t)SLG_MAP_NODE_COUNT_MAX * FANOUT_PARALLEL_MAX)
+
+/* One shard of S and the storer that evaluates it. */
+struct fanout_shard {
+    struct slg_rpc_shard_set set;
+    size_t node_index;
+};
+
+/* One open sub-query. */
+struct fanout_source {
+    size_t node_index;
+    uint8_t query_id[16];
+    struct slg_rpc_shard_set *shards;
+    size_t shard_count;
+    bool open; /* the storer may hold something for it */
+};
+
+struct slg_fanout {
+    struct slg_fanout_options options;
+    struct slg_arena *arena;
+    struct slg_calls *calls;
+    struct slg_buf request;      /* reused for every message */
+    struct fanout_shard *shards; /* by shard id */
+    size_t shard_count;
+    bool node_failed[SLG_MAP_NODE_COUNT_MAX];
+    char node_reason[SLG_MAP_NODE_COUNT_MAX][96];
+    struct fanout_source *sources; /* of the leaf that runs now */
+    size_t source_count;
+    struct slg_scan_stats stats;
+    char incomplete[512]; /* "" = complete */
+};
+
+/* Wait for the next reply, or until the query is over: TIMEOUT (deadline), CANCELED, NOT_FOUND (nothing pending). */
+SLG_MUST_CHECK enum slg_status
+slg_fanout_wait(struct slg_fanout *fanout, struct slg_reply *ret_reply, struct slg_error *reterr);
+/* Milliseconds left, 1 at least. */
+int32_t slg_fanout_left_ms(const struct slg_fanout *fanout);
+/* Send fanout->request. A failure to send becomes an error that names the storer. */
+SLG_MUST_CHECK enum slg_status slg_fanout_send(struct slg_fanout *fanout, size_t node_index,
+                                               size_t tag, struct slg_error *reterr);
+/* Text of a lost storer. */
+enum slg_status slg_fanout_lost(const struct slg_fanout *fanout, size_t node_index,
+                                enum slg_status status, struct slg_error *reterr);
+void slg_fanout_mark_failed(struct slg_fanout *fanout, size_t node_index, const char *reason);
+/* Tell storers to forget what is open. */
+void slg_fanout_close_sources(struct slg_fanout *fanout);
+
+#endif

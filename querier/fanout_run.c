@@ -1,0 +1,246 @@
+/* Evaluation of leaves on the chosen storers. Sources, pages and order: querier/fanout.h. */
+#include "querier/fanout.h"
+
+#include <sys/random.h>
+
+#include "querier/fanout_private.h"
+
+static bool touches(const struct slg_shard_id *shard, int64_t from_ns, int64_t to_ns)
+{
+    return shard->window_ns < to_ns && shard->window_ns + shard->length_ns > from_ns;
+}
+
+/* Put shard number `turn` of a node into one of its `parallel` sources. */
+static struct fanout_source *source_of(struct slg_fanout *fanout, size_t node_index, size_t turn,
+                                       size_t parallel)
+{
+    size_t nth = turn % parallel;
+
+    for (size_t i = 0; i < fanout->source_count; i++) {
+        if (fanout->sources[i].node_index == node_index && nth-- == 0)
+            return &fanout->sources[i];
+    }
+    if (fanout->source_count == FANOUT_SOURCE_MAX)
+        return NULL;
+    fanout->sources[fanout->source_count] =
+        (struct fanout_source){ .node_index = node_index,
+                                .shards = slg_arena_calloc(fanout->arena, fanout->shard_count,
+                                                           sizeof(struct slg_rpc_shard_set)) };
+    if (fanout->sources[fanout->source_count].shards == NULL)
+        return NULL;
+    return &fanout->sources[fanout->source_count++];
+}
+
+/* One source per storer that holds shards of the leaf, `parallel` of them for leaves whose pages may come in any
+ * order. */
+static enum slg_status make_sources(struct slg_fanout *fanout, int64_t from_ns, int64_t to_ns,
+                                    size_t parallel, struct slg_error *reterr)
+{
+    size_t turns[SLG_MAP_NODE_COUNT_MAX] = { 0 };
+
+    fanout->source_count = 0;
+    fanout->sources = slg_arena_calloc(fanout->arena, FANOUT_SOURCE_MAX, sizeof(*fanout->sources));
+    if (fanout->sources == NULL)
+        return slg_errorf(reterr, SLG_LIMIT, "the query's memory does not hold its sub-queries");
+    for (size_t i = 0; i < fanout->shard_count; i++) {
+        const struct fanout_shard *shard = &fanout->shards[i];
+        struct fanout_source *source;
+
+        if (!touches(&shard->set.shard, from_ns, to_ns))
+            continue;
+        source = source_of(fanout, shard->node_index, turns[shard->node_index]++, parallel);
+        if (source == NULL)
+            return slg_errorf(reterr, SLG_LIMIT,
+                              "the query's memory does not hold its sub-queries");
+        source->shards[source->shard_count++] = shard->set;
+    }
+    return SLG_OK;
+}
+
+static enum slg_status open_source(struct slg_fanout *fanout, size_t source_index,
+                                   const struct slg_leaf_request *leaf, struct slg_error *reterr)
+{
+    struct fanout_source *source = &fanout->sources[source_index];
+    struct slg_rpc_query query = { .tenant = fanout->options.tenant,
+                                   .map_epoch = slg_peers_map(fanout->options.peers)->epoch,
+                                   .leaf = *leaf,
+                                   .shards = source->shards,
+                                   .shard_count = source->shard_count };
+
+    if (getrandom(source->query_id, sizeof(source->query_id), 0) !=
+        (ssize_t)sizeof(source->query_id))
+        return slg_errorf(reterr, SLG_IO, "the system gave no random bytes");
+    memcpy(query.query_id, source->query_id, sizeof(query.query_id));
+    query.leaf.deadline_ms = slg_fanout_left_ms(fanout);
+    slg_buf_clear(&fanout->request);
+    slg_rpc_encode_query(&fanout->request, &query);
+    source->open = true;
+    return slg_fanout_send(fanout, source->node_index, source_index, reterr);
+}
+
+static enum slg_status ask_next(struct slg_fanout *fanout, size_t source_index,
+                                struct slg_error *reterr)
+{
+    struct fanout_source *source = &fanout->sources[source_index];
+
+    slg_buf_clear(&fanout->request);
+    slg_rpc_encode_next(&fanout->request, source->query_id);
+    return slg_fanout_send(fanout, source->node_index, source_index, reterr);
+}
+
+static void add_stats(struct slg_scan_stats *sum, const struct slg_scan_stats *page)
+{
+    sum->bytes_read += page->bytes_read;
+    sum->lines_read += page->lines_read;
+    sum->lines_kept += page->lines_kept;
+    sum->batches_read += page->batches_read;
+    sum->batches_skipped += page->batches_skipped;
+    sum->bytes_compressed += page->bytes_compressed;
+    sum->duplicates += page->duplicates;
+    sum->scan_ns += page->scan_ns;
+}
+
+/* The page of a reply; the source is closed when it was the last or a failure. */
+static enum slg_status read_page(struct slg_fanout *fanout, const struct slg_reply *reply,
+                                 struct slg_rpc_page *ret_page, struct slg_error *reterr)
+{
+    struct fanout_source *source = &fanout->sources[reply->tag];
+    enum slg_status status = reply->status;
+
+    if (status != SLG_OK)
+        return slg_fanout_lost(fanout, source->node_index, status, reterr);
+    status = slg_rpc_decode_page(reply->bytes, reply->len, ret_page, reterr);
+    source->open = status == SLG_OK && ret_page->more;
+    if (status == SLG_OK)
+        add_stats(&fanout->stats, &ret_page->stats);
+    return status;
+}
+
+/* ---- metric leaves ---- */
+
+static enum slg_status take_metric_page(struct slg_fanout *fanout, struct slg_query *query,
+                                        size_t leaf_index, const struct slg_reply *reply,
+                                        struct slg_error *reterr)
+{
+    struct slg_rpc_page page;
+    enum slg_status status = read_page(fanout, reply, &page, reterr);
+
+    if (status == SLG_OK)
+        status = slg_query_feed(query, leaf_index, page.body.at, page.body.len, reterr);
+    if (status == SLG_OK && page.more)
+        status = ask_next(fanout, reply->tag, reterr);
+    return status;
+}
+
+static enum slg_status run_leaf(struct slg_fanout *fanout, struct slg_query *query,
+                                size_t leaf_index, struct slg_error *reterr)
+{
+    struct slg_leaf_request leaf;
+    struct slg_reply reply;
+    int64_t from_ns, to_ns;
+    enum slg_status status;
+
+    slg_query_leaf(query, leaf_index, &leaf);
+    slg_query_leaf_range(query, leaf_index, &from_ns, &to_ns);
+    status = make_sources(fanout, from_ns, to_ns, fanout->options.parallel_max, reterr);
+    for (size_t i = 0; i < fanout->source_count && status == SLG_OK; i++)
+        status = open_source(fanout, i, &leaf, reterr);
+    while (status == SLG_OK) {
+        status = slg_fanout_wait(fanout, &reply, reterr);
+        if (status == SLG_NOT_FOUND) {
+            status = SLG_OK;
+            break;
+        }
+        if (status == SLG_OK) {
+            status = take_metric_page(fanout, query, leaf_index, &reply, reterr);
+            slg_reply_free(&reply);
+        }
+    }
+    slg_fanout_close_sources(fanout);
+    return status;
+}
+
+enum slg_status slg_fanout_run_metric(struct slg_fanout *fanout, struct slg_query *query,
+                                      struct slg_error *reterr)
+{
+    enum slg_status status = SLG_OK;
+
+    for (size_t i = 0; i < slg_query_leaf_count(query) && status == SLG_OK; i++)
+        status = run_leaf(fanout, query, i, reterr);
+    return status;
+}
+
+/* ---- log queries ---- */
+
+static enum slg_status take_log_page(struct slg_fanout *fanout, struct slg_merge *merge,
+                                     struct slg_error *reterr)
+{
+    struct slg_rpc_page page;
+    struct slg_reply reply;
+    enum slg_status status = slg_fanout_wait(fanout, &reply, reterr);
+
+    if (status == SLG_NOT_FOUND)
+        return slg_errorf(reterr, SLG_UNAVAILABLE, "a storer's answer was lost");
+    if (status != SLG_OK)
+        return status;
+    status = read_page(fanout, &reply, &page, reterr);
+    if (status == SLG_OK)
+        status = slg_merge_feed(merge, reply.tag, page.body.at, page.body.len, page.more, reterr);
+    slg_reply_free(&reply);
+    return status;
+}
+
+static enum slg_status merge_rows(struct slg_fanout *fanout, struct slg_merge *merge,
+                                  slg_fanout_take_row *take, void *arg, struct slg_error *reterr)
+{
+    size_t waiting = fanout->source_count; /* first pages are under way from the start */
+
+    for (;;) {
+        const struct slg_row *row;
+        size_t source = 0;
+        enum slg_status status = SLG_OK;
+
+        while (waiting > 0 && status == SLG_OK) {
+            status = take_log_page(fanout, merge, reterr);
+            waiting--;
+        }
+        if (status != SLG_OK)
+            return status;
+        status = slg_merge_next(merge, &row, &source);
+        if (status == SLG_NOT_FOUND)
+            return SLG_OK;
+        if (status == SLG_OK) {
+            status = take(arg, row);
+        } else if (status == SLG_AGAIN) {
+            status = ask_next(fanout, source, reterr);
+            waiting = 1;
+        }
+        if (status != SLG_OK)
+            return status;
+    }
+}
+
+enum slg_status slg_fanout_run_log(struct slg_fanout *fanout, const struct slg_query *query,
+                                   const struct slg_merge_params *params, slg_fanout_take_row *take,
+                                   void *arg, struct slg_error *reterr)
+{
+    struct slg_merge_params merge_params = *params;
+    struct slg_leaf_request leaf;
+    struct slg_merge *merge = NULL;
+    int64_t from_ns, to_ns;
+    enum slg_status status;
+
+    slg_query_leaf(query, 0, &leaf);
+    slg_query_leaf_range(query, 0, &from_ns, &to_ns);
+    status = make_sources(fanout, from_ns, to_ns, /* parallel= */ 1, reterr);
+    merge_params.source_count = fanout->source_count;
+    if (status == SLG_OK && fanout->source_count > 0)
+        status = slg_merge_create(&merge_params, &merge, reterr);
+    for (size_t i = 0; i < fanout->source_count && status == SLG_OK; i++)
+        status = open_source(fanout, i, &leaf, reterr);
+    if (status == SLG_OK && merge != NULL)
+        status = merge_rows(fanout, merge, take, arg, reterr);
+    slg_fanout_close_sources(fanout);
+    slg_merge_destroy(merge);
+    return status;
+}

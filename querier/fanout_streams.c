@@ -1,0 +1,159 @@
+/* Streams of all storers, merged by id. Counts of several storers are added: with R = 1 each shard has one holder. */
+#include "querier/fanout.h"
+
+#include "querier/fanout_private.h"
+
+#define STREAMS_PER_PAGE 4096U
+
+struct stream_list {
+    struct slg_arena *arena;
+    struct slg_rpc_stream *items;
+    size_t count;
+    size_t capacity;
+};
+
+static enum slg_status append_streams(struct stream_list *list,
+                                      const struct slg_rpc_stream *streams, size_t count)
+{
+    while (list->count + count > list->capacity) {
+        size_t grown = list->capacity == 0 ? 1024 : list->capacity * 2;
+        struct slg_rpc_stream *items =
+            slg_arena_grow(list->arena, list->items, list->capacity, grown, sizeof(*items));
+
+        if (items == NULL)
+            return SLG_LIMIT;
+        list->items = items;
+        list->capacity = grown;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct slg_rpc_stream *item = &list->items[list->count + i];
+
+        *item = streams[i];
+        item->canonical.at =
+            slg_arena_copy(list->arena, streams[i].canonical.at, streams[i].canonical.len);
+        if (item->canonical.at == NULL)
+            return SLG_LIMIT;
+    }
+    list->count += count;
+    return SLG_OK;
+}
+
+static int compare_streams(const void *left, const void *right)
+{
+    const struct slg_rpc_stream *a = left, *b = right;
+
+    return memcmp(a->id.bytes, b->id.bytes, sizeof(a->id.bytes));
+}
+
+static void merge_equal(struct stream_list *list)
+{
+    size_t kept = 0;
+
+    if (list->count == 0)
+        return;
+    qsort(list->items, list->count, sizeof(*list->items), compare_streams);
+    for (size_t i = 1; i < list->count; i++) {
+        if (slg_stream_id_equal(&list->items[kept].id, &list->items[i].id)) {
+            list->items[kept].entry_count += list->items[i].entry_count;
+            list->items[kept].line_bytes += list->items[i].line_bytes;
+            list->items[kept].batch_count += list->items[i].batch_count;
+        } else {
+            list->items[++kept] = list->items[i];
+        }
+    }
+    list->count = kept + 1;
+}
+
+static enum slg_status ask_streams(struct slg_fanout *fanout,
+                                   const struct slg_fanout_streams *wanted, size_t node_index,
+                                   const struct slg_stream_id *after, struct slg_error *reterr)
+{
+    struct slg_rpc_streams ask = { .tenant = fanout->options.tenant,
+                                   .from_ns = wanted->from_ns,
+                                   .to_ns = wanted->to_ns,
+                                   .map_epoch = slg_peers_map(fanout->options.peers)->epoch,
+                                   .selectors = wanted->selectors,
+                                   .selector_count = wanted->selector_count,
+                                   .after = *after,
+                                   .stream_max = STREAMS_PER_PAGE };
+
+    slg_buf_clear(&fanout->request);
+    slg_rpc_encode_streams(&fanout->request, &ask);
+    return slg_fanout_send(fanout, node_index, node_index, reterr);
+}
+
+/* A storer that fails here only makes the list shorter: it is remembered, and the caller may tell. */
+static enum slg_status take_streams(struct slg_fanout *fanout,
+                                    const struct slg_fanout_streams *wanted,
+                                    struct stream_list *list, const struct slg_reply *reply,
+                                    struct slg_error *reterr)
+{
+    struct slg_arena_mark mark = slg_arena_mark(fanout->arena);
+    struct slg_error error = { 0 };
+    struct slg_rpc_stream *streams;
+    enum slg_status status = reply->status;
+    size_t count;
+    bool more;
+
+    if (status != SLG_OK) {
+        slg_fanout_mark_failed(fanout, reply->tag, "not reachable");
+        return SLG_OK;
+    }
+    status = slg_rpc_decode_streams_reply(fanout->arena, reply->bytes, reply->len, &streams, &count,
+                                          &more, &error);
+    if (status == SLG_INVALID || status == SLG_LIMIT || status == SLG_UNSUPPORTED) {
+        if (reterr != NULL)
+            *reterr = error;
+        return status;
+    }
+    if (status != SLG_OK) {
+        slg_fanout_mark_failed(fanout, reply->tag, error.message);
+        return SLG_OK;
+    }
+    status = append_streams(list, streams, count);
+    if (status == SLG_LIMIT)
+        (void)slg_errorf(reterr, SLG_LIMIT, "more streams match than the query's memory holds");
+    if (status == SLG_OK && more && count > 0)
+        status = ask_streams(fanout, wanted, reply->tag, &streams[count - 1].id, reterr);
+    slg_arena_rewind(fanout->arena, mark);
+    return status;
+}
+
+enum slg_status slg_fanout_list_streams(struct slg_fanout *fanout,
+                                        const struct slg_fanout_streams *wanted,
+                                        struct slg_arena *arena,
+                                        struct slg_rpc_stream **ret_streams, size_t *ret_count,
+                                        struct slg_error *reterr)
+{
+    const struct slg_map *map = slg_peers_map(fanout->options.peers);
+    struct stream_list list = { .arena = arena };
+    struct slg_stream_id none = { { 0 } };
+    enum slg_status status = SLG_OK;
+    size_t asked = 0, failed = 0;
+    struct slg_reply reply;
+
+    for (size_t i = 0; i < map->node_count; i++) {
+        if (map->nodes[i].state == SLG_NODE_REMOVED)
+            continue;
+        asked++;
+        if (ask_streams(fanout, wanted, i, &none, NULL) != SLG_OK)
+            slg_fanout_mark_failed(fanout, i, "not connected");
+    }
+    while (status == SLG_OK && slg_calls_pending(fanout->calls) > 0) {
+        status = slg_fanout_wait(fanout, &reply, reterr);
+        if (status == SLG_OK) {
+            status = take_streams(fanout, wanted, &list, &reply, reterr);
+            slg_reply_free(&reply);
+        }
+    }
+    if (status != SLG_OK)
+        return status;
+    for (size_t i = 0; i < map->node_count; i++)
+        failed += fanout->node_failed[i];
+    if (failed == asked)
+        return slg_errorf(reterr, SLG_UNAVAILABLE, "no storer answered");
+    merge_equal(&list);
+    *ret_streams = list.items;
+    *ret_count = list.count;
+    return SLG_OK;
+}
