@@ -8,10 +8,11 @@
 
 #define HOUR_NS (INT64_C(3600) * 1000000000)
 
-#define NODES "\"nodes\":[{\"id\":\"a\",\"address\":\"tcp://h:1\"},{\"id\":\"b\",\"address\":\"x\"}]"
-#define LAYOUT(r, w) \
+#define NODES                                                                                      \
+    "\"nodes\":[{\"id\":\"a\",\"address\":\"tcp://h:1\"},{\"id\":\"b\",\"address\":\"x\"}]"
+#define LAYOUT(r, w)                                                                               \
     "{\"replication\":" #r ",\"write_quorum\":" #w ",\"nodes\":[{\"id\":\"a\"},{\"id\":\"b\"}]}"
-#define MAP(nodes, layouts) \
+#define MAP(nodes, layouts)                                                                        \
     "{\"version\":1,\"cluster\":\"c\",\"epoch\":3," nodes ",\"layouts\":[" layouts "]}"
 
 static const struct map_case {
@@ -107,10 +108,10 @@ static void test_shards_cover_time_once(void **state)
     size_t count = 0;
 
     (void)state;
-    assert_int_equal(slg_map_shards_between(map, HOUR_NS + 1, 3 * HOUR_NS, 100, arena, &shards,
-                                            &count),
-                     SLG_OK);
-    assert_int_equal(count, 4); /* hours 1 and 2, two slots each; hour 3 begins at the exclusive end */
+    assert_int_equal(
+        slg_map_shards_between(map, HOUR_NS + 1, 3 * HOUR_NS, 100, arena, &shards, &count), SLG_OK);
+    assert_int_equal(count,
+                     4); /* hours 1 and 2, two slots each; hour 3 begins at the exclusive end */
     assert_true(shards[0].window_ns == HOUR_NS && shards[3].window_ns == 2 * HOUR_NS);
     for (size_t i = 1; i < count; i++)
         assert_true(slg_shard_id_compare(&shards[i - 1], &shards[i]) < 0);

@@ -100,9 +100,10 @@ static void test_a_new_node_takes_only_its_share(void **state)
 
 static void test_golden_vectors(void **state)
 {
-    static const char want[] = GOLDEN;
+    static const char want[] = "42/03 41/20 34/12 04/21 40/32 24/01 04/31 04/21 43/02 24/13 02/43 "
+                               "42/13 42/01 04/23 34/12 34/12 ";
     struct slg_map *map = make_map("11213", "aabbc", 2);
-    char found[sizeof(want) + 64] = "";
+    char found[256] = "";
     size_t len = 0;
 
     (void)state;
