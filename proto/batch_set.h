@@ -25,7 +25,8 @@ struct slg_batch_set;
 
 SLG_MUST_CHECK struct slg_batch_set *slg_batch_set_create(void);
 void slg_batch_set_destroy(struct slg_batch_set *set);
-/* Add one id; adding twice is fine. LIMIT: too many ranges; NO_MEMORY. */
+/* Add one id; adding twice is fine. INVALID: sequence 0 or over SLG_BATCH_SEQUENCE_MAX, or last < first.
+ * LIMIT: too many ranges; NO_MEMORY. The set is unchanged then. */
 SLG_MUST_CHECK enum slg_status slg_batch_set_add(struct slg_batch_set *set,
                                                  const struct slg_incarnation *incarnation,
                                                  uint64_t sequence);
@@ -50,7 +51,9 @@ size_t slg_batch_set_range_count(const struct slg_batch_set *set);
 /* Ranges in order of (incarnation, first). */
 struct slg_batch_range slg_batch_set_range(const struct slg_batch_set *set, size_t range_index);
 
+/* Append the wire form: at most 1 + 46 bytes a range. */
 void slg_batch_set_encode(struct slg_buf *out, const struct slg_batch_set *set);
+/* Take a set from the cursor, which moves only on OK; bytes may follow. MALFORMED; NO_MEMORY. */
 SLG_MUST_CHECK enum slg_status slg_batch_set_decode(struct slg_cursor *c,
                                                     struct slg_batch_set **ret_set);
 
