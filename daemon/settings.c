@@ -1,0 +1,368 @@
+#include "daemon/settings.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "proto/limits.h"
+
+#define KIB    INT64_C(1024)
+#define MIB    (1024 * KIB)
+#define GIB    (1024 * MIB)
+#define TIB    (1024 * GIB)
+#define MS     SLG_NS_PER_MS
+#define SEC    SLG_NS_PER_SEC
+#define MINUTE (60 * SEC)
+#define HOUR   (60 * MINUTE)
+#define DAY    (24 * HOUR)
+
+#define RELOAD   SLG_CONF_RELOAD
+#define FOREVER  SLG_CONF_FOREVER
+#define REQUIRED SLG_CONF_REQUIRED
+
+#define TEXT(key, min, max, fallback, flags, help)                                                 \
+    {                                                                                              \
+        key, SLG_CONF_TEXT, "", min, max, fallback, NULL, flags, help                              \
+    }
+#define PATH_TEXT(key, fallback, help)                                                             \
+    {                                                                                              \
+        key, SLG_CONF_TEXT, "path", 0, 4096, fallback, NULL, 0, help                               \
+    }
+#define BOOL(key, fallback, flags, help)                                                           \
+    {                                                                                              \
+        key, SLG_CONF_BOOL, "", 0, 1, fallback, NULL, flags, help                                  \
+    }
+#define INT(key, unit, min, max, fallback, flags, help)                                            \
+    {                                                                                              \
+        key, SLG_CONF_INT, unit, min, max, fallback, NULL, flags, help                             \
+    }
+#define SIZE(key, min, max, fallback, flags, help)                                                 \
+    {                                                                                              \
+        key, SLG_CONF_SIZE, "", min, max, fallback, NULL, flags, help                              \
+    }
+#define DURATION(key, min, max, fallback, flags, help)                                             \
+    {                                                                                              \
+        key, SLG_CONF_DURATION, "", min, max, fallback, NULL, flags, help                          \
+    }
+#define ENUM(key, choices, fallback, flags, help)                                                  \
+    {                                                                                              \
+        key, SLG_CONF_ENUM, "", 0, 0, fallback, choices, flags, help                               \
+    }
+#define ADDRESS(key, fallback, flags, help)                                                        \
+    {                                                                                              \
+        key, SLG_CONF_ADDRESS, "host:port", 0, 0, fallback, NULL, flags, help                      \
+    }
+#define CIDR(key, flags, help)                                                                     \
+    {                                                                                              \
+        key, SLG_CONF_CIDR, "list of networks", 0, 0, "", NULL, flags, help                        \
+    }
+#define SECRET(key, flags, help)                                                                   \
+    {                                                                                              \
+        key, SLG_CONF_SECRET, "secret", 0, 0, "", NULL, flags, help                                \
+    }
+#define OBJECTS(key, max, fallback, flags, help)                                                   \
+    {                                                                                              \
+        key, SLG_CONF_OBJECTS, "list", 0, max, fallback, NULL, flags, help                         \
+    }
+
+/* clang-format off */
+static const struct slg_conf_row rows[] = {
+    /* node */
+    TEXT("node.id", 0, 64, "", 0, "Name of this node in the cluster, stable for its life; empty: the host name"),
+    TEXT("node.zone", 0, 64, "", 0, "What fails together with this node, such as the Proxmox host; copies go to different zones"),
+    PATH_TEXT("node.data_dir", "/var/lib/silage", "Directory of everything that is kept on this node"),
+    /* cluster */
+    TEXT("cluster.id", 1, 64, "silage", 0, "Name of the cluster; nodes of another name are refused"),
+    TEXT("cluster.map", 0, 4096, "", 0, "Where the cluster map is: file:/PATH or etcd:URL,URL; empty: silage all makes one of its own"),
+    INT("cluster.replication", "copies", 1, 5, "1", 0, "R, the storers that hold each batch, when the first map is made"),
+    INT("cluster.write_quorum", "copies", 1, 5, "1", 0, "W, the copies on disk after which a batch is accepted"),
+    INT("cluster.write_quorum_min", "copies", 1, 5, "1", 0, "W_min, the copies that must do while peers are known dead; at most W"),
+    DURATION("cluster.window", MINUTE, DAY, "1h", 0, "Span of event time of one shard; must divide a day"),
+    INT("cluster.slots", "shards", 1, 1024, "1", 0, "K, shards per window, by stream"),
+    /* transport */
+    ADDRESS("transport.listen", "127.0.0.1:4410", 0, "Where a storer takes batches and queries from the other daemons"),
+    ADDRESS("transport.advertise", "", 0, "The address that others should use; empty: transport.listen"),
+    PATH_TEXT("transport.tls.cert", "", "Certificate of this node, PEM"),
+    PATH_TEXT("transport.tls.key", "", "Its private key, PEM"),
+    PATH_TEXT("transport.tls.ca", "", "The authority that signed the certificates of all nodes, PEM"),
+    BOOL("transport.insecure", "false", 0, "Allow a listener off loopback without TLS; status reports it"),
+    /* ingester */
+    OBJECTS("ingester.syslog[]", 64, "[{listen: '127.0.0.1:1514', protocol: udp}, {listen: '127.0.0.1:1514', protocol: tcp}]", 0,
+            "Syslog listeners"),
+    ADDRESS("ingester.syslog[].listen", "", REQUIRED, "Address to listen on"),
+    ENUM("ingester.syslog[].protocol", "udp|tcp|tls", "udp", 0, "TCP and TLS find octet counting and LF framing by message"),
+    CIDR("ingester.syslog[].allow[]", RELOAD, "Networks that may send; empty: any, which is allowed on loopback only"),
+    BOOL("ingester.syslog[].insecure", "false", 0, "Allow a listener off loopback without an allow list; status reports it"),
+    TEXT("ingester.syslog[].job", 1, 64, "syslog", 0, "Value of the label job"),
+    TEXT("ingester.syslog[].zone_time", 0, 64, "", 0, "IANA time zone of stamps that have none, such as Europe/Berlin; empty: the zone of this machine"),
+    BOOL("ingester.syslog[].zone_forced", "false", 0, "Read every stamp as local time of zone_time, whatever offset it claims"),
+    BOOL("ingester.syslog[].receive_time", "false", 0, "Use the time of receipt instead of the time in the message"),
+    BOOL("ingester.syslog[].raw", "false", 0, "Keep the whole message, header included, as the line"),
+    ENUM("ingester.syslog[].docker", "auto|yes|no", "auto", 0, "Whether senders are Docker's log driver, whose nested headers are unwrapped"),
+    BOOL("ingester.syslog[].split_lines", "false", 0, "Make an entry of each line of a UDP datagram"),
+    SIZE("ingester.syslog[].rcvbuf", 64 * KIB, GIB, "8MiB", 0, "UDP receive buffer to ask the kernel for; the grant is reported"),
+    INT("ingester.syslog[].threads", "threads", 0, 64, "0", 0, "Receiving threads of a UDP listener; 0: one for every two cores, at most 4"),
+    INT("ingester.syslog[].connections_max", "connections", 1, 65536, "1024", 0, "TCP connections at once"),
+    DURATION("ingester.syslog[].idle_timeout", SEC, DAY, "2m", 0, "A TCP connection that sent nothing for so long is closed"),
+    PATH_TEXT("ingester.syslog[].tls_cert", "", "Certificate of a TLS listener, PEM"),
+    PATH_TEXT("ingester.syslog[].tls_key", "", "Its private key, PEM"),
+    PATH_TEXT("ingester.syslog[].tls_ca", "", "When set, senders must show a certificate that this authority signed, PEM"),
+    OBJECTS("ingester.hosts[]", 1024, "", RELOAD, "Names of senders that put no host into their messages, such as pfSense"),
+    CIDR("ingester.hosts[].address", REQUIRED, "Address of the sender"),
+    TEXT("ingester.hosts[].name", 1, 255, "", REQUIRED, "The host label of its entries"),
+    ADDRESS("ingester.http.listen", "127.0.0.1:3101", 0, "Loki push, /ready, /metrics and the admin API of the ingester"),
+    CIDR("ingester.http.allow[]", RELOAD, "Networks that may connect; empty: any"),
+    { "ingester.http.tokens[]", SLG_CONF_SECRET, "list of secrets", 0, 0, "", NULL, RELOAD, "Bearer tokens, one of which a client must send; empty: none is asked for" },
+    BOOL("ingester.http.insecure", "false", 0, "Allow a listener off loopback without tokens; status reports it"),
+    PATH_TEXT("ingester.http.tls_cert", "", "Certificate, PEM; empty: plain HTTP"),
+    PATH_TEXT("ingester.http.tls_key", "", "Its private key, PEM"),
+    INT("ingester.http.connections_max", "connections", 1, 4096, "256", 0, "Connections at once"),
+    OBJECTS("ingester.labels[]", 64, "", 0, "Rules, in order, that change which fields become labels"),
+    ENUM("ingester.labels[].action", "rename|drop|set|promote", "drop", 0,
+         "rename NAME to value; drop NAME; set a label NAME to a fixed value; promote the metadata NAME to a label"),
+    TEXT("ingester.labels[].name", 1, 128, "", REQUIRED, "The label or metadata meant"),
+    TEXT("ingester.labels[].value", 0, 1024, "", 0, "New name of rename, value of set"),
+    OBJECTS("ingester.masks[]", 32, "", 0, "Secrets in lines to replace by '*', besides those that Dovecot writes"),
+    TEXT("ingester.masks[].app", 0, 128, "", 0, "Only lines of this program; empty: of any"),
+    TEXT("ingester.masks[].after", 1, 128, "", REQUIRED, "The text before the secret"),
+    TEXT("ingester.masks[].until", 0, 1, "", 0, "The byte after the secret; empty: the end of the line"),
+    SIZE("ingester.limits.memory_max", 16 * MIB, 16 * GIB, "64MiB", 0, "Entries received and not settled yet, in memory"),
+    INT("ingester.limits.builders_max", "batches", 8, 65536, "1024", 0, "Batches that one thread has open at once"),
+    INT("ingester.limits.push_windows_max", "windows", 1, 10000, "100", 0, "Shard windows that one push may touch"),
+    INT("ingester.limits.new_shards_per_minute_max", "shards", 1, 1000000, "600", 0, "Shards that may be begun in a minute"),
+    SIZE("ingester.limits.line_bytes_max", KIB, (int64_t)SLG_LINE_BYTES_MAX, "256KiB", 0, "Longest line of a push; longer ones are refused"),
+    INT("ingester.limits.labels_max", "labels", 1, (int64_t)SLG_LABEL_COUNT_MAX, "15", 0, "Labels of one stream"),
+    SIZE("ingester.limits.label_value_bytes_max", 16, (int64_t)SLG_LABEL_VALUE_BYTES_MAX, "2KiB", 0, "Longest label value; longer ones of syslog are cut, of pushes refused"),
+    SIZE("ingester.limits.push_bytes_max", 64 * KIB, 256 * MIB, "16MiB", 0, "Largest body of a push, unpacked"),
+    DURATION("ingester.max_future", SEC, SLG_FUTURE_NS_MAX, "10m", 0, "Entries further ahead of the clock are refused"),
+    DURATION("ingester.believe_back", MINUTE, 30 * DAY, "24h", 0, "Syslog stamps older than this before receipt are replaced by the time of receipt"),
+    DURATION("ingester.believe_ahead", SEC, SLG_FUTURE_NS_MAX, "5m", 0, "Syslog stamps further ahead of receipt are replaced by the time of receipt"),
+    DURATION("ingester.linger", MS, 10 * SEC, "200ms", 0, "An open batch is sealed after this time at the latest"),
+    /* storer */
+    ADDRESS("storer.http.listen", "127.0.0.1:3102", 0, "/ready, /metrics and the admin API of the storer"),
+    CIDR("storer.http.allow[]", RELOAD, "Networks that may connect; empty: any"),
+    { "storer.http.tokens[]", SLG_CONF_SECRET, "list of secrets", 0, 0, "", NULL, RELOAD, "Bearer tokens, one of which a client must send; empty: none is asked for" },
+    BOOL("storer.http.insecure", "false", 0, "Allow a listener off loopback without tokens; status reports it"),
+    SIZE("storer.map_bytes_max", 16 * MIB, 16 * TIB, "16GiB", 0, "Address space of one generation file, which bounds its size; no disk is reserved"),
+    SIZE("storer.disk_reserve", MIB, TIB, "2GiB", RELOAD, "With less free disk than this the storer takes no writes and serves reads"),
+    DURATION("storer.commit_ms", MS, SEC, "5ms", 0, "Longest wait for more batches before a commit"),
+    SIZE("storer.commit_bytes", 64 * KIB, 64 * MIB, "4MiB", 0, "A commit starts at once when so much waits"),
+    INT("storer.open_shards_max", "shards", 8, 16384, "256", 0, "Shards with open files at once"),
+    DURATION("storer.shard_idle", SEC, DAY, "10m", 0, "A shard without use for so long is closed"),
+    DURATION("storer.seal_after", MINUTE, 7 * DAY, "30m", 0, "A shard may be sealed this long after the end of its window"),
+    DURATION("storer.scrub.interval", HOUR, 365 * DAY, "30d", RELOAD, "Every checksum is read again within this time"),
+    SIZE("storer.scrub.bytes_per_second", 64 * KIB, 10 * GIB, "4MiB", RELOAD, "Most that scrubbing reads"),
+    BOOL("storer.compaction.enabled", "true", RELOAD, "Compact sealed shards by itself"),
+    SIZE("storer.compaction.bytes_per_second", 64 * KIB, 10 * GIB, "16MiB", RELOAD, "Most that compaction reads"),
+    /* querier */
+    ADDRESS("querier.http.listen", "127.0.0.1:3100", 0, "The Loki read API and the web pages"),
+    CIDR("querier.http.allow[]", RELOAD, "Networks that may connect; empty: any"),
+    { "querier.http.tokens[]", SLG_CONF_SECRET, "list of secrets", 0, 0, "", NULL, RELOAD, "Bearer tokens or basic auth passwords, one of which a client must send; empty: none is asked for" },
+    BOOL("querier.http.insecure", "false", 0, "Allow a listener off loopback without tokens; status reports it"),
+    PATH_TEXT("querier.http.tls_cert", "", "Certificate, PEM; empty: plain HTTP"),
+    PATH_TEXT("querier.http.tls_key", "", "Its private key, PEM"),
+    INT("querier.http.connections_max", "connections", 1, 4096, "256", 0, "Connections at once"),
+    DURATION("querier.limits.timeout", SEC, HOUR, "1m", RELOAD, "Longest time of one query"),
+    SIZE("querier.limits.memory_max", MIB, 16 * GIB, "64MiB", RELOAD, "Memory of one query"),
+    INT("querier.limits.series_max", "series", 1, 1000000, "500", RELOAD, "Series in the answer of a metric query, as Loki's max_query_series"),
+    SIZE("querier.limits.bytes_max", MIB, 16 * TIB, "64GiB", RELOAD, "Raw bytes that one query may read"),
+    INT("querier.limits.lines_max", "entries", 1, 1000000, "5000", RELOAD, "Largest limit of a log query, as Loki's max_entries_limit_per_query"),
+    DURATION("querier.limits.range_max", HOUR, INT64_MAX, "721h", RELOAD | FOREVER, "Longest time range of one query, as Loki's max_query_length"),
+    INT("querier.limits.concurrent_max", "queries", 1, 1024, "8", 0, "Queries evaluated at once; more wait, fairly by client"),
+    INT("querier.limits.queue_max", "queries", 1, 65536, "512", 0, "Queries that wait; more are refused with 429"),
+    ENUM("querier.partial", "error|warn", "error", RELOAD, "What an incomplete metric answer is: an error 503, or an answer with a warning"),
+    ENUM("querier.auth", "none|tokens", "none", 0, "tokens: refuse to start without querier.http.tokens"),
+    /* retention */
+    DURATION("retention.default", HOUR, INT64_MAX, "120d", RELOAD | FOREVER, "How long entries are kept, by their time"),
+    OBJECTS("retention.rules[]", 256, "", RELOAD, "Other times for some streams; the first that matches decides"),
+    TEXT("retention.rules[].selector", 2, 4096, "", REQUIRED, "Streams meant, such as {job=\"debug\"}"),
+    DURATION("retention.rules[].keep", HOUR, INT64_MAX, "120d", FOREVER, "How long their entries are kept"),
+    SIZE("retention.bytes_max", 0, 1024 * TIB, "0", RELOAD, "When a storer holds more, the oldest windows go first; 0: only disk_reserve bounds it"),
+    /* log */
+    ENUM("log.level", "error|warn|info|debug", "info", RELOAD, "Least important lines that are written to stderr"),
+    ENUM("log.format", "keyvalue|json", "keyvalue", RELOAD, "Form of these lines"),
+};
+/* clang-format on */
+
+const struct slg_conf_row *slg_settings_rows(size_t *ret_count)
+{
+    *ret_count = SLG_ARRAY_LEN(rows);
+    return rows;
+}
+
+bool slg_settings_is_loopback(const char *address)
+{
+    static const char *const starts[] = { "127.", "[::1]:", "localhost:", "unix:", "inproc:" };
+
+    for (size_t i = 0; i < SLG_ARRAY_LEN(starts); i++) {
+        if (strncmp(address, starts[i], strlen(starts[i])) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* ---- relations between keys ---- */
+
+static void check_cluster(struct slg_conf *conf)
+{
+    int64_t replication = slg_conf_number(conf, "cluster.replication");
+    int64_t quorum = slg_conf_number(conf, "cluster.write_quorum");
+    int64_t quorum_min = slg_conf_number(conf, "cluster.write_quorum_min");
+    const char *map = slg_conf_text(conf, "cluster.map");
+    int64_t window_ns = slg_conf_number(conf, "cluster.window");
+
+    if (quorum > replication)
+        slg_conf_add_mistake(conf, "cluster.write_quorum",
+                             "%lld is more than cluster.replication, write 1 to %lld",
+                             (long long)quorum, (long long)replication);
+    if (quorum_min > quorum)
+        slg_conf_add_mistake(conf, "cluster.write_quorum_min",
+                             "%lld is more than cluster.write_quorum, write 1 to %lld",
+                             (long long)quorum_min, (long long)quorum);
+    if (window_ns <= 0 || DAY % window_ns != 0)
+        slg_conf_add_mistake(conf, "cluster.window",
+                             "does not divide a day, write for example 15m, 1h or 6h");
+    if (map[0] != '\0' && strncmp(map, "file:/", 6) != 0 && strncmp(map, "etcd:http", 9) != 0)
+        slg_conf_add_mistake(conf, "cluster.map",
+                             "\"%.80s\" is not a place, write file:/PATH or etcd:URL,URL", map);
+}
+
+/* A pair of settings of which both or none is given. */
+static void check_pair(struct slg_conf *conf, const char *one, const char *other)
+{
+    bool have_one = slg_conf_text(conf, "%s", one)[0] != '\0';
+
+    if (have_one != (slg_conf_text(conf, "%s", other)[0] != '\0'))
+        slg_conf_add_mistake(conf, have_one ? one : other, "needs \"%s\" beside it, give both",
+                             have_one ? other : one);
+}
+
+static void check_http(struct slg_conf *conf, const char *daemon)
+{
+    const char *listen = slg_conf_text(conf, "%s.http.listen", daemon);
+    char key[64];
+
+    (void)snprintf(key, sizeof(key), "%s.http.listen", daemon); /* short names of ours */
+    if (listen[0] == '\0')
+        slg_conf_add_mistake(conf, key, "is empty, write host:port, for example 127.0.0.1:0");
+    else if (!slg_settings_is_loopback(listen) &&
+             slg_conf_count(conf, "%s.http.tokens", daemon) == 0 &&
+             !slg_conf_bool(conf, "%s.http.insecure", daemon))
+        slg_conf_add_mistake(conf, key,
+                             "\"%s\" is off loopback without protection, set %s.http.tokens, or "
+                             "%s.http.insecure: true if the network protects it",
+                             listen, daemon, daemon);
+}
+
+static void check_transport(struct slg_conf *conf)
+{
+    const char *listen = slg_conf_text(conf, "transport.listen");
+
+    check_pair(conf, "transport.tls.cert", "transport.tls.key");
+    check_pair(conf, "transport.tls.cert", "transport.tls.ca");
+    if (!slg_settings_is_loopback(listen) && !slg_conf_bool(conf, "transport.insecure") &&
+        slg_conf_text(conf, "transport.tls.cert")[0] == '\0')
+        slg_conf_add_mistake(conf, "transport.listen",
+                             "\"%s\" is off loopback without protection, set transport.tls, or "
+                             "transport.insecure: true if the network protects it",
+                             listen);
+}
+
+static void check_listener(struct slg_conf *conf, size_t i)
+{
+    const char *listen = slg_conf_text(conf, "ingester.syslog[%zu].listen", i);
+    bool tls = strcmp(slg_conf_text(conf, "ingester.syslog[%zu].protocol", i), "tls") == 0;
+    bool have_ca = slg_conf_text(conf, "ingester.syslog[%zu].tls_ca", i)[0] != '\0';
+    char key[64];
+
+    (void)snprintf(key, sizeof(key), "ingester.syslog[%zu].listen", i); /* at most 47 bytes */
+    if (!slg_settings_is_loopback(listen) && !(tls && have_ca) &&
+        slg_conf_count(conf, "ingester.syslog[%zu].allow", i) == 0 &&
+        !slg_conf_bool(conf, "ingester.syslog[%zu].insecure", i))
+        slg_conf_add_mistake(conf, key,
+                             "\"%s\" is off loopback without protection, set allow to the networks "
+                             "of the senders, or insecure: true if the network protects it",
+                             listen);
+    if (tls && (slg_conf_text(conf, "ingester.syslog[%zu].tls_cert", i)[0] == '\0' ||
+                slg_conf_text(conf, "ingester.syslog[%zu].tls_key", i)[0] == '\0'))
+        slg_conf_add_mistake(conf, key, "protocol tls needs tls_cert and tls_key");
+}
+
+static void check_rules(struct slg_conf *conf)
+{
+    for (size_t i = 0; i < slg_conf_count(conf, "ingester.labels"); i++) {
+        const char *action = slg_conf_text(conf, "ingester.labels[%zu].action", i);
+        bool needs_value = strcmp(action, "rename") == 0 || strcmp(action, "set") == 0;
+        char key[64];
+
+        (void)snprintf(key, sizeof(key), "ingester.labels[%zu].value", i); /* at most 46 bytes */
+        if (needs_value == (slg_conf_text(conf, "%s", key)[0] == '\0'))
+            slg_conf_add_mistake(conf, key, "%s %s a value, %s", action,
+                                 needs_value ? "needs" : "takes",
+                                 needs_value ? "add it" : "remove it");
+    }
+}
+
+static void check_relations(struct slg_conf *conf)
+{
+    check_cluster(conf);
+    check_transport(conf);
+    check_http(conf, "ingester");
+    check_http(conf, "storer");
+    check_http(conf, "querier");
+    check_pair(conf, "ingester.http.tls_cert", "ingester.http.tls_key");
+    check_pair(conf, "querier.http.tls_cert", "querier.http.tls_key");
+    for (size_t i = 0; i < slg_conf_count(conf, "ingester.syslog"); i++)
+        check_listener(conf, i);
+    check_rules(conf);
+    if (slg_conf_text(conf, "node.data_dir")[0] == '\0')
+        slg_conf_add_mistake(conf, "node.data_dir", "is empty, write a directory");
+    if (strcmp(slg_conf_text(conf, "querier.auth"), "tokens") == 0 &&
+        slg_conf_count(conf, "querier.http.tokens") == 0)
+        slg_conf_add_mistake(conf, "querier.auth", "is tokens, so querier.http.tokens needs one");
+}
+
+static enum slg_status load_file(struct slg_conf *conf, const char *file, struct slg_error *reterr)
+{
+    if (file == NULL && access(SLG_SETTINGS_FILE_DEFAULT, F_OK) != 0 && errno == ENOENT)
+        return SLG_OK;
+    return slg_conf_load_file(conf, file == NULL ? SLG_SETTINGS_FILE_DEFAULT : file, reterr);
+}
+
+enum slg_status slg_settings_load(const struct slg_settings_options *options,
+                                  struct slg_conf **ret_conf, struct slg_error *reterr)
+{
+    struct slg_conf *conf = slg_conf_create(rows, SLG_ARRAY_LEN(rows));
+    char data[4096 + 32];
+    enum slg_status status;
+
+    if (conf == NULL)
+        return slg_errorf(reterr, SLG_NO_MEMORY, "could not read the settings: out of memory");
+    status = load_file(conf, options->file, reterr);
+    if (status != SLG_OK) {
+        slg_conf_destroy(conf);
+        return status;
+    }
+    for (size_t i = 0; i < options->set_count; i++)
+        slg_conf_set(conf, options->sets[i]);
+    if (options->data_dir != NULL) {
+        int len = snprintf(data, sizeof(data), "node.data_dir=%s", options->data_dir);
+
+        if (len < 0 || (size_t)len >= sizeof(data)) {
+            slg_conf_destroy(conf);
+            return slg_errorf(reterr, SLG_IO, "the path of --data is too long");
+        }
+        slg_conf_set(conf, data);
+    }
+    status = slg_conf_finish(conf);
+    if (status == SLG_OK) {
+        check_relations(conf);
+        status = slg_conf_mistake_count(conf) == 0 ? SLG_OK : SLG_INVALID;
+    }
+    if (status == SLG_INVALID)
+        (void)slg_errorf(reterr, SLG_INVALID, "the settings have %zu mistakes",
+                         slg_conf_mistake_count(conf));
+    *ret_conf = conf;
+    return status;
+}

@@ -1,0 +1,171 @@
+/* The table of settings is sound, its defaults pass their own checks, and relations between keys are told.
+ * Oracle: promises of the contract (first-level keys, ports, defaults) and messages by hand. */
+#include "tests/helper/test.h"
+
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "daemon/settings.h"
+
+static struct slg_conf *load(const char *const *sets, enum slg_status want)
+{
+    struct slg_settings_options options = { .file = "/dev/null", .sets = sets };
+    struct slg_conf *conf = NULL;
+    struct slg_error err;
+
+    while (sets != NULL && sets[options.set_count] != NULL)
+        options.set_count++;
+    if (slg_settings_load(&options, &conf, &err) != want) {
+        if (conf != NULL && slg_conf_mistake_count(conf) > 0)
+            print_error("%s\n", slg_conf_mistake(conf, 0));
+        fail();
+    }
+    return conf;
+}
+
+static void test_defaults_hold_the_contract(void **state)
+{
+    struct slg_conf *conf = load(NULL, SLG_OK);
+
+    (void)state;
+    assert_string_equal(slg_conf_text(conf, "querier.http.listen"), "127.0.0.1:3100");
+    assert_string_equal(slg_conf_text(conf, "ingester.http.listen"), "127.0.0.1:3101");
+    assert_string_equal(slg_conf_text(conf, "storer.http.listen"), "127.0.0.1:3102");
+    assert_string_equal(slg_conf_text(conf, "transport.listen"), "127.0.0.1:4410");
+    assert_int_equal(slg_conf_count(conf, "ingester.syslog"), 2);
+    for (size_t i = 0; i < 2; i++) {
+        assert_string_equal(slg_conf_text(conf, "ingester.syslog[%zu].listen", i),
+                            "127.0.0.1:1514");
+        assert_string_equal(slg_conf_text(conf, "ingester.syslog[%zu].protocol", i),
+                            i == 0 ? "udp" : "tcp");
+        assert_string_equal(slg_conf_text(conf, "ingester.syslog[%zu].job", i), "syslog");
+    }
+    assert_int_equal(slg_conf_number(conf, "retention.default"), 120 * 86400 * SLG_NS_PER_SEC);
+    assert_int_equal(slg_conf_number(conf, "ingester.max_future"), 600 * SLG_NS_PER_SEC);
+    assert_int_equal(slg_conf_number(conf, "cluster.window"), 3600 * SLG_NS_PER_SEC);
+    assert_string_equal(slg_conf_text(conf, "querier.partial"), "error");
+    slg_conf_destroy(conf);
+}
+
+static void test_rows_are_sound(void **state)
+{
+    static const char first_levels[] =
+        " node cluster transport ingester storer querier retention log ";
+    size_t count;
+    const struct slg_conf_row *rows = slg_settings_rows(&count);
+
+    (void)state;
+    for (size_t i = 0; i < count; i++) {
+        const char *key = rows[i].key;
+        char first[64];
+
+        (void)snprintf(first, sizeof(first), " %.*s ", (int)strcspn(key, "."), key);
+        CHECK(key, strstr(first_levels, first) != NULL);
+        CHECK(key, rows[i].help[strlen(rows[i].help) - 1] != '.');
+        CHECK(key, rows[i].min <= rows[i].max);
+        CHECK(key, (rows[i].choices != NULL) == (rows[i].type == SLG_CONF_ENUM));
+        for (size_t k = 0; k < i; k++)
+            CHECK(key, strcmp(rows[k].key, key) != 0);
+    }
+}
+
+static const struct relation_case {
+    const char *name, *sets[4], *want; /* want NULL: allowed */
+} relations[] = {
+    { "W over R",
+      { "cluster.write_quorum=2" },
+      "--set:1: cluster.write_quorum: 2 is more than cluster.replication" },
+    { "R, W, W_min", { "cluster.replication=3", "cluster.write_quorum=2" }, NULL },
+    { "window", { "cluster.window=7h" }, "--set:1: cluster.window: does not divide a day" },
+    { "map", { "cluster.map=zookeeper" }, "--set:1: cluster.map: \"zookeeper\" is not a place" },
+    { "map in a file", { "cluster.map=file:/etc/silage/map.json" }, NULL },
+    { "open syslog",
+      { "ingester.syslog[0].listen=0.0.0.0:1514" },
+      "--set:1: ingester.syslog[0].listen: \"0.0.0.0:1514\" is off loopback" },
+    { "syslog with an allow list",
+      { "ingester.syslog[0].listen=0.0.0.0:1514", "ingester.syslog[0].allow=[10.0.0.0/8]" },
+      NULL },
+    { "syslog said to be insecure",
+      { "ingester.syslog[0].listen=[::]:1514", "ingester.syslog[0].insecure=true" },
+      NULL },
+    { "TLS without a certificate",
+      { "ingester.syslog[0].protocol=tls" },
+      "--set:1: ingester.syslog[0].listen: protocol tls needs" },
+    { "open HTTP",
+      { "querier.http.listen=192.0.2.1:3100" },
+      "--set:1: querier.http.listen: \"192.0.2.1:3100\" is off loopback" },
+    { "HTTP with tokens",
+      { "querier.http.listen=192.0.2.1:3100", "querier.http.tokens=['cred:grafana']" },
+      NULL },
+    { "open transport",
+      { "transport.listen=10.0.0.1:4410" },
+      "--set:1: transport.listen: \"10.0.0.1:4410\" is off loopback" },
+    { "half of TLS",
+      { "transport.tls.cert=/c" },
+      "--set:1: transport.tls.cert: needs \"transport.tls.key\" beside it" },
+    { "rule without a value",
+      { "ingester.labels[0].action=rename", "ingester.labels[0].name=app" },
+      "--set:1: ingester.labels[0].value: rename needs a value" },
+    { "rule with one",
+      { "ingester.labels[0].action=set", "ingester.labels[0].name=site",
+        "ingester.labels[0].value=munich" },
+      NULL },
+    { "tokens wanted", { "querier.auth=tokens" }, "--set:1: querier.auth: is tokens, so" },
+};
+
+static void test_relations(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SLG_ARRAY_LEN(relations); i++) {
+        const struct relation_case *row = &relations[i];
+        struct slg_conf *conf = load(row->sets, row->want == NULL ? SLG_OK : SLG_INVALID);
+        bool found = row->want == NULL;
+
+        for (size_t k = 0; !found && k < slg_conf_mistake_count(conf); k++)
+            found = strncmp(slg_conf_mistake(conf, k), row->want, strlen(row->want)) == 0;
+        if (!found)
+            print_error("got: %s\n", slg_conf_mistake(conf, 0));
+        CHECK(row->name, found);
+        slg_conf_destroy(conf);
+    }
+}
+
+static void test_data_dir_wins(void **state)
+{
+    const char *const sets[] = { "node.data_dir=/one" };
+    struct slg_settings_options options = { "/dev/null", sets, 1, "/two" };
+    struct slg_conf *conf = NULL;
+    struct slg_error err;
+
+    (void)state;
+    assert_int_equal(slg_settings_load(&options, &conf, &err), SLG_OK);
+    assert_string_equal(slg_conf_text(conf, "node.data_dir"), "/two");
+    slg_conf_destroy(conf);
+    options.file = "/nonexistent";
+    assert_int_equal(slg_settings_load(&options, &conf, &err), SLG_IO);
+}
+
+static void test_loopback(void **state)
+{
+    (void)state;
+    assert_true(slg_settings_is_loopback("127.0.0.1:1"));
+    assert_true(slg_settings_is_loopback("[::1]:1"));
+    assert_true(slg_settings_is_loopback("localhost:1"));
+    assert_false(slg_settings_is_loopback("0.0.0.0:1"));
+    assert_false(slg_settings_is_loopback("[::]:1"));
+    assert_false(slg_settings_is_loopback("localhost.example.org:1"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_defaults_hold_the_contract),
+        cmocka_unit_test(test_rows_are_sound),
+        cmocka_unit_test(test_relations),
+        cmocka_unit_test(test_data_dir_wins),
+        cmocka_unit_test(test_loopback),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
