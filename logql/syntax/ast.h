@@ -23,6 +23,9 @@
 /* Stages of one log query: each is run for each line. Loki has no limit. */
 #define SLG_LOGQL_STAGE_COUNT_MAX ((size_t)1000)
 
+/* Named captures of one regexp or pattern stage: each is a label of the entry. */
+#define SLG_LOGQL_CAPTURE_COUNT_MAX 256
+
 /* Bytes, not NUL-terminated by contract, any byte possible ("\x00" is allowed in a string). ptr is never NULL
  * in a parsed tree; len 0 is the empty string. */
 struct slg_logql_str {

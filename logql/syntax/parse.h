@@ -9,7 +9,7 @@
  *  - a selector has a matcher that refuses the empty string;
  *  - operators: unwrap needed or forbidden, grouping allowed, parameters of quantile_over_time and topk, literals and
  *    log queries as legs of binary operators, grouping of sort;
- *  - regular expressions of matchers, `regexp`, label_replace: well-formed as far as the shape goes (regex.h); named
+ *  - regular expressions of matchers, `regexp`, label_replace: well-formed as far as the shape goes (regex_shape.h); named
  *    captures of `regexp` and `pattern`.
  * Left to whoever compiles the pipeline, because Loki reports it there ("parse error : stage '...' : ..."; print the
  * stage with slg_logql_print_stage): line filter regexes and patterns, templates, ip() patterns, json paths,

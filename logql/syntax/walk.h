@@ -34,7 +34,7 @@ void slg_logql_reach(const struct slg_logql_expr *expr, int64_t *ret_before_ns,
 /* The log query of a query with exactly one (for /index/stats and detected_fields); NULL with none or several. */
 const struct slg_logql_log *slg_logql_only_log(const struct slg_logql_expr *expr);
 
-/* True if the matcher accepts the empty (absent) value. For RE and NRE by the shape of the expression (regex.h). */
+/* True if the matcher accepts the empty (absent) value. For RE and NRE by the shape of the expression (regex_shape.h). */
 bool slg_logql_matcher_accepts_empty(const struct slg_logql_matcher *matcher);
 
 #endif

@@ -1,10 +1,10 @@
-/* logql/syntax/regex.h - the shape of a regular expression, as far as the parser of queries needs it.
+/* logql/syntax/regex_shape.h - the shape of a regular expression, as far as the parser of queries needs it.
  *
  * Not an engine: RE2 (logql/pipe) decides. This tells, in Go's words, what is certainly wrong with an expression,
  * whether it accepts the empty string, and its named groups. Refuses nothing that RE2 accepts.
  * Pure; threads: any. */
-#ifndef SLG_LOGQL_SYNTAX_REGEX_H
-#define SLG_LOGQL_SYNTAX_REGEX_H
+#ifndef SLG_LOGQL_SYNTAX_REGEX_SHAPE_H
+#define SLG_LOGQL_SYNTAX_REGEX_SHAPE_H
 
 #include "base/status.h"
 #include "logql/syntax/ast.h"
@@ -15,12 +15,15 @@
 struct slg_logql_regex_shape {
     bool accepts_empty; /* anchored at both ends, against "" */
     size_t named_count; /* groups with a name */
-    bool has_duplicate; /* some name stands twice: */
+    bool has_duplicate; /* a name stands twice: */
     struct slg_logql_str duplicate;
+    bool has_wrong_name; /* a name is not a label name ([a-zA-Z_][a-zA-Z0-9_]*): */
+    struct slg_logql_str wrong_name;
 };
 
 /* Returns SLG_OK, or SLG_INVALID with Go's text ("error parsing regexp: missing closing ): `(`").
- * *ret_shape is written only on SLG_OK. Cost: linear in len, named groups squared. */
+ * *ret_shape is written only on SLG_OK. Cost: linear in len, plus named groups (at most
+ * SLG_LOGQL_CAPTURE_COUNT_MAX) squared. */
 SLG_MUST_CHECK enum slg_status slg_logql_regex_inspect(struct slg_logql_str regex,
                                                        struct slg_logql_regex_shape *ret_shape,
                                                        struct slg_error *reterr);
