@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/cursor.h"
 #include "base/units.h"
+#include "base/utf8.h"
 #include "base/yaml.h"
 
 /* Texts, keys and mistakes of one settings file; overrides come on top. */
@@ -715,6 +716,25 @@ static void check_number(struct slg_conf *conf, struct entry *entry)
         tell_value(conf, entry, "%.80s is out of bounds, write %s to %s", entry->text, low, high);
 }
 
+/* What cannot stand in a settings file may still come by --set. */
+static bool check_bytes(struct slg_conf *conf, const struct entry *entry)
+{
+    const uint8_t *text = (const uint8_t *)entry->text;
+    size_t len = strlen(entry->text);
+
+    for (size_t at = 0, step; at < len; at += step) {
+        if (text[at] < 0x20 || text[at] == 0x7F) {
+            tell_value(conf, entry, "holds a control character, remove it");
+            return false;
+        }
+        if (!slg_utf8_check(text + at, len - at, &step)) {
+            tell_value(conf, entry, "is not UTF-8, write it in UTF-8");
+            return false;
+        }
+    }
+    return true;
+}
+
 static void check_text(struct slg_conf *conf, const struct entry *entry)
 {
     size_t len = strlen(entry->text);
@@ -722,12 +742,6 @@ static void check_text(struct slg_conf *conf, const struct entry *entry)
     if ((int64_t)len < entry->row->min || (int64_t)len > entry->row->max)
         tell_value(conf, entry, "has %zu bytes, write %lld to %lld", len,
                    (long long)entry->row->min, (long long)entry->row->max);
-    for (size_t i = 0; i < len; i++) {
-        if ((uint8_t)entry->text[i] < 0x20 || entry->text[i] == 0x7F) {
-            tell_value(conf, entry, "holds a control character, remove it");
-            return;
-        }
-    }
 }
 
 static void check_value(struct slg_conf *conf, struct entry *entry)
@@ -736,6 +750,8 @@ static void check_value(struct slg_conf *conf, struct entry *entry)
     const char *text = entry->text;
     bool empty = text[0] == '\0';
 
+    if (!check_bytes(conf, entry))
+        return;
     if (empty && (row->flags & SLG_CONF_REQUIRED) != 0) {
         tell_value(conf, entry, "is missing, give it a value");
         return;
@@ -1031,13 +1047,14 @@ static void print_list_of_values(struct slg_buf *out, const struct slg_conf *con
     slg_buf_append_text(out, "]");
 }
 
-/* "8MiB (4KiB to 64MiB)": the default and the bounds. */
+/* One comment line: help, unit, bounds, default. name: of a field of an object, else "". */
 static void print_help(struct slg_buf *out, const struct slg_conf_row *row, const char *indent,
                        const char *name)
 {
     char low[SLG_UNITS_TEXT_MAX], high[SLG_UNITS_TEXT_MAX];
 
-    slg_buf_printf(out, "%s# %s%s%s", indent, name, name[0] == '\0' ? "" : ": ", row->help);
+    slg_buf_printf(out, "%s#%s%s%s %s", indent, name[0] == '\0' ? "" : "   ", name,
+                   name[0] == '\0' ? "" : ":", row->help);
     if (row->unit[0] != '\0')
         slg_buf_printf(out, " [%s]", row->unit);
     slg_buf_append_text(out, ".");
@@ -1114,8 +1131,7 @@ static void print_objects(struct slg_buf *out, const struct slg_conf *conf,
         if (strncmp(row->key, list->key, prefix_len) != 0 || row->key[prefix_len] != '.')
             continue;
         field_name(row, prefix_len + 1, field);
-        slg_buf_printf(out, "%s#", indent_of(depth));
-        print_help(out, row, "  ", field);
+        print_help(out, row, indent_of(depth), field);
     }
     slg_buf_printf(out, "%s%s:", indent_of(depth), name);
     if (entry == NULL || entry->number == 0) {
