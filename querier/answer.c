@@ -1,0 +1,233 @@
+#include "querier/answer.h"
+
+#include "logql/eval/format.h"
+
+#define PIECE_BYTES ((size_t)65536)
+
+enum part {
+    PART_HEAD,
+    PART_ITEMS,
+    PART_TAIL,
+    PART_DONE,
+};
+
+void slg_answer_seconds(struct slg_buf *out, int64_t ts_ns)
+{
+    int64_t ms = ts_ns / 1000000;
+    int64_t fraction = ms % 1000;
+
+    if (ms < 0 && fraction != 0)
+        slg_buf_printf(out, "-%lld.%03lld", (long long)(-ms / 1000), (long long)-fraction);
+    else if (fraction != 0)
+        slg_buf_printf(out, "%lld.%03lld", (long long)(ms / 1000), (long long)fraction);
+    else
+        slg_buf_printf(out, "%lld", (long long)(ms / 1000));
+    /* 1772438400.500 is 1772438400.5: no zeros at the end, as Go prints floats */
+    while (fraction != 0 && !slg_buf_failed(out) && out->data[out->len - 1] == '0')
+        out->len--;
+}
+
+static const char *type_text(const struct slg_answer *answer)
+{
+    if (answer->result == NULL)
+        return "streams";
+    switch (answer->result->kind) {
+    case SLG_RESULT_SCALAR:
+        return "scalar";
+    case SLG_RESULT_VECTOR:
+        return "vector";
+    case SLG_RESULT_MATRIX:
+        return "matrix";
+    }
+    return "vector";
+}
+
+/* a,b -> ["a","b"] */
+static void print_flags(const struct slg_answer *answer, struct slg_buf *out)
+{
+    struct slg_text left = answer->encoding_flags;
+    bool first = true;
+
+    slg_buf_append_text(out, ",\"encodingFlags\":[");
+    while (left.len > 0) {
+        const char *comma = memchr(left.at, ',', left.len);
+        size_t len = comma == NULL ? left.len : (size_t)(comma - left.at);
+
+        if (!first)
+            slg_buf_append_byte(out, ',');
+        slg_buf_append_json(out, left.at, len);
+        first = false;
+        len += comma != NULL;
+        left = slg_text_make(left.at + len, left.len - len);
+    }
+    slg_buf_append_byte(out, ']');
+}
+
+static void print_head(const struct slg_answer *answer, struct slg_buf *out)
+{
+    slg_buf_append_text(out, "{\"status\":\"success\"");
+    if (answer->warning != NULL) {
+        slg_buf_append_text(out, ",\"warnings\":[");
+        slg_buf_append_json_text(out, answer->warning);
+        slg_buf_append_byte(out, ']');
+    }
+    slg_buf_printf(out, ",\"data\":{\"resultType\":\"%s\"", type_text(answer));
+    if (answer->result == NULL && answer->encoding_flags.len > 0)
+        print_flags(answer, out);
+    slg_buf_append_text(out, ",\"result\":[");
+}
+
+static void print_summary(const struct slg_answer *answer, struct slg_buf *out)
+{
+    const struct slg_scan_stats none = { 0 };
+    const struct slg_scan_stats *stats = answer->stats != NULL ? answer->stats : &none;
+    double seconds = answer->exec_seconds > 0 ? answer->exec_seconds : 1e-9;
+
+    slg_buf_printf(out,
+                   ",\"stats\":{\"summary\":{\"bytesProcessedPerSecond\":%.0f,"
+                   "\"linesProcessedPerSecond\":%.0f,\"totalBytesProcessed\":%llu,"
+                   "\"totalLinesProcessed\":%llu,\"execTime\":%.6f,\"queueTime\":0,"
+                   "\"totalEntriesReturned\":%llu}",
+                   (double)stats->bytes_read / seconds, (double)stats->lines_read / seconds,
+                   (unsigned long long)stats->bytes_read, (unsigned long long)stats->lines_read,
+                   answer->exec_seconds, (unsigned long long)stats->lines_kept);
+    slg_buf_printf(
+        out,
+        ",\"querier\":{\"store\":{\"totalChunksRef\":%llu,\"totalChunksDownloaded\":%llu,"
+        "\"chunk\":{\"headChunkBytes\":0,\"headChunkLines\":0,\"decompressedBytes\":%llu,"
+        "\"decompressedLines\":%llu,\"compressedBytes\":%llu,\"totalDuplicates\":%llu}}}}",
+        (unsigned long long)(stats->batches_read + stats->batches_skipped),
+        (unsigned long long)stats->batches_read, (unsigned long long)stats->bytes_read,
+        (unsigned long long)stats->lines_read, (unsigned long long)stats->bytes_compressed,
+        (unsigned long long)stats->duplicates);
+}
+
+/* ---- streams ---- */
+
+static void print_categories(const struct slg_stream_row *row, struct slg_buf *out)
+{
+    slg_buf_append_text(out, ",{");
+    if (row->metadata.count > 0) {
+        slg_buf_append_text(out, "\"structuredMetadata\":");
+        slg_label_print_json(out, &row->metadata);
+    }
+    if (row->parsed.count > 0) {
+        slg_buf_append_text(out, row->metadata.count > 0 ? ",\"parsed\":" : "\"parsed\":");
+        slg_label_print_json(out, &row->parsed);
+    }
+    slg_buf_append_byte(out, '}');
+}
+
+static void print_row(const struct slg_answer *answer, const struct slg_stream_row *row,
+                      struct slg_buf *out)
+{
+    slg_buf_printf(out, "[\"%lld\",", (long long)row->ts_ns);
+    slg_buf_append_json(out, row->line.at, row->line.len);
+    if (answer->categorize)
+        print_categories(row, out);
+    slg_buf_append_byte(out, ']');
+}
+
+static void print_streams(struct slg_answer *answer, struct slg_buf *out)
+{
+    size_t start = out->len;
+
+    while (answer->item < answer->stream_count && !slg_buf_failed(out)) {
+        const struct slg_stream *stream = &answer->streams[answer->item];
+
+        if (answer->row == 0) {
+            slg_buf_append_text(out, answer->item == 0 ? "{\"stream\":" : ",{\"stream\":");
+            slg_label_print_json(out, &stream->labels);
+            slg_buf_append_text(out, ",\"values\":[");
+        }
+        for (; answer->row < stream->row_count; answer->row++) {
+            if (out->len - start >= PIECE_BYTES)
+                return;
+            if (answer->row > 0)
+                slg_buf_append_byte(out, ',');
+            print_row(answer, &stream->rows[answer->row], out);
+        }
+        slg_buf_append_text(out, "]}");
+        answer->item++;
+        answer->row = 0;
+    }
+    answer->part = PART_TAIL;
+}
+
+/* ---- metrics ---- */
+
+static void print_point(const struct slg_point *point, struct slg_buf *out)
+{
+    char value[SLG_FORMAT_FLOAT_BYTES];
+
+    (void)slg_format_float(point->value, value);
+    slg_buf_append_byte(out, '[');
+    slg_answer_seconds(out, point->ts_ns);
+    slg_buf_append_text(out, ",\"");
+    slg_buf_append_text(out, value);
+    slg_buf_append_text(out, "\"]");
+}
+
+static void print_scalar(struct slg_answer *answer, struct slg_buf *out)
+{
+    const struct slg_point *point = &answer->result->series[0].points[0];
+    char value[SLG_FORMAT_FLOAT_BYTES];
+
+    (void)slg_format_float(point->value, value);
+    slg_answer_seconds(out, point->ts_ns);
+    slg_buf_printf(out, ",\"%s\"", value);
+    answer->part = PART_TAIL;
+}
+
+static void print_series(struct slg_answer *answer, struct slg_buf *out)
+{
+    bool matrix = answer->result->kind == SLG_RESULT_MATRIX;
+    size_t start = out->len;
+
+    while (answer->item < answer->result->series_count && !slg_buf_failed(out)) {
+        const struct slg_series *series = &answer->result->series[answer->item];
+
+        if (answer->row == 0) {
+            slg_buf_append_text(out, answer->item == 0 ? "{\"metric\":" : ",{\"metric\":");
+            slg_label_print_json(out, &series->labels);
+            slg_buf_append_text(out, matrix ? ",\"values\":[" : ",\"value\":");
+        }
+        for (; answer->row < series->point_count; answer->row++) {
+            if (out->len - start >= PIECE_BYTES)
+                return;
+            if (answer->row > 0)
+                slg_buf_append_byte(out, ',');
+            print_point(&series->points[answer->row], out);
+        }
+        slg_buf_append_text(out, matrix ? "]}" : "}");
+        answer->item++;
+        answer->row = 0;
+    }
+    answer->part = PART_TAIL;
+}
+
+enum slg_status slg_answer_pull(struct slg_answer *answer, struct slg_buf *out)
+{
+    if (answer->part == PART_HEAD) {
+        print_head(answer, out);
+        answer->part = PART_ITEMS;
+    }
+    if (answer->part == PART_ITEMS) {
+        if (answer->result == NULL)
+            print_streams(answer, out);
+        else if (answer->result->kind == SLG_RESULT_SCALAR)
+            print_scalar(answer, out);
+        else
+            print_series(answer, out);
+    }
+    if (answer->part == PART_TAIL) {
+        slg_buf_append_byte(out, ']');
+        print_summary(answer, out);
+        slg_buf_append_text(out, "}}\n");
+        answer->part = PART_DONE;
+        return slg_buf_failed(out) ? SLG_LIMIT : SLG_OK;
+    }
+    if (answer->part == PART_DONE)
+        return SLG_NOT_FOUND;
+    return slg_buf_failed(out) ? SLG_LIMIT : SLG_OK;
+}

@@ -1,0 +1,173 @@
+/* What every handler of the Loki API needs: parameters, cancellation, errors. */
+#include "querier/querier_private.h"
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "querier/params.h"
+
+bool slg_api_canceled(void *api_client)
+{
+    const struct api_client *client = api_client;
+
+    return atomic_load(&client->querier->stopping) || slg_http_client_gone(client->request);
+}
+
+/* Fairness is per person where Grafana tells who asks, else per address. */
+uint64_t slg_api_client_hash(const struct slg_http_request *request)
+{
+    const char *user = slg_http_header(request, "X-Grafana-User");
+    const char *peer = slg_http_peer(request);
+    uint64_t hash = slg_hash_xxh3(peer, strlen(peer));
+
+    return user == NULL ? hash : slg_hash_xxh3_seeded(user, strlen(user), hash);
+}
+
+static unsigned code_of(enum slg_status status)
+{
+    switch (status) {
+    case SLG_INVALID:
+    case SLG_UNSUPPORTED:
+    case SLG_LIMIT:
+        return 400;
+    case SLG_NOT_FOUND:
+        return 404;
+    case SLG_AGAIN:
+        return 429;
+    case SLG_CANCELED:
+        return 499;
+    case SLG_UNAVAILABLE:
+        return 503;
+    case SLG_TIMEOUT:
+        return 504;
+    case SLG_OK:
+    case SLG_MALFORMED:
+    case SLG_CORRUPT:
+    case SLG_NO_MEMORY:
+    case SLG_IO:
+        return 500;
+    }
+    return 500;
+}
+
+enum slg_querier_outcome slg_api_outcome(enum slg_status status)
+{
+    switch (code_of(status)) {
+    case 400:
+        return status == SLG_LIMIT ? QUERIER_OUTCOME_LIMIT : QUERIER_OUTCOME_BAD_REQUEST;
+    case 429:
+        return QUERIER_OUTCOME_REFUSED;
+    case 499:
+        return QUERIER_OUTCOME_CANCELED;
+    case 503:
+        return QUERIER_OUTCOME_UNAVAILABLE;
+    case 504:
+        return QUERIER_OUTCOME_TIMEOUT;
+    default:
+        return status == SLG_OK ? QUERIER_OUTCOME_OK : QUERIER_OUTCOME_FAILED;
+    }
+}
+
+void slg_api_fail(struct slg_http_request *request, const struct slg_error *error,
+                  const char *full_text)
+{
+    char text[sizeof(error->message) + sizeof(error->hint) + 4];
+
+    if (full_text != NULL && full_text[0] != '\0') {
+        slg_http_answer_text(request, code_of(error->status), full_text);
+        return;
+    }
+    if (error->status == SLG_AGAIN)
+        slg_http_answer_header(request, "Retry-After", "1");
+    (void)snprintf(text, sizeof(text), "%s%s%s", error->message, error->hint[0] == '\0' ? "" : "; ",
+                   error->hint); /* sized for both */
+    slg_http_answer_text(request, code_of(error->status), text);
+}
+
+static enum slg_status named_time(const struct slg_http_request *request, const char *name,
+                                  int64_t fallback, int64_t *ret_ts_ns, struct slg_error *reterr)
+{
+    struct slg_text text;
+    enum slg_status status;
+
+    *ret_ts_ns = fallback;
+    if (!slg_http_param(request, name, &text) || text.len == 0)
+        return SLG_OK;
+    status = slg_params_time(text, ret_ts_ns, reterr);
+    if (status != SLG_OK)
+        return slg_error_context(reterr, "could not parse '%s' parameter", name);
+    return SLG_OK;
+}
+
+enum slg_status slg_api_range(const struct slg_http_request *request, int64_t *ret_start_ns,
+                              int64_t *ret_end_ns, struct slg_error *reterr)
+{
+    int64_t now = slg_clock_wall_ns(slg_clock_system());
+    int64_t since_ns = INT64_C(3600) * SLG_NS_PER_SEC;
+    int64_t start_ns, end_ns, newest;
+    struct slg_text since;
+    enum slg_status status = named_time(request, "end", now, &end_ns, reterr);
+
+    if (status != SLG_OK)
+        return status;
+    if (slg_http_param(request, "since", &since) && since.len > 0 &&
+        slg_params_duration(since, &since_ns, reterr) != SLG_OK)
+        return slg_error_context(reterr, "could not parse 'since' parameter");
+    newest = end_ns < now ? end_ns : now; /* an end in the future does not move the start there */
+    status = named_time(request, "start", newest - since_ns, &start_ns, reterr);
+    if (status != SLG_OK)
+        return status;
+    *ret_start_ns = start_ns;
+    *ret_end_ns = end_ns;
+    return SLG_OK;
+}
+
+enum slg_status slg_api_limit(const struct slg_http_request *request, uint64_t fallback,
+                              uint64_t *ret_limit, struct slg_error *reterr)
+{
+    struct slg_text text;
+    enum slg_status status;
+    int64_t limit;
+
+    *ret_limit = fallback;
+    if (!slg_http_param(request, "limit", &text) || text.len == 0)
+        return SLG_OK;
+    status = slg_params_int(text, &limit, reterr);
+    if (status != SLG_OK)
+        return status;
+    if (limit > UINT32_MAX)
+        return slg_errorf(reterr, SLG_INVALID, "limit value %lld is out of range [0, 4294967295]",
+                          (long long)limit);
+    if (limit <= 0)
+        return slg_errorf(reterr, SLG_INVALID, "limit must be a positive value");
+    *ret_limit = (uint64_t)limit;
+    return SLG_OK;
+}
+
+enum slg_status slg_api_step(const struct slg_http_request *request, int64_t start_ns,
+                             int64_t end_ns, int64_t *ret_step_ns, struct slg_error *reterr)
+{
+    struct slg_text text;
+
+    *ret_step_ns = slg_params_default_step(start_ns, end_ns);
+    if (!slg_http_param(request, "step", &text) || text.len == 0)
+        return SLG_OK;
+    return slg_params_step(text, ret_step_ns, reterr);
+}
+
+enum slg_status slg_api_fanout(struct slg_querier *querier, struct api_client *client,
+                               struct slg_fanout **ret_fanout, struct slg_error *reterr)
+{
+    struct slg_fanout_options options = {
+        .peers = querier->peers,
+        .tenant = slg_text_of(QUERIER_TENANT),
+        .deadline_mono_ns = slg_clock_mono_ns(slg_clock_system()) +
+                            querier->options.limits.query_timeout_ms * SLG_NS_PER_MS,
+        .now_wall_ns = slg_clock_wall_ns(slg_clock_system()),
+        .memory_bytes_max = querier->options.limits.memory_bytes_max,
+        .parallel_max = querier->options.limits.parallel_max,
+        .canceled = slg_api_canceled,
+        .canceled_arg = client,
+    };
+
+    return slg_fanout_create(&options, ret_fanout, reterr);
+}

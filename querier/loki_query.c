@@ -1,0 +1,375 @@
+/* /loki/api/v1/query_range and /loki/api/v1/query. */
+#include "base/clock.h"
+#include "base/log.h"
+#include "logql/plan/query.h"
+#include "logql/syntax/print.h"
+#include "querier/answer.h"
+#include "querier/params.h"
+#include "querier/querier_private.h"
+
+#define CATEGORIZE "categorize-labels"
+
+/* One query from its parameters to the last byte of its answer. Lives on the heap because the answer is pulled after
+ * the handler has returned. */
+struct job {
+    struct api_client client;
+    struct slg_query_params params;
+    struct slg_query *query;
+    struct slg_fanout *fanout;
+    struct slg_arena *arena; /* rows of a log answer */
+    struct slg_streams *streams;
+    struct slg_answer answer;
+    int64_t started_mono_ns;
+    char flags[256];
+};
+
+static void free_job(void *arg)
+{
+    struct job *job = arg;
+
+    if (job == NULL)
+        return;
+    slg_fanout_destroy(job->fanout);
+    slg_query_destroy(job->query);
+    slg_arena_destroy(job->arena);
+    free(job);
+}
+
+/* ---- parameters ---- */
+
+static enum slg_status check_range(const struct slg_querier_limits *limits,
+                                   const struct slg_query_params *params, struct slg_error *reterr)
+{
+    int64_t length_ns;
+    struct slg_buf text;
+
+    if (params->end_ns < params->start_ns)
+        return slg_errorf(reterr, SLG_INVALID,
+                          "end timestamp must not be before or equal to start time");
+    if (!__builtin_sub_overflow(params->end_ns, params->start_ns, &length_ns) &&
+        length_ns <= limits->query_length_max_ns)
+        return SLG_OK;
+    slg_buf_init(&text, 256);
+    slg_logql_print_go_duration(&text, length_ns);
+    slg_buf_append_text(&text, ", limit: ");
+    slg_logql_print_prom_duration(&text, limits->query_length_max_ns);
+    (void)slg_errorf(reterr, SLG_LIMIT,
+                     "the query time range exceeds the limit (query length: %.*s)", (int)text.len,
+                     (const char *)text.data);
+    slg_buf_fini(&text);
+    return SLG_LIMIT;
+}
+
+static enum slg_status read_interval(const struct slg_http_request *request, int64_t *ret_ns,
+                                     struct slg_error *reterr)
+{
+    struct slg_text text;
+    enum slg_status status;
+
+    *ret_ns = 0;
+    if (!slg_http_param(request, "interval", &text) || text.len == 0)
+        return SLG_OK;
+    status = slg_params_step(text, ret_ns, reterr);
+    if (status == SLG_OK && *ret_ns < 0)
+        return slg_errorf(reterr, SLG_INVALID, "interval must be >= 0");
+    return status;
+}
+
+static enum slg_status read_direction(const struct slg_http_request *request,
+                                      enum slg_direction *ret_direction, struct slg_error *reterr)
+{
+    struct slg_text text;
+
+    *ret_direction = SLG_BACKWARD;
+    if (!slg_http_param(request, "direction", &text) || text.len == 0)
+        return SLG_OK;
+    return slg_params_direction(text, ret_direction, reterr);
+}
+
+static enum slg_status read_range_params(const struct slg_http_request *request,
+                                         struct slg_query_params *params, struct slg_error *reterr)
+{
+    enum slg_status status = slg_api_range(request, &params->start_ns, &params->end_ns, reterr);
+
+    if (status == SLG_OK && params->end_ns < params->start_ns)
+        status = slg_errorf(reterr, SLG_INVALID,
+                            "end timestamp must not be before or equal to start time");
+    if (status == SLG_OK)
+        status = slg_api_step(request, params->start_ns, params->end_ns, &params->step_ns, reterr);
+    if (status == SLG_OK && params->step_ns <= 0)
+        status = slg_errorf(reterr, SLG_INVALID,
+                            "zero or negative query resolution step widths are not accepted. "
+                            "Try a positive integer");
+    if (status == SLG_OK &&
+        (params->end_ns - params->start_ns) / params->step_ns > SLG_QUERY_STEP_COUNT_MAX)
+        status = slg_errorf(reterr, SLG_INVALID,
+                            "exceeded maximum resolution of 11,000 points per time series. Try "
+                            "increasing the value of the step parameter");
+    if (status == SLG_OK)
+        status = read_interval(request, &params->interval_ns, reterr);
+    return status;
+}
+
+static enum slg_status read_instant_params(const struct slg_http_request *request,
+                                           struct slg_query_params *params,
+                                           struct slg_error *reterr)
+{
+    struct slg_text text;
+
+    params->instant = true;
+    params->end_ns = slg_clock_wall_ns(slg_clock_system());
+    if (slg_http_param(request, "time", &text) && text.len > 0 &&
+        slg_params_time(text, &params->end_ns, reterr) != SLG_OK)
+        return SLG_INVALID;
+    params->start_ns = params->end_ns;
+    return SLG_OK;
+}
+
+static enum slg_status read_params(struct job *job, bool instant, struct slg_error *reterr)
+{
+    const struct slg_querier_limits *limits = &job->client.querier->options.limits;
+    const struct slg_http_request *request = job->client.request;
+    struct slg_query_params *params = &job->params;
+    enum slg_status status;
+
+    if (!slg_http_param(request, "query", &params->text))
+        params->text = slg_text_make("", 0);
+    params->series_max = limits->series_max;
+    params->memory_bytes_max = limits->memory_bytes_max;
+    params->leaf_memory_bytes_max = limits->memory_bytes_max;
+    params->leaf_series_max = limits->memory_bytes_max / 1024;
+    params->leaf_bytes_scan_max = limits->bytes_scan_max;
+    status = slg_api_limit(request, 100, &params->limit, reterr);
+    if (status == SLG_OK)
+        status = read_direction(request, &params->direction, reterr);
+    if (status == SLG_OK)
+        status = instant ? read_instant_params(request, params, reterr)
+                         : read_range_params(request, params, reterr);
+    return status;
+}
+
+static void read_flags(struct job *job)
+{
+    const char *flags = slg_http_header(job->client.request, "X-Loki-Response-Encoding-Flags");
+    const char *found;
+
+    if (flags == NULL)
+        return;
+    (void)snprintf(job->flags, sizeof(job->flags), "%s", flags); /* over-long flags are cut */
+    found = strstr(job->flags, CATEGORIZE);
+    job->answer.encoding_flags = slg_text_of(job->flags);
+    job->answer.categorize = found != NULL;
+}
+
+/* ---- evaluation ---- */
+
+static enum slg_status take_row(void *arg, const struct slg_row *row)
+{
+    struct job *job = arg;
+
+    return slg_streams_add(job->streams, row);
+}
+
+static enum slg_status run_log(struct job *job, struct slg_error *reterr)
+{
+    const struct slg_querier_limits *limits = &job->client.querier->options.limits;
+    struct slg_merge_params merge = { .direction = job->params.direction,
+                                      .limit = job->params.limit,
+                                      .interval_ns = job->params.interval_ns,
+                                      .memory_bytes_max = limits->memory_bytes_max };
+    enum slg_status status;
+
+    job->arena = slg_arena_create(limits->memory_bytes_max);
+    job->streams =
+        job->arena == NULL ? NULL : slg_streams_create(job->arena, job->answer.categorize);
+    if (job->streams == NULL)
+        return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for the answer");
+    status = slg_fanout_run_log(job->fanout, job->query, &merge, take_row, job, reterr);
+    if (status == SLG_OK)
+        status = slg_streams_finish(job->streams, &job->answer.streams, &job->answer.stream_count);
+    if (status == SLG_LIMIT && reterr->message[0] == '\0')
+        return slg_error_hintf(reterr, SLG_LIMIT, "ask for fewer lines or a shorter time range",
+                               "the answer is larger than the %zu MiB that one query may use",
+                               limits->memory_bytes_max >> 20);
+    return status;
+}
+
+static enum slg_status run_metric(struct job *job, struct slg_error *reterr)
+{
+    enum slg_status status = slg_fanout_run_metric(job->fanout, job->query, reterr);
+
+    if (status == SLG_OK)
+        status = slg_query_finish(job->query, &job->answer.result, reterr);
+    return status;
+}
+
+static void data_range(const struct job *job, int64_t *ret_from_ns, int64_t *ret_to_ns)
+{
+    *ret_from_ns = INT64_MAX;
+    *ret_to_ns = INT64_MIN;
+    for (size_t i = 0; i < slg_query_leaf_count(job->query); i++) {
+        int64_t from_ns, to_ns;
+
+        slg_query_leaf_range(job->query, i, &from_ns, &to_ns);
+        *ret_from_ns = from_ns < *ret_from_ns ? from_ns : *ret_from_ns;
+        *ret_to_ns = to_ns > *ret_to_ns ? to_ns : *ret_to_ns;
+    }
+}
+
+static enum slg_status fix_sets(struct job *job, struct slg_error *reterr)
+{
+    struct slg_querier *querier = job->client.querier;
+    int64_t from_ns, to_ns;
+    enum slg_status status;
+
+    data_range(job, &from_ns, &to_ns);
+    status = slg_api_fanout(querier, &job->client, &job->fanout, reterr);
+    if (status == SLG_OK)
+        status = slg_fanout_fix_sets(job->fanout, from_ns, to_ns, reterr);
+    if (status != SLG_OK)
+        return status;
+    job->answer.warning = slg_fanout_incomplete(job->fanout);
+    job->answer.stats = slg_fanout_stats(job->fanout);
+    if (job->answer.warning == NULL)
+        return SLG_OK;
+    slg_metric_add_shared(querier->metrics, METRIC_querier_incomplete_total, 0, 1);
+    /* Alerting ignores warnings: an incomplete number is an error (H11). */
+    if (!slg_query_is_log(job->query) && !querier->options.partial_warn)
+        return slg_errorf(reterr, SLG_UNAVAILABLE, "%s", job->answer.warning);
+    return SLG_OK;
+}
+
+static enum slg_status run_admitted(struct job *job, struct slg_error *reterr)
+{
+    enum slg_status status = fix_sets(job, reterr);
+
+    if (status != SLG_OK)
+        return status;
+    return slg_query_is_log(job->query) ? run_log(job, reterr) : run_metric(job, reterr);
+}
+
+static enum slg_status run_gated(struct job *job, struct slg_error *reterr)
+{
+    struct slg_querier *querier = job->client.querier;
+    uint64_t client_hash = slg_api_client_hash(job->client.request);
+    int64_t deadline =
+        job->started_mono_ns + querier->options.limits.query_timeout_ms * SLG_NS_PER_MS;
+    enum slg_status status =
+        slg_gate_enter(querier->gate, client_hash, deadline, slg_api_canceled, &job->client);
+
+    if (status == SLG_AGAIN)
+        return slg_errorf(reterr, SLG_AGAIN, "%zu queries wait already: try again later",
+                          querier->options.limits.waiting_max);
+    if (status == SLG_TIMEOUT)
+        return slg_errorf(reterr, SLG_TIMEOUT, "query timed out in the queue");
+    if (status != SLG_OK)
+        return slg_errorf(reterr, status, "the client has gone");
+    status = run_admitted(job, reterr);
+    slg_gate_leave(querier->gate, client_hash);
+    return status;
+}
+
+static enum slg_status run_query(struct job *job, bool instant, struct slg_error *reterr)
+{
+    const struct slg_querier_limits *limits = &job->client.querier->options.limits;
+    enum slg_status status = read_params(job, instant, reterr);
+
+    if (status == SLG_OK)
+        status = slg_query_create(&job->params, &job->query, reterr);
+    if (status == SLG_OK)
+        status = check_range(limits, &job->params, reterr);
+    if (status == SLG_OK && slg_query_is_log(job->query) && job->params.limit > limits->entries_max)
+        status = slg_errorf(reterr, SLG_LIMIT,
+                            "max entries limit per query exceeded, limit > "
+                            "max_entries_limit_per_query (%llu > %llu)",
+                            (unsigned long long)job->params.limit,
+                            (unsigned long long)limits->entries_max);
+    if (status != SLG_OK)
+        return status;
+    if (slg_query_leaf_count(job->query) == 0) /* Grafana's health check needs no storer */
+        return slg_query_finish(job->query, &job->answer.result, reterr);
+    return run_gated(job, reterr);
+}
+
+/* ---- the handlers ---- */
+
+static enum slg_status pull_answer(void *arg, struct slg_buf *out)
+{
+    struct job *job = arg;
+
+    return slg_answer_pull(&job->answer, out);
+}
+
+static void count_job(const struct job *job, enum slg_status status, int64_t took_ns)
+{
+    struct slg_metric_table *metrics = job->client.querier->metrics;
+
+    slg_metric_add_shared(metrics, METRIC_querier_queries_total, slg_api_outcome(status), 1);
+    slg_metric_observe_shared(metrics, METRIC_querier_query_seconds, 0, (uint64_t)took_ns);
+    if (job->fanout == NULL)
+        return;
+    slg_metric_add_shared(metrics, METRIC_querier_scanned_bytes_total, 0,
+                          slg_fanout_stats(job->fanout)->bytes_read);
+    slg_metric_add_shared(metrics, METRIC_querier_scanned_lines_total, 0,
+                          slg_fanout_stats(job->fanout)->lines_read);
+}
+
+/* Keep what a log reader may see: Grafana's tags, without odd bytes. */
+static void log_query(const struct job *job, enum slg_status status, int64_t took_ns)
+{
+    const char *tags = slg_http_header(job->client.request, "X-Query-Tags");
+    char clean[128];
+    size_t len = 0;
+
+    for (size_t i = 0; tags != NULL && tags[i] != '\0' && len + 1 < sizeof(clean); i++) {
+        bool keep = (tags[i] >= '0' && tags[i] <= '9') || (tags[i] >= 'A' && tags[i] <= 'Z') ||
+                    (tags[i] >= 'a' && tags[i] <= 'z') || strchr("-=.@, ", tags[i]) != NULL;
+
+        if (keep)
+            clean[len++] = tags[i];
+    }
+    clean[len] = '\0';
+    slg_log_debug("query answered status=%s ms=%lld tags=%s query=%.*s", slg_status_text(status),
+                  (long long)(took_ns / SLG_NS_PER_MS), clean, (int)job->params.text.len,
+                  job->params.text.at);
+}
+
+static void answer_query(struct slg_querier *querier, struct slg_http_request *request,
+                         bool instant)
+{
+    struct job *job = calloc(1, sizeof(*job));
+    struct slg_error error = { .status = SLG_OK };
+    enum slg_status status;
+    int64_t took_ns;
+
+    if (job == NULL) {
+        slg_http_answer_text(request, 500, "no memory for the query");
+        return;
+    }
+    job->client = (struct api_client){ .querier = querier, .request = request };
+    job->started_mono_ns = slg_clock_mono_ns(slg_clock_system());
+    read_flags(job);
+    status = run_query(job, instant, &error);
+    took_ns = slg_clock_mono_ns(slg_clock_system()) - job->started_mono_ns;
+    job->answer.exec_seconds = (double)took_ns / 1e9;
+    count_job(job, status, took_ns);
+    log_query(job, status, took_ns);
+    if (status != SLG_OK) {
+        error.status = status;
+        slg_api_fail(request, &error, job->query == NULL ? NULL : slg_query_error_text(job->query));
+        free_job(job);
+        return;
+    }
+    slg_http_answer_stream(request, 200, "application/json; charset=UTF-8", pull_answer, free_job,
+                           job);
+}
+
+void slg_api_query_range(void *ctx, struct slg_http_request *request)
+{
+    answer_query(ctx, request, /* instant= */ false);
+}
+
+void slg_api_query(void *ctx, struct slg_http_request *request)
+{
+    answer_query(ctx, request, /* instant= */ true);
+}

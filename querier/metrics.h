@@ -1,0 +1,36 @@
+/* querier/metrics.h - what the querier counts. */
+#ifndef SLG_QUERIER_METRICS_H
+#define SLG_QUERIER_METRICS_H
+
+#include "base/metric.h"
+
+extern const struct slg_metric_label slg_querier_outcome_label;
+/* Order of slg_querier_outcome_label's values. */
+enum slg_querier_outcome {
+    QUERIER_OUTCOME_OK,
+    QUERIER_OUTCOME_BAD_REQUEST,
+    QUERIER_OUTCOME_LIMIT,
+    QUERIER_OUTCOME_TIMEOUT,
+    QUERIER_OUTCOME_UNAVAILABLE,
+    QUERIER_OUTCOME_CANCELED,
+    QUERIER_OUTCOME_REFUSED,
+    QUERIER_OUTCOME_FAILED,
+};
+
+#define QUERIER_METRICS(X)                                                                         \
+    X(querier_queries_total, COUNTER, &slg_querier_outcome_label, NULL,                            \
+      "log and metric queries, by outcome")                                                        \
+    X(querier_metadata_requests_total, COUNTER, &slg_querier_outcome_label, NULL,                  \
+      "requests for labels, series, statistics and volumes, by outcome")                           \
+    X(querier_query_seconds, HISTOGRAM, NULL, &slg_metric_latency,                                 \
+      "time from a query's arrival to its first answer byte")                                      \
+    X(querier_running_count, GAUGE, NULL, NULL, "queries that run now")                            \
+    X(querier_waiting_count, GAUGE, NULL, NULL, "queries that wait for a place")                   \
+    X(querier_scanned_bytes_total, COUNTER, NULL, NULL,                                            \
+      "uncompressed bytes that storers read for queries")                                          \
+    X(querier_scanned_lines_total, COUNTER, NULL, NULL, "lines that storers read for queries")     \
+    X(querier_incomplete_total, COUNTER, NULL, NULL,                                               \
+      "answers that were incomplete because storers did not answer")
+enum { QUERIER_METRICS(SLG_METRIC_ENUM) };
+
+#endif

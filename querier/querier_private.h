@@ -1,0 +1,59 @@
+/* querier/querier_private.h - what the handlers share: querier.c (life), loki_query.c, loki_meta.c, loki_misc.c. */
+#ifndef SLG_QUERIER_QUERIER_PRIVATE_H
+#define SLG_QUERIER_QUERIER_PRIVATE_H
+
+#include <stdatomic.h>
+
+#include "base/gate.h"
+#include "querier/fanout.h"
+#include "querier/metrics.h"
+#include "querier/querier.h"
+
+#define QUERIER_TENANT "default"
+
+struct slg_querier {
+    struct slg_querier_options options;
+    struct slg_peers *peers;
+    struct slg_gate *gate;
+    struct slg_metric_table *metrics;
+    struct slg_http_server *http;
+    atomic_bool stopping;
+};
+
+/* Who waits for an answer: for cancellation. */
+struct api_client {
+    struct slg_querier *querier;
+    struct slg_http_request *request;
+};
+bool slg_api_canceled(void *api_client);
+uint64_t slg_api_client_hash(const struct slg_http_request *request);
+
+/* HTTP code and body of a failure. `full_text` (may be NULL or empty) replaces error->message. */
+void slg_api_fail(struct slg_http_request *request, const struct slg_error *error,
+                  const char *full_text);
+enum slg_querier_outcome slg_api_outcome(enum slg_status status);
+
+/* start, end and since; `end` defaults to now, `start` to end - since or an hour before. */
+SLG_MUST_CHECK enum slg_status slg_api_range(const struct slg_http_request *request,
+                                             int64_t *ret_start_ns, int64_t *ret_end_ns,
+                                             struct slg_error *reterr);
+/* `limit`: fallback when absent. INVALID: not a whole number, or not positive. */
+SLG_MUST_CHECK enum slg_status slg_api_limit(const struct slg_http_request *request,
+                                             uint64_t fallback, uint64_t *ret_limit,
+                                             struct slg_error *reterr);
+/* `step`, or the default for the range. */
+SLG_MUST_CHECK enum slg_status slg_api_step(const struct slg_http_request *request,
+                                            int64_t start_ns, int64_t end_ns, int64_t *ret_step_ns,
+                                            struct slg_error *reterr);
+SLG_MUST_CHECK enum slg_status slg_api_fanout(struct slg_querier *querier,
+                                              struct api_client *client,
+                                              struct slg_fanout **ret_fanout,
+                                              struct slg_error *reterr);
+
+/* Handlers; ctx is the querier. */
+slg_http_handler slg_api_query_range, slg_api_query, slg_api_labels, slg_api_label_values,
+    slg_api_series, slg_api_stats, slg_api_volume, slg_api_volume_range, slg_api_detected_labels,
+    slg_api_format_query, slg_api_buildinfo, slg_api_ready, slg_api_metrics, slg_api_empty_rules,
+    slg_api_empty_alerts, slg_api_no_rule_groups, slg_api_drilldown_limits, slg_api_not_yet;
+
+#endif
