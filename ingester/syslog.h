@@ -62,6 +62,7 @@ struct slg_syslog_message {
     struct slg_text pid;
     struct slg_text msgid;
     struct slg_text text;      /* the message proper */
+    struct slg_text whole;     /* everything but the trailing LF, CRLF or NUL */
     struct slg_text container; /* set by slg_docker_apply: the container's name */
     uint32_t param_duplicates; /* parameters given more than once: the last one is kept */
     size_t param_count;
