@@ -63,13 +63,16 @@ struct slg_recorder;
 SLG_MUST_CHECK enum slg_status slg_recorder_create(struct slg_recorder **ret_recorder);
 void slg_recorder_destroy(struct slg_recorder *recorder);
 
-/* Read one message. OK: *ret_record. AGAIN: the message is empty, count it and store nothing. NO_MEMORY: a new label
+/* Read one message of at most SLG_LINE_BYTES_MAX bytes (longer ones are cut and flagged). OK: *ret_record. AGAIN: the message is empty, count it and store nothing. NO_MEMORY: a new label
  * set found no memory; drop and count. */
 SLG_MUST_CHECK enum slg_status slg_recorder_take(struct slg_recorder *recorder,
                                                  const struct slg_record_options *options,
                                                  const struct slg_record_source *source,
                                                  const void *bytes, size_t len,
                                                  struct slg_record *ret_record);
+
+/* Forget all label sets: call it when the options changed (reload). */
+void slg_recorder_forget(struct slg_recorder *recorder);
 
 /* Changes when stream handles die. */
 uint64_t slg_recorder_epoch(const struct slg_recorder *recorder);

@@ -17,9 +17,12 @@
 #include "proto/label.h"
 #include "proto/limits.h"
 
-#define SLG_RULE_COUNT_MAX    ((size_t)64)
-#define SLG_RULE_PROMOTED_MAX ((size_t)8)  /* metadata turned into labels */
-#define SLG_RULE_SD_MAX       ((size_t)32) /* different sd_* names that rules speak of */
+#define SLG_RULE_COUNT_MAX ((size_t)64)
+#define SLG_RULE_NAME_BYTES_MAX                                                                    \
+    ((size_t)128) /* of a new name; with the next one keeps sets in their limit */
+#define SLG_RULE_FIXED_BYTES_MAX ((size_t)4096) /* names and values of `set` together */
+#define SLG_RULE_PROMOTED_MAX    ((size_t)8)    /* metadata turned into labels */
+#define SLG_RULE_SD_MAX          ((size_t)32)   /* different sd_* names that rules speak of */
 
 enum slg_field {
     /* labels */
