@@ -5,10 +5,10 @@
 #include "querier/answer.h"
 #include "querier/querier_private.h"
 
-#define SELECTOR_COUNT_MAX SLG_RPC_SELECTOR_COUNT_MAX
-#define VOLUME_STEPS_MAX   1000
+#define SELECTOR_COUNT_MAX   SLG_RPC_SELECTOR_COUNT_MAX
+#define VOLUME_STEPS_MAX     1000
 #define VOLUME_LIMIT_DEFAULT 100
-#define TARGET_LABELS_MAX  ((size_t)32)
+#define TARGET_LABELS_MAX    ((size_t)32)
 
 /* One metadata request: everything it allocates dies with the arena. */
 struct meta {
@@ -36,8 +36,8 @@ static enum slg_status meta_init(struct meta *meta, struct slg_querier *querier,
 {
     *meta = (struct meta){ .client = { .querier = querier, .request = request } };
     slg_buf_init(&meta->out, META_ANSWER_BYTES_MAX);
-    meta->arena = slg_arena_create(querier->options.limits.memory_bytes_max +
-                                   SLG_LOGQL_PARSE_ARENA_BYTES);
+    meta->arena =
+        slg_arena_create(querier->options.limits.memory_bytes_max + SLG_LOGQL_PARSE_ARENA_BYTES);
     if (meta->arena == NULL)
         return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for the request");
     return slg_api_range(request, &meta->wanted.from_ns, &meta->wanted.to_ns, reterr);
@@ -68,9 +68,8 @@ static enum slg_status add_selector(struct meta *meta, struct slg_text text, boo
                           SELECTOR_COUNT_MAX);
     slg_buf_init(&canonical, SLG_QUERY_TEXT_BYTES_MAX * 2);
     slg_logql_print_log(&canonical, log);
-    copy = slg_buf_failed(&canonical) ?
-               NULL :
-               slg_arena_copy(meta->arena, canonical.data, canonical.len);
+    copy = slg_buf_failed(&canonical) ? NULL
+                                      : slg_arena_copy(meta->arena, canonical.data, canonical.len);
     if (copy != NULL)
         meta->selectors[meta->wanted.selector_count++] = slg_text_make(copy, canonical.len);
     slg_buf_fini(&canonical);
@@ -159,8 +158,8 @@ static void finish(struct meta *meta, enum slg_status status, struct slg_error *
     struct slg_querier *querier = meta->client.querier;
 
     if (status == SLG_OK && slg_buf_failed(&meta->out))
-        status = slg_errorf(error, SLG_LIMIT, "the answer is over %zu MiB",
-                            META_ANSWER_BYTES_MAX >> 20);
+        status =
+            slg_errorf(error, SLG_LIMIT, "the answer is over %zu MiB", META_ANSWER_BYTES_MAX >> 20);
     slg_metric_add_shared(querier->metrics, METRIC_querier_metadata_requests_total,
                           slg_api_outcome(status), 1);
     if (status == SLG_OK) {
@@ -280,8 +279,8 @@ void slg_api_label_values(void *ctx, struct slg_http_request *request)
     enum slg_status status = meta_init(&meta, ctx, request, &error);
 
     if (status == SLG_OK && !slg_label_name_valid(name))
-        status = slg_errorf(&error, SLG_INVALID, "invalid label name: \"%.*s\"", (int)name.len,
-                            name.at);
+        status =
+            slg_errorf(&error, SLG_INVALID, "invalid label name: \"%.*s\"", (int)name.len, name.at);
     if (status == SLG_OK)
         status = optional_selector(&meta, &error);
     if (status == SLG_OK)
@@ -649,8 +648,8 @@ static enum slg_status add_step(struct meta *meta, const struct volume_request *
         return status;
     if (matrix->count + count > matrix->capacity) {
         size_t grown = (matrix->count + count) * 2 + 64;
-        struct volume_point *points = slg_arena_grow(meta->arena, matrix->points, matrix->capacity,
-                                                     grown, sizeof(*points));
+        struct volume_point *points =
+            slg_arena_grow(meta->arena, matrix->points, matrix->capacity, grown, sizeof(*points));
 
         if (points == NULL)
             return no_memory(reterr);
@@ -668,8 +667,7 @@ static enum slg_status list_steps(struct meta *meta, const struct volume_request
                                   struct volume_matrix *matrix, struct slg_error *reterr)
 {
     int64_t start_ns = meta->wanted.from_ns, end_ns = meta->wanted.to_ns, step_ns;
-    enum slg_status status =
-        slg_api_step(meta->client.request, start_ns, end_ns, &step_ns, reterr);
+    enum slg_status status = slg_api_step(meta->client.request, start_ns, end_ns, &step_ns, reterr);
 
     if (status != SLG_OK)
         return status;
@@ -681,8 +679,8 @@ static enum slg_status list_steps(struct meta *meta, const struct volume_request
 
         meta->wanted.from_ns = at;
         meta->wanted.to_ns = last ? end_ns : at + step_ns;
-        status = add_step(meta, wanted, last ? end_ns : at + step_ns - SLG_NS_PER_MS, matrix,
-                          reterr);
+        status =
+            add_step(meta, wanted, last ? end_ns : at + step_ns - SLG_NS_PER_MS, matrix, reterr);
     }
     return status;
 }
