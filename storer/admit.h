@@ -1,0 +1,24 @@
+/* storer/admit.h - may this batch be stored here and now? The rules of map and clock (DESIGN sections 3, 4, 7).
+ *
+ * Pure: map, clock and batch come in as arguments. Threads: any. */
+#ifndef SLG_STORER_ADMIT_H
+#define SLG_STORER_ADMIT_H
+
+#include "cluster/map.h"
+#include "proto/rpc.h"
+
+struct slg_admit {
+    const struct slg_map *map;
+    const char *node_id;
+    int64_t now_ns; /* wall */
+};
+
+/* Entries before this time are gone: by retention and by keep_from. 0 when nothing is. */
+int64_t slg_admit_cutoff_ns(const struct slg_map *map, int64_t now_ns);
+
+/* SLG_STORE_STORED: yes. NOT_PLACED, EXPIRED, FUTURE: no, and reterr says why. flags: SLG_STORE_FLAG_ bits. */
+SLG_MUST_CHECK enum slg_store_result slg_admit_batch(const struct slg_admit *admit,
+                                                     const struct slg_batch_header *header,
+                                                     unsigned flags, struct slg_error *reterr);
+
+#endif

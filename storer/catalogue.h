@@ -1,0 +1,88 @@
+/* storer/catalogue.h - all shards of a data directory: known from one directory listing, opened on demand.
+ *
+ * Start lists the directory and opens nothing, so that 3,000 shards of a cold disk are ready at once. A shard is
+ * opened by the first pin and stays open until it is idle or too many are: environments cost two descriptors and
+ * some memory each. What a closed shard held (digest, set) is remembered.
+ * Owner:   the storer. A pinned shard stays open and in place until unpin; every pin needs its unpin.
+ * Threads: all functions but create and destroy, any thread (one mutex, docs/adr/0007). Opening is done by one thread
+ *          at a time; pins of open shards do not wait for it.
+ * H20:     the shard that is being opened is noted on disk; one that ended the process twice is quarantined. */
+#ifndef SLG_STORER_CATALOGUE_H
+#define SLG_STORER_CATALOGUE_H
+
+#include "storer/manifest.h"
+#include "storer/shard.h"
+
+/* 120 days of 1 h windows x 16 slots is 46,080. Their names take 10 MB. */
+#define SLG_CATALOGUE_SHARD_COUNT_MAX ((size_t)131072)
+/* Two descriptors and ~70 KB of memory each; LMDB allows thousands with MDB_NOTLS. */
+#define SLG_CATALOGUE_OPEN_COUNT_MAX  ((size_t)512)
+
+struct slg_catalogue;
+
+struct slg_catalogue_options {
+    const char *data_dir;  /* made when it is not there; locked */
+    size_t map_bytes;      /* of each generation file */
+    size_t open_count_max; /* 1 to SLG_CATALOGUE_OPEN_COUNT_MAX; pinned shards may exceed it */
+    struct slg_kv_faults *faults; /* NULL: none */
+};
+/* UNAVAILABLE: another process has the directory. CORRUPT: its `storage` record. Raises the counter. */
+SLG_MUST_CHECK enum slg_status slg_catalogue_create(const struct slg_catalogue_options *options,
+                                                    struct slg_catalogue **ret_catalogue,
+                                                    struct slg_error *reterr);
+/* Nothing may be pinned. NULL is fine. */
+void slg_catalogue_destroy(struct slg_catalogue *catalogue);
+
+/* NOT_FOUND: no such shard and !create. UNAVAILABLE: quarantined, or being forgotten. */
+SLG_MUST_CHECK enum slg_status slg_catalogue_pin(struct slg_catalogue *catalogue,
+                                                 const struct slg_shard_id *id, bool create,
+                                                 struct slg_shard **ret_shard,
+                                                 struct slg_error *reterr);
+void slg_catalogue_unpin(struct slg_catalogue *catalogue, struct slg_shard *shard);
+
+/* After a failed commit: the caller's pin is given back, the environment is closed once no other pin is left, and
+ * the next pin opens it again. Until then writers get UNAVAILABLE from pin with create. */
+void slg_catalogue_unpin_broken(struct slg_catalogue *catalogue, struct slg_shard *shard);
+
+/* What the shard holds. Open shards are read in one transaction; closed ones answer from memory, or are opened.
+ * set: NULL, or added to. */
+SLG_MUST_CHECK enum slg_status slg_catalogue_totals(struct slg_catalogue *catalogue,
+                                                    const struct slg_shard_id *id,
+                                                    struct slg_shard_totals *ret_totals,
+                                                    struct slg_batch_set *set,
+                                                    struct slg_error *reterr);
+
+struct slg_catalogue_row {
+    struct slg_shard_id id;
+    bool open;
+    bool quarantined; /* as far as known: a shard that was never opened is not looked into */
+    bool suspect;
+};
+/* Ids of all shards whose window touches [from_ns, to_ns), ascending. LIMIT: the arena. */
+SLG_MUST_CHECK enum slg_status slg_catalogue_list(struct slg_catalogue *catalogue, int64_t from_ns,
+                                                  int64_t to_ns, struct slg_arena *arena,
+                                                  struct slg_catalogue_row **ret_rows,
+                                                  size_t *ret_count);
+size_t slg_catalogue_shard_count(struct slg_catalogue *catalogue);
+size_t slg_catalogue_open_count(struct slg_catalogue *catalogue);
+
+/* Close shards that nobody has pinned for idle_ns. */
+void slg_catalogue_close_idle(struct slg_catalogue *catalogue, int64_t now_mono_ns,
+                              int64_t idle_ns);
+
+/* Forget a shard with all its files. AGAIN: pinned, try later (no new pin is given from then on). */
+SLG_MUST_CHECK enum slg_status slg_catalogue_forget(struct slg_catalogue *catalogue,
+                                                    const struct slg_shard_id *id,
+                                                    struct slg_error *reterr);
+/* Bytes on disk of one shard. */
+uint64_t slg_catalogue_used_bytes(struct slg_catalogue *catalogue, const struct slg_shard_id *id);
+/* Remove what earlier forgets left behind. */
+void slg_catalogue_sweep(struct slg_catalogue *catalogue);
+
+/* The storage record. Only by one thread at a time (housekeeping). */
+const struct slg_storage *slg_catalogue_storage(const struct slg_catalogue *catalogue);
+SLG_MUST_CHECK enum slg_status slg_catalogue_store_storage(struct slg_catalogue *catalogue,
+                                                           const struct slg_storage *storage,
+                                                           struct slg_error *reterr);
+
+#endif

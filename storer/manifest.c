@@ -1,0 +1,242 @@
+#include "storer/manifest.h"
+
+#include <inttypes.h>
+
+#include "base/cursor.h"
+#include "base/hash.h"
+
+#define STORAGE_VERSION 1
+#define OPENING_VERSION 1
+#define OPENING_HEAD    ((size_t)8) /* magic, version, crash count, name length */
+#define CHECKSUM_BYTES  ((size_t)8)
+
+static_assert(OPENING_HEAD + SLG_SHARD_NAME_BYTES_MAX + CHECKSUM_BYTES == SLG_OPENING_BYTES,
+              "the note is head, name and checksum");
+
+static void append_checksum(struct slg_buf *out, size_t start)
+{
+    if (!slg_buf_failed(out))
+        slg_buf_append_u64be(out, slg_hash_xxh3(out->data + start, out->len - start));
+}
+
+/* Magic, version and checksum of a record; *ret_body is what stands between. */
+static enum slg_status open_record(const uint8_t *bytes, size_t len, const char *magic,
+                                   uint16_t version, struct slg_cursor *ret_body,
+                                   struct slg_error *reterr)
+{
+    struct slg_cursor c = slg_cursor_make(bytes, len);
+    struct slg_cursor tail;
+    uint16_t found;
+    uint64_t checksum;
+
+    if (!slg_cursor_take_text(&c, magic) || !slg_cursor_take_u16be(&c, &found))
+        return slg_errorf(reterr, SLG_CORRUPT, "%zu bytes that do not begin with \"%s\"", len,
+                          magic);
+    if (found != version)
+        return slg_errorf(reterr, SLG_UNSUPPORTED, "version %u, this program reads version %u",
+                          found, version);
+    if (slg_cursor_left(&c) < CHECKSUM_BYTES)
+        return slg_errorf(reterr, SLG_CORRUPT, "cut short to %zu bytes", len);
+    tail = slg_cursor_make(bytes + len - CHECKSUM_BYTES, CHECKSUM_BYTES);
+    if (!slg_cursor_take_u64be(&tail, &checksum) ||
+        checksum != slg_hash_xxh3(bytes, len - CHECKSUM_BYTES))
+        return slg_errorf(reterr, SLG_CORRUPT, "bad checksum over %zu bytes", len);
+    c.end -= CHECKSUM_BYTES;
+    *ret_body = c;
+    return SLG_OK;
+}
+
+static bool take_i64be(struct slg_cursor *c, int64_t *ret_value)
+{
+    uint64_t value;
+
+    if (!slg_cursor_take_u64be(c, &value))
+        return false;
+    *ret_value = (int64_t)value;
+    return true;
+}
+
+void slg_manifest_encode(struct slg_buf *out, const struct slg_manifest *manifest)
+{
+    size_t start = out->len;
+
+    SLG_ASSERT(manifest->generation_count <= SLG_MANIFEST_GENERATION_COUNT_MAX);
+    slg_buf_append_text(out, "SLGM");
+    slg_buf_append_u16be(out, SLG_MANIFEST_VERSION);
+    slg_buf_append_u16be(out, (uint16_t)manifest->flags);
+    slg_buf_append_u64be(out, (uint64_t)manifest->shard.window_ns);
+    slg_buf_append_u64be(out, (uint64_t)manifest->shard.length_ns);
+    slg_buf_append_u16be(out, manifest->shard.slot);
+    slg_buf_append_u16be(out, manifest->shard.slot_count);
+    slg_buf_append_u64be(out, manifest->change);
+    slg_buf_append_u32be(out, manifest->next_number);
+    slg_buf_append_u16be(out, (uint16_t)manifest->generation_count);
+    for (size_t i = 0; i < manifest->generation_count; i++)
+        slg_buf_append_u32be(out, manifest->generations[i]);
+    slg_buf_append_u16be(out, 0); /* parts: their place */
+    append_checksum(out, start);
+}
+
+static bool take_shard(struct slg_cursor *c, struct slg_shard_id *ret_shard)
+{
+    struct slg_shard_id shard;
+
+    if (!take_i64be(c, &shard.window_ns) || !take_i64be(c, &shard.length_ns) ||
+        !slg_cursor_take_u16be(c, &shard.slot) || !slg_cursor_take_u16be(c, &shard.slot_count))
+        return false;
+    if (shard.length_ns <= 0 || shard.window_ns < 0 || shard.window_ns % shard.length_ns != 0 ||
+        shard.slot >= shard.slot_count)
+        return false;
+    *ret_shard = shard;
+    return true;
+}
+
+static bool take_generations(struct slg_cursor *c, struct slg_manifest *manifest)
+{
+    uint16_t count;
+
+    if (!slg_cursor_take_u16be(c, &count) || count > SLG_MANIFEST_GENERATION_COUNT_MAX)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t number;
+
+        if (!slg_cursor_take_u32be(c, &number) || number >= manifest->next_number ||
+            (i > 0 && number <= manifest->generations[i - 1]))
+            return false;
+        manifest->generations[i] = number;
+    }
+    manifest->generation_count = count;
+    return true;
+}
+
+enum slg_status slg_manifest_decode(const uint8_t *bytes, size_t len,
+                                    struct slg_manifest *ret_manifest, struct slg_error *reterr)
+{
+    struct slg_manifest manifest = { .flags = 0 };
+    struct slg_cursor c;
+    uint16_t flags, part_count;
+    enum slg_status status = open_record(bytes, len, "SLGM", SLG_MANIFEST_VERSION, &c, reterr);
+
+    if (status != SLG_OK)
+        return status;
+    if (!slg_cursor_take_u16be(&c, &flags) || !take_shard(&c, &manifest.shard) ||
+        !slg_cursor_take_u64be(&c, &manifest.change) ||
+        !slg_cursor_take_u32be(&c, &manifest.next_number) || !take_generations(&c, &manifest) ||
+        !slg_cursor_take_u16be(&c, &part_count))
+        return slg_errorf(reterr, SLG_CORRUPT, "a field is out of its range");
+    if (part_count > 0 || (flags & ~SLG_MANIFEST_SUSPECT) != 0)
+        return slg_errorf(reterr, SLG_UNSUPPORTED,
+                          "%u parts and flags %#x, this program reads none", part_count, flags);
+    if (slg_cursor_left(&c) > 0)
+        return slg_errorf(reterr, SLG_CORRUPT, "%zu bytes too many", slg_cursor_left(&c));
+    manifest.flags = flags;
+    *ret_manifest = manifest;
+    return SLG_OK;
+}
+
+void slg_storage_encode(struct slg_buf *out, const struct slg_storage *storage)
+{
+    size_t start = out->len;
+
+    slg_buf_append_text(out, "SLGD");
+    slg_buf_append_u16be(out, STORAGE_VERSION);
+    slg_buf_append(out, storage->id, sizeof(storage->id));
+    slg_buf_append_u64be(out, storage->counter);
+    slg_buf_append_u64be(out, (uint64_t)storage->forget_period_ns);
+    slg_buf_append_u32be(out, storage->forget_window_count);
+    append_checksum(out, start);
+}
+
+enum slg_status slg_storage_decode(const uint8_t *bytes, size_t len,
+                                   struct slg_storage *ret_storage, struct slg_error *reterr)
+{
+    struct slg_storage storage;
+    struct slg_cursor c;
+    const uint8_t *id;
+    enum slg_status status = open_record(bytes, len, "SLGD", STORAGE_VERSION, &c, reterr);
+
+    if (status != SLG_OK)
+        return status;
+    if (!slg_cursor_take_bytes(&c, sizeof(storage.id), &id) ||
+        !slg_cursor_take_u64be(&c, &storage.counter) ||
+        !take_i64be(&c, &storage.forget_period_ns) ||
+        !slg_cursor_take_u32be(&c, &storage.forget_window_count) || slg_cursor_left(&c) > 0)
+        return slg_errorf(reterr, SLG_CORRUPT, "%zu bytes are not the length of this record", len);
+    memcpy(storage.id, id, sizeof(storage.id));
+    *ret_storage = storage;
+    return SLG_OK;
+}
+
+void slg_opening_encode(uint8_t ret_bytes[SLG_OPENING_BYTES], const struct slg_opening *opening)
+{
+    size_t name_len = strnlen(opening->name, sizeof(opening->name) - 1);
+    size_t at = SLG_OPENING_BYTES - CHECKSUM_BYTES;
+    uint64_t checksum;
+
+    memset(ret_bytes, 0, SLG_OPENING_BYTES);
+    memcpy(ret_bytes, "SLGO", 4);
+    ret_bytes[5] = OPENING_VERSION;
+    ret_bytes[6] = opening->crash_count;
+    ret_bytes[7] = (uint8_t)name_len;
+    memcpy(ret_bytes + OPENING_HEAD, opening->name, name_len);
+    checksum = slg_hash_xxh3(ret_bytes, at);
+    for (size_t i = 0; i < CHECKSUM_BYTES; i++)
+        ret_bytes[at + i] = (uint8_t)(checksum >> (8 * (CHECKSUM_BYTES - 1 - i)));
+}
+
+enum slg_status slg_opening_decode(const uint8_t *bytes, size_t len,
+                                   struct slg_opening *ret_opening)
+{
+    struct slg_opening opening = { .crash_count = 0 };
+    const uint8_t *name;
+    struct slg_cursor c;
+    uint8_t name_len;
+    struct slg_shard_id shard;
+    enum slg_status status = open_record(bytes, len, "SLGO", OPENING_VERSION, &c, NULL);
+
+    if (status != SLG_OK)
+        return status;
+    if (len != SLG_OPENING_BYTES || !slg_cursor_take_u8(&c, &opening.crash_count) ||
+        !slg_cursor_take_u8(&c, &name_len) || name_len >= sizeof(opening.name) ||
+        !slg_cursor_take_bytes(&c, name_len, &name))
+        return SLG_CORRUPT;
+    memcpy(opening.name, name, name_len);
+    if (name_len > 0 && slg_shard_name_parse(opening.name, &shard) != SLG_OK)
+        return SLG_CORRUPT;
+    *ret_opening = opening;
+    return SLG_OK;
+}
+
+struct slg_shard_name slg_shard_name_of(const struct slg_shard_id *shard)
+{
+    struct slg_shard_name name;
+
+    (void)snprintf(name.text, sizeof(name.text), "%" PRId64 "-%" PRId64 "-%uof%u",
+                   shard->window_ns / 1000000000, shard->length_ns / 1000000000, shard->slot,
+                   shard->slot_count); /* at most 19 + 19 + 5 + 5 digits: fits */
+    return name;
+}
+
+enum slg_status slg_shard_name_parse(const char *text, struct slg_shard_id *ret_shard)
+{
+    struct slg_cursor c = slg_cursor_make(text, strlen(text));
+    const uint64_t seconds_max = INT64_MAX / 1000000000;
+    uint64_t window, length, slot, slot_count;
+    struct slg_shard_id shard;
+
+    if (!slg_cursor_take_uint(&c, 19, seconds_max, &window) || !slg_cursor_take_byte(&c, '-') ||
+        !slg_cursor_take_uint(&c, 19, seconds_max, &length) || !slg_cursor_take_byte(&c, '-') ||
+        !slg_cursor_take_uint(&c, 5, UINT16_MAX, &slot) || !slg_cursor_take_text(&c, "of") ||
+        !slg_cursor_take_uint(&c, 5, UINT16_MAX, &slot_count))
+        return SLG_MALFORMED;
+    if (length == 0 || window % length != 0 || slot >= slot_count)
+        return SLG_MALFORMED;
+    shard = (struct slg_shard_id){ .window_ns = (int64_t)window * 1000000000,
+                                   .length_ns = (int64_t)length * 1000000000,
+                                   .slot = (uint16_t)slot,
+                                   .slot_count = (uint16_t)slot_count };
+    if (strcmp(slg_shard_name_of(&shard).text, text) != 0)
+        return SLG_MALFORMED;
+    *ret_shard = shard;
+    return SLG_OK;
+}

@@ -1,0 +1,66 @@
+/* storer/manifest.h - the three small records of a data directory, and the names in it.
+ *
+ * Layout:  docs/FORMATS.md section 3: `manifest` (which files of a shard count), `storage` (who this directory is),
+ *          `opening` (which shard was being opened, H20).
+ * Refuses: bad magic or checksum, trailing bytes, counts over the limits, unordered or repeated file numbers, numbers
+ *          that were not given out (CORRUPT: we wrote them ourselves); unknown versions, parts (UNSUPPORTED).
+ * Threads: pure. */
+#ifndef SLG_STORER_MANIFEST_H
+#define SLG_STORER_MANIFEST_H
+
+#include "base/buf.h"
+#include "base/status.h"
+#include "proto/batch.h"
+
+#define SLG_MANIFEST_VERSION              1
+/* A shard rolls over to a new generation when its map is full (16 GiB), or a commit failed: 64 is far away. */
+#define SLG_MANIFEST_GENERATION_COUNT_MAX ((size_t)64)
+#define SLG_SHARD_NAME_BYTES_MAX          ((size_t)64) /* NUL included */
+
+/* The shard is read-only until it was compared with its peers (H13): a commit failed and the disk was not full. */
+#define SLG_MANIFEST_SUSPECT 1U
+
+struct slg_manifest {
+    struct slg_shard_id shard;
+    unsigned flags;       /* SLG_MANIFEST_ bits */
+    uint64_t change;      /* counts the replacements of this manifest */
+    uint32_t next_number; /* of the next file: each number, so each name, is used once */
+    size_t generation_count;
+    uint32_t generations[SLG_MANIFEST_GENERATION_COUNT_MAX]; /* ascending; the last takes writes */
+};
+void slg_manifest_encode(struct slg_buf *out, const struct slg_manifest *manifest);
+SLG_MUST_CHECK enum slg_status slg_manifest_decode(const uint8_t *bytes, size_t len,
+                                                   struct slg_manifest *ret_manifest,
+                                                   struct slg_error *reterr);
+
+struct slg_storage {
+    uint8_t id[16];               /* random, made with the directory */
+    uint64_t counter;             /* only grows; peers remember the last that they saw (H6) */
+    int64_t forget_period_ns;     /* start of the hour in which windows were last forgotten */
+    uint32_t forget_window_count; /* windows forgotten by time in that hour */
+};
+void slg_storage_encode(struct slg_buf *out, const struct slg_storage *storage);
+SLG_MUST_CHECK enum slg_status slg_storage_decode(const uint8_t *bytes, size_t len,
+                                                  struct slg_storage *ret_storage,
+                                                  struct slg_error *reterr);
+
+/* crash_count = times that the process ended while it was opening this shard, this one included; name "" = none. */
+struct slg_opening {
+    uint8_t crash_count;
+    char name[SLG_SHARD_NAME_BYTES_MAX];
+};
+#define SLG_OPENING_BYTES ((size_t)80)
+void slg_opening_encode(uint8_t ret_bytes[SLG_OPENING_BYTES], const struct slg_opening *opening);
+SLG_MUST_CHECK enum slg_status slg_opening_decode(const uint8_t *bytes, size_t len,
+                                                  struct slg_opening *ret_opening);
+
+/* "<window start in s>-<length in s>-<slot>of<K>". Windows are whole seconds. */
+struct slg_shard_name {
+    char text[SLG_SHARD_NAME_BYTES_MAX];
+};
+struct slg_shard_name slg_shard_name_of(const struct slg_shard_id *shard);
+/* MALFORMED: not exactly what slg_shard_name_of writes. */
+SLG_MUST_CHECK enum slg_status slg_shard_name_parse(const char *text,
+                                                    struct slg_shard_id *ret_shard);
+
+#endif

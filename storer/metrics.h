@@ -1,0 +1,54 @@
+/* storer/metrics.h - the storer's metrics: one table, numbers by row name (base/metric.h).
+ *
+ * Threads: all counting here goes through the _shared functions; nothing of it is per entry. */
+#ifndef SLG_STORER_METRICS_H
+#define SLG_STORER_METRICS_H
+
+#include "base/metric.h"
+
+extern const struct slg_metric_label slg_storer_metric_results;  /* by enum slg_store_result */
+extern const struct slg_metric_label slg_storer_metric_requests; /* by enum slg_rpc_type */
+extern const struct slg_metric_label slg_storer_metric_reasons;  /* by enum slg_storer_forget */
+
+enum slg_storer_forget {
+    SLG_STORER_FORGET_TIME,
+    SLG_STORER_FORGET_BYTES,
+    SLG_STORER_FORGET_COUNT,
+};
+
+#define SLG_STORER_METRICS(X)                                                                      \
+    X(storer_requests_total, COUNTER, &slg_storer_metric_requests, NULL,                           \
+      "requests taken, by type")                                                                   \
+    X(storer_requests_refused_total, COUNTER, NULL, NULL, "requests refused: queues were full")    \
+    X(storer_batches_total, COUNTER, &slg_storer_metric_results, NULL,                             \
+      "batches by what became of them")                                                            \
+    X(storer_stored_entries_total, COUNTER, NULL, NULL, "entries made durable")                    \
+    X(storer_stored_bytes_total, COUNTER, NULL, NULL, "encoded bytes of batches made durable")     \
+    X(storer_commits_total, COUNTER, NULL, NULL, "transactions committed with sync")               \
+    X(storer_commit_failures_total, COUNTER, NULL, NULL, "transactions that failed to commit")     \
+    X(storer_commit_seconds, HISTOGRAM, NULL, &slg_metric_latency, "time of one commit")           \
+    X(storer_stream_collisions_total, COUNTER, NULL, NULL,                                         \
+      "batches refused: a stream id with other labels")                                            \
+    X(storer_scan_seconds, HISTOGRAM, NULL, &slg_metric_latency, "scan time of one query page")    \
+    X(storer_scan_bytes_total, COUNTER, NULL, NULL, "uncompressed bytes read by queries")          \
+    X(storer_scan_lines_total, COUNTER, NULL, NULL, "lines read by queries")                       \
+    X(storer_scan_batches_total, COUNTER, NULL, NULL, "batches opened by queries")                 \
+    X(storer_scan_skipped_batches_total, COUNTER, NULL, NULL,                                      \
+      "batches skipped by their summaries")                                                        \
+    X(storer_queries_failed_total, COUNTER, NULL, NULL, "queries that ended in an error")          \
+    X(storer_sessions, GAUGE, NULL, NULL, "open queries")                                          \
+    X(storer_shards, GAUGE, NULL, NULL, "shards known")                                            \
+    X(storer_open_shards, GAUGE, NULL, NULL, "shards whose files are open")                        \
+    X(storer_disk_free_bytes, GAUGE, NULL, NULL, "free bytes on the data directory's disk")        \
+    X(storer_disk_total_bytes, GAUGE, NULL, NULL, "size of the data directory's disk")             \
+    X(storer_read_only, GAUGE, NULL, NULL, "1 while batches are refused because the disk is full") \
+    X(storer_forgotten_shards_total, COUNTER, &slg_storer_metric_reasons, NULL,                    \
+      "shards forgotten, by reason")
+
+enum { SLG_STORER_METRICS(SLG_METRIC_ENUM) };
+
+/* NULL: no memory. */
+SLG_MUST_CHECK struct slg_metric_table *
+slg_storer_metrics_register(struct slg_metric_registry *registry);
+
+#endif

@@ -1,0 +1,273 @@
+/* The catalogue knows every shard of a directory without opening it, opens few at a time, remembers what closed ones
+ * held, and forgets whole shards. Oracle: what was put through slg_shard. */
+#include "tests/helper/storer.h"
+
+#include "storer/catalogue.h"
+
+#define MAP_BYTES ((size_t)1 << 20)
+
+static struct slg_catalogue *open_catalogue(const char *directory, size_t open_count_max)
+{
+    const struct slg_catalogue_options options = { .data_dir = directory,
+                                                   .map_bytes = MAP_BYTES,
+                                                   .open_count_max = open_count_max };
+    struct slg_catalogue *catalogue = NULL;
+    struct slg_error err = { .message = "" };
+
+    if (slg_catalogue_create(&options, &catalogue, &err) != SLG_OK)
+        print_error("%s\n", err.message);
+    assert_non_null(catalogue);
+    return catalogue;
+}
+
+static void store(struct slg_catalogue *catalogue, const struct slg_shard_id *id, uint64_t sequence)
+{
+    struct slg_arena *arena = slg_arena_create(1 << 20);
+    struct slg_batch_header header;
+    struct slg_shard_write *write;
+    struct slg_shard *shard;
+    enum slg_shard_put put;
+    struct slg_buf batch;
+
+    slg_buf_init(&batch, SLG_BATCH_BYTES_MAX);
+    test_encode_line(&batch, id, 1, sequence, "x");
+    assert_int_equal(slg_batch_read_header(arena, batch.data, batch.len, &header), SLG_OK);
+    assert_int_equal(slg_catalogue_pin(catalogue, id, true, &shard, NULL), SLG_OK);
+    assert_int_equal(slg_shard_write_begin(shard, &write, NULL), SLG_OK);
+    assert_int_equal(slg_shard_write_put(write, &header, batch.data, batch.len, &put), SLG_OK);
+    assert_int_equal(slg_shard_write_commit(write, NULL), SLG_OK);
+    slg_catalogue_unpin(catalogue, shard);
+    slg_buf_fini(&batch);
+    slg_arena_destroy(arena);
+}
+
+static uint64_t held_count(struct slg_catalogue *catalogue, const struct slg_shard_id *id)
+{
+    struct slg_batch_set *set = slg_batch_set_create();
+    struct slg_shard_totals totals;
+
+    assert_int_equal(slg_catalogue_totals(catalogue, id, &totals, set, NULL), SLG_OK);
+    assert_int_equal(totals.digest.count, slg_batch_set_count(set));
+    slg_batch_set_destroy(set);
+    return totals.digest.count;
+}
+
+static void test_few_are_open_and_none_is_lost(void **state)
+{
+    enum { SHARD_COUNT = 20 };
+    char *directory = test_make_directory();
+    struct slg_catalogue *catalogue = open_catalogue(directory, 4);
+    uint64_t counter = slg_catalogue_storage(catalogue)->counter;
+    struct slg_arena *arena = slg_arena_create(1 << 20);
+    struct slg_catalogue_row *rows;
+    uint8_t storage_id[16];
+    size_t count;
+
+    (void)state;
+    memcpy(storage_id, slg_catalogue_storage(catalogue)->id, sizeof(storage_id));
+    for (uint64_t round = 1; round <= 3; round++)
+        for (int64_t i = 0; i < SHARD_COUNT; i++) {
+            struct slg_shard_id id = test_shard(i);
+
+            store(catalogue, &id, round);
+            assert_true(slg_catalogue_open_count(catalogue) <= 4);
+            assert_int_equal(held_count(catalogue, &id), round);
+        }
+    for (int64_t i = 0; i < SHARD_COUNT; i++)
+        assert_int_equal(held_count(catalogue, &(struct slg_shard_id){ test_shard(i).window_ns,
+                                                                       TEST_HOUR_NS, 0, 1 }),
+                         3);
+    slg_catalogue_close_idle(catalogue, slg_clock_mono_ns(slg_clock_system()), 0);
+    assert_int_equal(slg_catalogue_open_count(catalogue), 0);
+    slg_catalogue_destroy(catalogue);
+
+    catalogue = open_catalogue(directory, 4);
+    assert_int_equal(slg_catalogue_open_count(catalogue), 0);
+    assert_int_equal(slg_catalogue_shard_count(catalogue), SHARD_COUNT);
+    assert_memory_equal(slg_catalogue_storage(catalogue)->id, storage_id, sizeof(storage_id));
+    assert_true(slg_catalogue_storage(catalogue)->counter > counter);
+    assert_int_equal(slg_catalogue_list(catalogue, TEST_WINDOW_NS + TEST_HOUR_NS,
+                                        TEST_WINDOW_NS + 3 * TEST_HOUR_NS, arena, &rows, &count),
+                     SLG_OK);
+    assert_int_equal(count, 2);
+    assert_int_equal(rows[0].id.window_ns, TEST_WINDOW_NS + TEST_HOUR_NS);
+    for (int64_t i = 0; i < SHARD_COUNT; i++) {
+        struct slg_shard_id id = test_shard(i);
+
+        assert_int_equal(held_count(catalogue, &id), 3);
+    }
+    slg_catalogue_destroy(catalogue);
+    slg_arena_destroy(arena);
+    test_drop_directory(directory);
+}
+
+static void test_one_process_at_a_time(void **state)
+{
+    char *directory = test_make_directory();
+    struct slg_catalogue *catalogue = open_catalogue(directory, 4);
+    const struct slg_catalogue_options options = { .data_dir = directory,
+                                                   .map_bytes = MAP_BYTES,
+                                                   .open_count_max = 4 };
+    struct slg_catalogue *second = NULL;
+
+    (void)state;
+    assert_int_equal(slg_catalogue_create(&options, &second, NULL), SLG_UNAVAILABLE);
+    assert_null(second);
+    slg_catalogue_destroy(catalogue);
+    assert_int_equal(slg_catalogue_create(&options, &second, NULL), SLG_OK);
+    slg_catalogue_destroy(second);
+    test_drop_directory(directory);
+}
+
+static void test_forgotten_is_gone(void **state)
+{
+    char *directory = test_make_directory();
+    struct slg_catalogue *catalogue = open_catalogue(directory, 4);
+    struct slg_shard_id first = test_shard(0), second = test_shard(1);
+    struct slg_shard_totals totals;
+    struct slg_shard *shard;
+
+    (void)state;
+    store(catalogue, &first, 1);
+    store(catalogue, &second, 1);
+    assert_true(slg_catalogue_used_bytes(catalogue, &first) > 0);
+    assert_int_equal(slg_catalogue_pin(catalogue, &first, false, &shard, NULL), SLG_OK);
+    assert_int_equal(slg_catalogue_forget(catalogue, &first, NULL), SLG_AGAIN); /* I2: pinned */
+    assert_int_equal(slg_catalogue_totals(catalogue, &first, &totals, NULL, NULL), SLG_UNAVAILABLE);
+    slg_catalogue_unpin(catalogue, shard);
+    assert_int_equal(slg_catalogue_forget(catalogue, &first, NULL), SLG_OK);
+    assert_int_equal(slg_catalogue_forget(catalogue, &first, NULL), SLG_OK);
+    assert_int_equal(slg_catalogue_totals(catalogue, &first, &totals, NULL, NULL), SLG_NOT_FOUND);
+    assert_int_equal(held_count(catalogue, &second), 1);
+    slg_catalogue_destroy(catalogue);
+    catalogue = open_catalogue(directory, 4);
+    assert_int_equal(slg_catalogue_shard_count(catalogue), 1);
+    slg_catalogue_destroy(catalogue);
+    test_drop_directory(directory);
+}
+
+/* A crash between rename and unlink: the remains are no shard, and go with the next sweep. */
+static void test_remains_are_swept(void **state)
+{
+    char *directory = test_make_directory();
+    struct slg_catalogue *catalogue = open_catalogue(directory, 4);
+    struct slg_shard_id id = test_shard(0);
+    char shards[1024], alive[1024], dead[1024];
+
+    (void)state;
+    store(catalogue, &id, 1);
+    slg_catalogue_destroy(catalogue);
+    test_join(shards, directory, "shards");
+    test_join(alive, shards, slg_shard_name_of(&id).text);
+    test_join(dead, shards, "dead-1767225600-3600-0of1");
+    assert_int_equal(rename(alive, dead), 0);
+    catalogue = open_catalogue(directory, 4);
+    assert_int_equal(slg_catalogue_shard_count(catalogue), 0);
+    slg_catalogue_sweep(catalogue);
+    assert_int_not_equal(access(dead, F_OK), 0);
+    slg_catalogue_destroy(catalogue);
+    test_drop_directory(directory);
+}
+
+static void write_note(const char *directory, const struct slg_shard_id *id, uint8_t crash_count)
+{
+    struct slg_opening opening = { .crash_count = crash_count };
+    uint8_t bytes[SLG_OPENING_BYTES];
+    char path[1024];
+    FILE *file;
+
+    memcpy(opening.name, slg_shard_name_of(id).text, sizeof(opening.name));
+    slg_opening_encode(bytes, &opening);
+    test_join(path, directory, "opening");
+    file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, sizeof(bytes), file), sizeof(bytes));
+    fclose(file);
+}
+
+static void test_h20_two_crashes_over_one_shard_quarantine_it(void **state)
+{
+    char *directory = test_make_directory();
+    struct slg_catalogue *catalogue = open_catalogue(directory, 4);
+    struct slg_shard_id id = test_shard(0), other = test_shard(1);
+    struct slg_shard_totals totals;
+
+    (void)state;
+    store(catalogue, &id, 1);
+    store(catalogue, &other, 1);
+    slg_catalogue_destroy(catalogue);
+    write_note(directory, &id, 1); /* one crash: it is tried again */
+    catalogue = open_catalogue(directory, 4);
+    assert_int_equal(held_count(catalogue, &id), 1);
+    slg_catalogue_destroy(catalogue);
+    write_note(directory, &id, 2);
+    catalogue = open_catalogue(directory, 4);
+    assert_int_equal(slg_catalogue_totals(catalogue, &id, &totals, NULL, NULL), SLG_UNAVAILABLE);
+    assert_int_equal(held_count(catalogue, &other), 1);
+    slg_catalogue_destroy(catalogue);
+    catalogue = open_catalogue(directory, 4); /* and stays so */
+    assert_int_equal(slg_catalogue_totals(catalogue, &id, &totals, NULL, NULL), SLG_UNAVAILABLE);
+    slg_catalogue_destroy(catalogue);
+    test_drop_directory(directory);
+}
+
+static void test_broken_is_reopened_by_the_next_pin(void **state)
+{
+    char *directory = test_make_directory();
+    struct slg_catalogue *catalogue = open_catalogue(directory, 4);
+    struct slg_shard_id id = test_shard(0);
+    struct slg_shard *shard;
+
+    (void)state;
+    store(catalogue, &id, 1);
+    assert_int_equal(slg_catalogue_pin(catalogue, &id, false, &shard, NULL), SLG_OK);
+    slg_catalogue_unpin_broken(catalogue, shard);
+    assert_int_equal(slg_catalogue_open_count(catalogue), 0);
+    store(catalogue, &id, 2);
+    assert_int_equal(held_count(catalogue, &id), 2);
+    slg_catalogue_destroy(catalogue);
+    test_drop_directory(directory);
+}
+
+/* 3,000 shards are known at once: nothing is opened at start. */
+static void test_start_does_not_open(void **state)
+{
+    enum { SHARD_COUNT = 3000 };
+    char *directory = test_make_directory();
+    struct slg_catalogue *catalogue = open_catalogue(directory, 4);
+    int64_t start_ns, end_ns;
+
+    (void)state;
+    slg_catalogue_destroy(catalogue);
+    for (int64_t i = 0; i < SHARD_COUNT; i++) {
+        char shards[1024], path[1024];
+        struct slg_shard_id id = test_shard(i);
+
+        test_join(shards, directory, "shards");
+        test_join(path, shards, slg_shard_name_of(&id).text);
+        assert_int_equal(mkdir(path, 0700), 0);
+    }
+    start_ns = slg_clock_mono_ns(slg_clock_system());
+    catalogue = open_catalogue(directory, 4);
+    end_ns = slg_clock_mono_ns(slg_clock_system());
+    assert_int_equal(slg_catalogue_shard_count(catalogue), SHARD_COUNT);
+    assert_int_equal(slg_catalogue_open_count(catalogue), 0);
+    assert_true(end_ns - start_ns < 2 * SLG_NS_PER_SEC);
+    slg_catalogue_destroy(catalogue);
+    test_drop_directory(directory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_few_are_open_and_none_is_lost),
+        cmocka_unit_test(test_one_process_at_a_time),
+        cmocka_unit_test(test_forgotten_is_gone),
+        cmocka_unit_test(test_remains_are_swept),
+        cmocka_unit_test(test_h20_two_crashes_over_one_shard_quarantine_it),
+        cmocka_unit_test(test_broken_is_reopened_by_the_next_pin),
+        cmocka_unit_test(test_start_does_not_open),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,193 @@
+/* Records of a data directory read back as they were written, and nothing else is read at all.
+ * Oracle: the worked bytes of docs/FORMATS.md section 3; every single altered or missing byte. */
+#include "tests/helper/test.h"
+
+#include "storer/manifest.h"
+
+/* docs/FORMATS.md section 3. */
+static const uint8_t worked[] = {
+    'S',  'L',  'G',  'M',  0,    1,    0,    0,    0x00, 0x00, 0x06, 0x8c, 0x61, 0x71,
+    0x40, 0x00, 0x00, 0x00, 0x03, 0x46, 0x30, 0xb8, 0xa0, 0x00, 0,    1,    0,    4,
+    0,    0,    0,    0,    0,    0,    0,    1,    0,    0,    0,    2,    0,    1,
+    0,    0,    0,    1,    0,    0,    0x77, 0x64, 0xb1, 0x26, 0xea, 0x8b, 0x2d, 0xad,
+};
+
+static struct slg_manifest example(void)
+{
+    return (struct slg_manifest){ .shard = { .window_ns = INT64_C(7200000000000),
+                                             .length_ns = INT64_C(3600000000000),
+                                             .slot = 1,
+                                             .slot_count = 4 },
+                                  .change = 1,
+                                  .next_number = 2,
+                                  .generation_count = 1,
+                                  .generations = { 1 } };
+}
+
+static void test_worked_bytes(void **state)
+{
+    struct slg_manifest manifest = example();
+    struct slg_manifest got = { .change = 99 };
+    struct slg_buf out;
+
+    (void)state;
+    slg_buf_init(&out, 4096);
+    slg_manifest_encode(&out, &manifest);
+    assert_int_equal(out.len, sizeof(worked));
+    assert_memory_equal(out.data, worked, sizeof(worked));
+    assert_int_equal(slg_manifest_decode(out.data, out.len, &got, NULL), SLG_OK);
+    assert_int_equal(slg_shard_id_compare(&got.shard, &manifest.shard), 0);
+    assert_int_equal(got.change, 1);
+    assert_int_equal(got.next_number, 2);
+    assert_int_equal(got.generation_count, 1);
+    assert_int_equal(got.generations[0], 1);
+    slg_buf_fini(&out);
+}
+
+/* Change the encoded manifest of this one and give it a fitting checksum by encoding. */
+static const struct bad_case {
+    const char *name;
+    struct slg_manifest manifest;
+    enum slg_status want;
+} bad[] = {
+    { "slot out of range", { .shard = { 0, 3600, 4, 4 }, .next_number = 1 }, SLG_CORRUPT },
+    { "no length", { .shard = { 0, 0, 0, 1 }, .next_number = 1 }, SLG_CORRUPT },
+    { "window not aligned", { .shard = { 10, 3600, 0, 1 }, .next_number = 1 }, SLG_CORRUPT },
+    { "number not given out",
+      { .shard = { 0, 3600, 0, 1 }, .next_number = 1, .generation_count = 1, .generations = { 1 } },
+      SLG_CORRUPT },
+    { "numbers not ascending",
+      { .shard = { 0, 3600, 0, 1 },
+        .next_number = 5,
+        .generation_count = 2,
+        .generations = { 3, 3 } },
+      SLG_CORRUPT },
+    { "unknown flag",
+      { .shard = { 0, 3600, 0, 1 }, .next_number = 1, .flags = 2 },
+      SLG_UNSUPPORTED },
+    { "no generation yet", { .shard = { 0, 3600, 0, 1 }, .next_number = 1 }, SLG_OK },
+    { "suspect",
+      { .shard = { 0, 3600, 0, 1 }, .next_number = 1, .flags = SLG_MANIFEST_SUSPECT },
+      SLG_OK },
+};
+
+static void test_fields_out_of_range(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SLG_ARRAY_LEN(bad); i++) {
+        struct slg_manifest got = { .change = 99 };
+        struct slg_buf out;
+        uint8_t *block;
+
+        slg_buf_init(&out, 4096);
+        slg_manifest_encode(&out, &bad[i].manifest);
+        block = test_block(out.data, out.len);
+        CHECK(bad[i].name, slg_manifest_decode(block, out.len, &got, NULL) == bad[i].want);
+        CHECK(bad[i].name, (got.change == 99) == (bad[i].want != SLG_OK));
+        free(block);
+        slg_buf_fini(&out);
+    }
+}
+
+typedef bool reader(const uint8_t *bytes, size_t len);
+
+static bool reads_manifest(const uint8_t *bytes, size_t len)
+{
+    struct slg_manifest manifest;
+
+    return slg_manifest_decode(bytes, len, &manifest, NULL) == SLG_OK;
+}
+
+static bool reads_storage(const uint8_t *bytes, size_t len)
+{
+    struct slg_storage storage;
+
+    return slg_storage_decode(bytes, len, &storage, NULL) == SLG_OK;
+}
+
+static bool reads_opening(const uint8_t *bytes, size_t len)
+{
+    struct slg_opening opening;
+
+    return slg_opening_decode(bytes, len, &opening) == SLG_OK;
+}
+
+static void check_every_byte(const char *name, reader *reads, const uint8_t *bytes, size_t len)
+{
+    CHECK(name, reads(bytes, len));
+    for (size_t i = 0; i < len; i++) {
+        uint8_t *block = test_block(bytes, len);
+
+        block[i] ^= 0x40;
+        CHECK(name, !reads(block, len));
+        free(block);
+        block = test_block(bytes, i);
+        CHECK(name, !reads(block, i));
+        free(block);
+    }
+}
+
+static void test_every_altered_byte_is_seen(void **state)
+{
+    const struct slg_manifest manifest = example();
+    const struct slg_storage storage = { .id = { 1, 2, 3 }, .counter = 7 };
+    const struct slg_opening opening = { .crash_count = 1, .name = "7200-3600-1of4" };
+    uint8_t note[SLG_OPENING_BYTES];
+    struct slg_buf out;
+
+    (void)state;
+    slg_buf_init(&out, 4096);
+    slg_manifest_encode(&out, &manifest);
+    check_every_byte("manifest", reads_manifest, out.data, out.len);
+    slg_buf_clear(&out);
+    slg_storage_encode(&out, &storage);
+    check_every_byte("storage", reads_storage, out.data, out.len);
+    slg_opening_encode(note, &opening);
+    check_every_byte("opening", reads_opening, note, sizeof(note));
+    slg_buf_fini(&out);
+}
+
+static const struct name_case {
+    const char *text;
+    enum slg_status want;
+} names[] = {
+    { "7200-3600-1of4", SLG_OK },
+    { "0-3600-0of1", SLG_OK },
+    { "9223369200-3600-65534of65535", SLG_OK },
+    { "", SLG_MALFORMED },
+    { "7200-3600-4of4", SLG_MALFORMED },
+    { "7200-0-0of1", SLG_MALFORMED },
+    { "7201-3600-0of1", SLG_MALFORMED },
+    { "07200-3600-0of1", SLG_MALFORMED },
+    { "7200-3600-0of1x", SLG_MALFORMED },
+    { "7200-3600-0of0", SLG_MALFORMED },
+    { "99999999999999-3600-0of1", SLG_MALFORMED },
+    { "-3600-3600-0of1", SLG_MALFORMED },
+    { "lost+found", SLG_MALFORMED },
+};
+
+static void test_names(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SLG_ARRAY_LEN(names); i++) {
+        struct slg_shard_id id = { .slot_count = 0xAAAA };
+
+        CHECK(names[i].text, slg_shard_name_parse(names[i].text, &id) == names[i].want);
+        if (names[i].want == SLG_OK)
+            CHECK(names[i].text, strcmp(slg_shard_name_of(&id).text, names[i].text) == 0);
+        else
+            CHECK(names[i].text, id.slot_count == 0xAAAA);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_worked_bytes),
+        cmocka_unit_test(test_fields_out_of_range),
+        cmocka_unit_test(test_every_altered_byte_is_seen),
+        cmocka_unit_test(test_names),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
