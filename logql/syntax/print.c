@@ -550,9 +550,11 @@ static bool has_matching(const struct slg_logql_binary *binary)
 }
 
 /* "/ bool on (a,b) group_left (c)"; Loki leaves a blank behind the labels whether or not a group follows. */
-static void put_binary_op(struct slg_buf *buf, const struct slg_logql_binary *binary,
+static void put_binary_op(const struct printer *out, const struct slg_logql_binary *binary,
                           const char *separator)
 {
+    struct slg_buf *buf = out->buf;
+
     put(buf, slg_logql_binary_op_text(binary->op));
     if (binary->is_bool)
         put(buf, " bool");
@@ -564,7 +566,8 @@ static void put_binary_op(struct slg_buf *buf, const struct slg_logql_binary *bi
     if (binary->cardinality == SLG_LOGQL_ONE_TO_ONE)
         return;
     put(buf, binary->cardinality == SLG_LOGQL_MANY_TO_ONE ? "group_left" : "group_right");
-    if (binary->include_count > 0) {
+    /* A parenthesis of the right side would be read as a list of labels: Loki prints such queries wrong. */
+    if (binary->include_count > 0 || out->exact || binary->rhs->kind == SLG_LOGQL_EXPR_BINARY) {
         put(buf, " ");
         put_labels(buf, binary->include_count, binary->includes, separator);
     }
@@ -601,7 +604,7 @@ static void put_expr(const struct printer *out, const struct slg_logql_expr *exp
         put(out->buf, "(");
         put_expr(out, expr->binary.lhs);
         put(out->buf, " ");
-        put_binary_op(out->buf, &expr->binary, ",");
+        put_binary_op(out, &expr->binary, ",");
         put(out->buf, " ");
         put_expr(out, expr->binary.rhs);
         put(out->buf, ")");
@@ -847,7 +850,7 @@ static void pretty(struct slg_buf *buf, const struct slg_logql_expr *expr, unsig
         pretty_side(buf, &expr->binary, /* is_rhs= */ false, level + 1);
         put(buf, "\n");
         indent(buf, level);
-        put_binary_op(buf, &expr->binary, ", ");
+        put_binary_op(&(struct printer){ buf, false }, &expr->binary, ", ");
         put(buf, "\n");
         pretty_side(buf, &expr->binary, /* is_rhs= */ true, level + 1);
         return;
