@@ -13,6 +13,7 @@
 #ifndef SLG_LOGQL_PLAN_PAGE_H
 #define SLG_LOGQL_PLAN_PAGE_H
 
+#include "logql/eval/partial.h"
 #include "proto/rpc.h"
 
 #define SLG_PAGE_VERSION 1
@@ -33,7 +34,6 @@ struct slg_row {
     int64_t ts_ns;
     const struct slg_batch_id *batch;
     uint32_t position;
-    uint32_t group_index;        /* rows of one page with equal sets have equal indexes */
     struct slg_label_set stream; /* index labels */
     struct slg_label_set metadata;
     struct slg_label_set parsed;
@@ -42,39 +42,22 @@ struct slg_row {
 /* The total order of DESIGN section 3, forward: (ts, batch id, position); <0, 0, >0. */
 int slg_row_compare(const struct slg_row *a, const struct slg_row *b);
 
-/* One partial of one series and time bucket. What the numbers are depends on the operator:
- *   count, rate, bytes_*    a = sum
- *   sum, rate of unwrap     a = sum, b = its rounding error (Neumaier)
- *   avg, stddev, stdvar     a = count, b = mean, c = sum of squared distances from the mean
- *   min, max                a = value
- *   first, last             a = value; ts_ns, batch, position say whose
- *   absent                  nothing: that there is one is all */
-struct slg_partial {
-    uint32_t bucket; /* logql/eval/window.h */
-    uint32_t position;
-    int64_t ts_ns;
-    const struct slg_batch_id *batch;
-    double a, b, c;
-};
-struct slg_sample {
-    int64_t ts_ns;
-    const struct slg_batch_id *batch; /* NULL when the operator does not care for order */
-    uint32_t position;
-    double value;
-};
 struct slg_page_series {
     struct slg_label_set labels;
-    const struct slg_partial *partials; /* PARTIAL */
-    const struct slg_sample *samples;   /* SAMPLES */
+    struct slg_partial *partials; /* PARTIAL; batch_index is into the page's batches */
+    struct slg_sample *samples;   /* SAMPLES */
     size_t count;
 };
 
 struct slg_page {
     enum slg_page_kind kind;
-    struct slg_text error; /* ERROR */
+    struct slg_text error;            /* ERROR */
+    enum slg_accumulator accumulator; /* PARTIAL */
+    const struct slg_batch_id *batches;
+    size_t batch_count;
     const struct slg_row *rows;
     size_t row_count;
-    const struct slg_page_series *series;
+    struct slg_page_series *series;
     size_t series_count;
 };
 
@@ -90,16 +73,21 @@ struct slg_page_writer; /* opaque: tables and body of one page under constructio
 /* Budget of tables + body; the writer's memory is reused from page to page. NULL: no memory. */
 SLG_MUST_CHECK struct slg_page_writer *slg_page_writer_create(size_t memory_bytes_max);
 void slg_page_writer_destroy(struct slg_page_writer *writer);
-void slg_page_writer_start(struct slg_page_writer *writer, enum slg_page_kind kind);
+/* accumulator: of PARTIAL, else any. */
+void slg_page_writer_start(struct slg_page_writer *writer, enum slg_page_kind kind,
+                           enum slg_accumulator accumulator);
 /* Bytes that the body would have now, about. */
 size_t slg_page_writer_bytes(const struct slg_page_writer *writer);
 void slg_page_writer_error(struct slg_page_writer *writer, struct slg_text text);
-/* Everything is copied. Overflow of the budget is remembered and told by finish. group_index is ignored. */
+/* Everything is copied. Overflow of the budget is remembered and told by finish. */
 void slg_page_writer_row(struct slg_page_writer *writer, const struct slg_row *row);
-/* A series, then its partials or samples; bucket and (for samples) nothing need be in order. */
+/* A series, then its partials or samples in any order. batches (of batch_index) is asked only where order matters;
+ * NULL for samples without order. */
 void slg_page_writer_series(struct slg_page_writer *writer, const struct slg_label_set *labels);
-void slg_page_writer_partial(struct slg_page_writer *writer, const struct slg_partial *partial);
-void slg_page_writer_sample(struct slg_page_writer *writer, const struct slg_sample *sample);
+void slg_page_writer_partial(struct slg_page_writer *writer, const struct slg_batch_table *batches,
+                             const struct slg_partial *partial);
+void slg_page_writer_sample(struct slg_page_writer *writer, const struct slg_batch_table *batches,
+                            const struct slg_sample *sample);
 /* Append the body to out. LIMIT: the budget did not hold it. */
 SLG_MUST_CHECK enum slg_status slg_page_writer_finish(struct slg_page_writer *writer,
                                                       struct slg_buf *out,

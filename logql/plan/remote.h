@@ -31,8 +31,8 @@ void slg_remote_destroy(struct slg_remote *remote); /* NULL is fine */
 /* Data that it needs: from_ns <= ts < to_ns (both already include range and offset). */
 void slg_remote_range(const struct slg_remote *remote, int64_t *ret_from_ns, int64_t *ret_to_ns);
 
-/* Does it need entries in total order? Always true for LOG and for first/last/SAMPLES; where false (counts, sums),
- * a storer may give batches in any order, but must still drop push duplicates. */
+/* Does it need entries in total order? True for LOG. Elsewhere a storer may give batches in any order (order of time is
+ * fastest), but must still drop push duplicates: first, last and rate_counter sort for themselves. */
 bool slg_remote_needs_order(const struct slg_remote *remote);
 
 /* A literal that every kept line contains; false when there is none. Lets the storer search a batch's text with one
