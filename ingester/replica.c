@@ -1,0 +1,226 @@
+#include "ingester/replica.h"
+
+#include <string.h>
+
+void slg_replica_init(struct slg_replica *replica, const uint16_t *nodes, uint16_t node_count,
+                      uint16_t write_quorum, int64_t now_mono_ns)
+{
+    SLG_ASSERT(node_count >= 1);
+    SLG_ASSERT(node_count <= SLG_MAP_REPLICATION_MAX);
+    SLG_ASSERT(write_quorum >= 1);
+    SLG_ASSERT(write_quorum <= node_count);
+    memset(replica, 0, sizeof(*replica));
+    replica->write_quorum = write_quorum;
+    replica->target_count = node_count;
+    for (uint16_t i = 0; i < node_count; i++) {
+        replica->targets[i].node = nodes[i];
+        replica->targets[i].state = SLG_TARGET_DUE;
+        replica->targets[i].due_mono_ns = now_mono_ns;
+    }
+}
+
+static struct slg_replica_target *target_of(struct slg_replica *replica, uint16_t node)
+{
+    for (uint16_t i = 0; i < replica->target_count; i++)
+        if (replica->targets[i].node == node)
+            return &replica->targets[i];
+    return NULL;
+}
+
+static uint16_t count_in(const struct slg_replica *replica, enum slg_replica_target_state state)
+{
+    uint16_t count = 0;
+
+    for (uint16_t i = 0; i < replica->target_count; i++)
+        count = (uint16_t)(count + (replica->targets[i].state == state));
+    return count;
+}
+
+static bool maybe_stored_anywhere(const struct slg_replica *replica)
+{
+    bool maybe = replica->maybe_elsewhere;
+
+    for (uint16_t i = 0; i < replica->target_count; i++) {
+        const struct slg_replica_target *target = &replica->targets[i];
+
+        maybe = maybe || target->maybe_stored || target->state == SLG_TARGET_STORED ||
+                target->state == SLG_TARGET_IN_FLIGHT;
+    }
+    return maybe;
+}
+
+static void back_off(struct slg_replica_target *target, int64_t now_mono_ns)
+{
+    uint32_t doublings = target->attempts < 8 ? target->attempts : 8;
+    int64_t wait_ns = SLG_REPLICA_BACKOFF_NS_MIN << doublings >> 1;
+
+    if (wait_ns > SLG_REPLICA_BACKOFF_NS_MAX)
+        wait_ns = SLG_REPLICA_BACKOFF_NS_MAX;
+    target->state = SLG_TARGET_DUE;
+    target->due_mono_ns = now_mono_ns + wait_ns;
+}
+
+static void take_reply(struct slg_replica_target *target, enum slg_store_result result,
+                       int64_t now_mono_ns, struct slg_replica_actions *actions)
+{
+    switch (result) {
+    case SLG_STORE_STORED:
+    case SLG_STORE_DUPLICATE:
+        target->state = SLG_TARGET_STORED;
+        return;
+    case SLG_STORE_NOT_PLACED:
+        actions->refresh_map = true;
+        back_off(target, now_mono_ns);
+        return;
+    case SLG_STORE_BUSY:
+    case SLG_STORE_READ_ONLY:
+        back_off(target, now_mono_ns);
+        return;
+    case SLG_STORE_CONTENT:
+        actions->new_incarnation = true;
+        break;
+    case SLG_STORE_EXPIRED:
+    case SLG_STORE_FUTURE:
+    case SLG_STORE_MALFORMED:
+        break;
+    }
+    target->state = SLG_TARGET_REFUSED;
+    target->refusal = result;
+}
+
+/* The first owner decides which reason is told. */
+static enum slg_store_result refusal_of(const struct slg_replica *replica)
+{
+    for (uint16_t i = 0; i < replica->target_count; i++)
+        if (replica->targets[i].state == SLG_TARGET_REFUSED)
+            return replica->targets[i].refusal;
+    return SLG_STORE_BUSY;
+}
+
+/* What the targets now mean for the batch as a whole. */
+static void conclude(struct slg_replica *replica, int64_t now_mono_ns,
+                     struct slg_replica_actions *actions)
+{
+    uint16_t stored = count_in(replica, SLG_TARGET_STORED);
+    uint16_t refused = count_in(replica, SLG_TARGET_REFUSED);
+
+    if (replica->outcome == SLG_REPLICA_OPEN) {
+        if (stored >= replica->write_quorum) {
+            replica->outcome = SLG_REPLICA_ACCEPTED;
+            replica->accepted_mono_ns = now_mono_ns;
+            actions->settle = true;
+        } else if (replica->target_count - refused < replica->write_quorum &&
+                   count_in(replica, SLG_TARGET_IN_FLIGHT) == 0) {
+            replica->outcome =
+                maybe_stored_anywhere(replica) ? SLG_REPLICA_ABANDONED : SLG_REPLICA_DROPPED;
+            actions->settle = true;
+            actions->refusal = refusal_of(replica);
+        }
+    }
+    if (replica->outcome == SLG_REPLICA_OPEN)
+        return;
+    if (replica->outcome != SLG_REPLICA_ACCEPTED || stored + refused == replica->target_count ||
+        now_mono_ns - replica->accepted_mono_ns >= SLG_REPLICA_GRACE_NS)
+        actions->release = true;
+}
+
+static void place(struct slg_replica *replica, const struct slg_replica_event *event,
+                  int64_t now_mono_ns)
+{
+    struct slg_replica old = *replica;
+
+    slg_replica_init(replica, event->nodes, event->node_count, event->write_quorum, now_mono_ns);
+    replica->outcome = old.outcome;
+    replica->accepted_mono_ns = old.accepted_mono_ns;
+    replica->maybe_elsewhere = old.maybe_elsewhere;
+    for (uint16_t i = 0; i < old.target_count; i++) {
+        struct slg_replica_target *target = target_of(replica, old.targets[i].node);
+
+        if (target != NULL)
+            *target = old.targets[i];
+        else if (old.targets[i].maybe_stored || old.targets[i].state == SLG_TARGET_STORED ||
+                 old.targets[i].state == SLG_TARGET_IN_FLIGHT)
+            replica->maybe_elsewhere = true;
+    }
+}
+
+static void stop(struct slg_replica *replica, struct slg_replica_actions *actions)
+{
+    if (replica->outcome == SLG_REPLICA_OPEN) {
+        replica->outcome =
+            maybe_stored_anywhere(replica) ? SLG_REPLICA_ABANDONED : SLG_REPLICA_DROPPED;
+        actions->settle = true;
+        actions->refusal = refusal_of(replica);
+    }
+    actions->release = true;
+}
+
+struct slg_replica_actions slg_replica_step(struct slg_replica *replica,
+                                            const struct slg_replica_event *event,
+                                            int64_t now_mono_ns)
+{
+    struct slg_replica_actions actions = { 0 };
+    struct slg_replica_target *target = target_of(replica, event->node);
+
+    switch (event->type) {
+    case SLG_REPLICA_SENT:
+        SLG_ASSERT(target != NULL);
+        SLG_ASSERT(target->state == SLG_TARGET_DUE);
+        target->state = SLG_TARGET_IN_FLIGHT;
+        target->attempts++;
+        break;
+    case SLG_REPLICA_REPLY:
+        if (target != NULL && target->state == SLG_TARGET_IN_FLIGHT)
+            take_reply(target, event->result, now_mono_ns, &actions);
+        break;
+    case SLG_REPLICA_FAILED:
+        if (target != NULL && target->state == SLG_TARGET_IN_FLIGHT) {
+            target->maybe_stored = true;
+            back_off(target, now_mono_ns);
+        }
+        break;
+    case SLG_REPLICA_UNSENT:
+        if (target != NULL && target->state == SLG_TARGET_IN_FLIGHT)
+            back_off(target, now_mono_ns);
+        break;
+    case SLG_REPLICA_TICK:
+        break;
+    case SLG_REPLICA_PLACED:
+        place(replica, event, now_mono_ns);
+        break;
+    case SLG_REPLICA_STOP:
+        stop(replica, &actions);
+        return actions;
+    }
+    conclude(replica, now_mono_ns, &actions);
+    return actions;
+}
+
+bool slg_replica_due(const struct slg_replica *replica, uint16_t node, int64_t now_mono_ns)
+{
+    for (uint16_t i = 0; i < replica->target_count; i++) {
+        const struct slg_replica_target *target = &replica->targets[i];
+
+        if (target->node == node)
+            return target->state == SLG_TARGET_DUE && target->due_mono_ns <= now_mono_ns;
+    }
+    return false;
+}
+
+int64_t slg_replica_wake_mono_ns(const struct slg_replica *replica)
+{
+    int64_t wake = INT64_MAX;
+
+    for (uint16_t i = 0; i < replica->target_count; i++)
+        if (replica->targets[i].state == SLG_TARGET_DUE && replica->targets[i].due_mono_ns < wake)
+            wake = replica->targets[i].due_mono_ns;
+    if (replica->outcome == SLG_REPLICA_ACCEPTED &&
+        replica->accepted_mono_ns + SLG_REPLICA_GRACE_NS < wake)
+        wake = replica->accepted_mono_ns + SLG_REPLICA_GRACE_NS;
+    return wake;
+}
+
+bool slg_replica_in_flight(const struct slg_replica *replica)
+{
+    return count_in(replica, SLG_TARGET_IN_FLIGHT) > 0;
+}
