@@ -1,0 +1,574 @@
+/* Concurrency
+ *   everything            the owning thread
+ *   shards[i].unsettled   the forward thread takes one away when a batch is settled; shards never move and a place is
+ *                         reused only at 0 */
+#include "ingester/batcher.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/queue.h"
+
+#define STREAM_CACHE_SIZE ((size_t)512) /* per builder; a power of 2 */
+#define SHARD_TABLE_SIZE  (SLG_BATCHER_SHARDS_MAX * 2)
+#define MINUTE_NS         (60 * SLG_NS_PER_SEC)
+
+/* A shard met by this incarnation. */
+struct shard {
+    bool used;
+    struct slg_shard_id id;
+    uint64_t sequence; /* last one given out */
+    int64_t sealed_mono_ns;
+    _Atomic uint32_t unsettled; /* batches sealed and not settled */
+};
+
+struct cached_stream {
+    uint64_t serial; /* 0: empty */
+    uint32_t stream_index;
+};
+
+struct builder {
+    struct slg_batch_builder *builder;
+    struct shard *shard; /* NULL: closed */
+    int64_t opened_mono_ns;
+    uint64_t used_stamp; /* for least recently used */
+    uint64_t entry_count;
+    size_t listener;
+    struct slg_forward_waiter *waiters[SLG_FORWARD_WAITER_MAX];
+    size_t waiter_count;
+    struct cached_stream cache[STREAM_CACHE_SIZE];
+};
+
+struct slg_batcher {
+    struct slg_batcher_options options;
+    struct slg_map *map;
+    struct slg_incarnation incarnation;
+    uint64_t incarnation_serial; /* forward's, when it began */
+    struct shard *shards;        /* [SHARD_TABLE_SIZE], open addressing */
+    size_t shard_count;
+    struct builder *builders[SLG_BATCHER_BUILDERS_MAX];
+    size_t builder_count; /* made so far, open or not */
+    struct builder *last; /* where the last entry went */
+    uint64_t use_count;
+    struct slg_forward_batch *spare; /* taken from the pool and not used yet */
+    struct slg_buf scratch;
+    int64_t minute_mono_ns; /* start of the minute that new_shards counts */
+    unsigned new_shards;
+    int64_t wake_mono_ns;
+};
+
+void slg_batcher_options_init(struct slg_batcher_options *options)
+{
+    *options = (struct slg_batcher_options){
+        .clock = slg_clock_system(),
+        .builders_max = SLG_BATCHER_BUILDERS_DEFAULT,
+        .raw_bytes_max = SLG_BATCH_SEAL_BYTES,
+        .linger_ns_max = SLG_BATCHER_LINGER_NS_DEFAULT,
+        .recheck_ns = SLG_BATCHER_RECHECK_NS_DEFAULT,
+        .new_shards_max = SLG_BATCHER_NEW_SHARDS_DEFAULT,
+    };
+}
+
+/* ---- incarnations and shards ---- */
+
+static enum slg_status make_incarnation(struct slg_clock *clock, struct slg_incarnation *ret)
+{
+    struct slg_incarnation made;
+    uint64_t ms = (uint64_t)(slg_clock_wall_ns(clock) / SLG_NS_PER_MS);
+    ssize_t got;
+
+    for (int i = 0; i < 8; i++)
+        made.bytes[i] = (uint8_t)(ms >> (56 - 8 * i));
+    do {
+        got = getrandom(made.bytes + 8, 16, 0);
+    } while (got < 0 && errno == EINTR);
+    if (got != 16)
+        return SLG_IO;
+    *ret = made;
+    return SLG_OK;
+}
+
+static size_t shard_place(const struct slg_shard_id *id)
+{
+    uint64_t key[3] = { (uint64_t)id->window_ns, (uint64_t)id->length_ns,
+                        (uint64_t)id->slot << 16 | id->slot_count };
+
+    return (size_t)(slg_hash_xxh3(key, sizeof(key)) % SHARD_TABLE_SIZE);
+}
+
+static bool same_shard(const struct slg_shard_id *a, const struct slg_shard_id *b)
+{
+    return a->window_ns == b->window_ns && a->slot == b->slot && a->length_ns == b->length_ns &&
+           a->slot_count == b->slot_count;
+}
+
+static struct shard *find_shard(struct slg_batcher *b, const struct slg_shard_id *id,
+                                struct shard **ret_free)
+{
+    size_t place = shard_place(id);
+
+    /* Half of the table is always free, so the walk ends. */
+    while (b->shards[place].used) {
+        if (same_shard(&b->shards[place].id, id))
+            return &b->shards[place];
+        place = (place + 1) % SHARD_TABLE_SIZE;
+    }
+    *ret_free = &b->shards[place];
+    return NULL;
+}
+
+/* All sequences begin again at 1 under a new name. No builder is open, nothing is unsettled: else AGAIN. */
+static enum slg_status begin_incarnation(struct slg_batcher *b)
+{
+    for (size_t i = 0; i < SHARD_TABLE_SIZE; i++)
+        if (b->shards[i].used &&
+            atomic_load_explicit(&b->shards[i].unsettled, memory_order_acquire) != 0)
+            return SLG_AGAIN;
+    if (make_incarnation(b->options.clock, &b->incarnation) != SLG_OK)
+        return SLG_AGAIN;
+    for (size_t i = 0; i < SHARD_TABLE_SIZE; i++)
+        b->shards[i].used = false;
+    b->shard_count = 0;
+    return SLG_OK;
+}
+
+/* After refused content only the name changes: the places stay, their sequences begin anew. */
+static void renew_incarnation(struct slg_batcher *b)
+{
+    uint64_t serial = slg_forward_incarnation_serial(b->options.forward);
+
+    if (serial == b->incarnation_serial)
+        return;
+    if (make_incarnation(b->options.clock, &b->incarnation) != SLG_OK)
+        return; /* tried again at the next seal */
+    b->incarnation_serial = serial;
+    for (size_t i = 0; i < SHARD_TABLE_SIZE; i++)
+        b->shards[i].sequence = 0;
+    slg_log_warn("new incarnation begun: a storer holds other content under an id of ours");
+}
+
+static bool take_new_shard(struct slg_batcher *b, int64_t now_mono_ns)
+{
+    if (now_mono_ns - b->minute_mono_ns >= MINUTE_NS) {
+        b->minute_mono_ns = now_mono_ns;
+        b->new_shards = 0;
+    }
+    if (b->new_shards == b->options.new_shards_max)
+        return false;
+    b->new_shards++;
+    return true;
+}
+
+static uint64_t flush_open(struct slg_batcher *b);
+
+static enum slg_status get_shard(struct slg_batcher *b, const struct slg_shard_id *id,
+                                 int64_t now_mono_ns, struct shard **ret_shard)
+{
+    struct shard *place = NULL;
+    struct shard *shard = find_shard(b, id, &place);
+
+    if (shard != NULL) {
+        *ret_shard = shard;
+        return SLG_OK;
+    }
+    if (b->shard_count == SLG_BATCHER_SHARDS_MAX) {
+        if (flush_open(b) != 0 || begin_incarnation(b) != SLG_OK)
+            return SLG_AGAIN;
+        shard = find_shard(b, id, &place);
+        SLG_ASSERT(shard == NULL);
+    }
+    if (!take_new_shard(b, now_mono_ns))
+        return SLG_UNAVAILABLE; /* told from the LIMIT that is about an entry */
+    place->used = true;
+    place->id = *id;
+    place->sequence = 0;
+    place->sealed_mono_ns = INT64_MIN / 2;
+    atomic_store_explicit(&place->unsettled, 0, memory_order_relaxed);
+    b->shard_count++;
+    *ret_shard = place;
+    return SLG_OK;
+}
+
+/* ---- sealing ---- */
+
+static void close_builder(struct slg_batcher *b, struct builder *builder)
+{
+    builder->shard = NULL;
+    builder->entry_count = 0;
+    builder->waiter_count = 0;
+    if (b->last == builder)
+        b->last = NULL;
+}
+
+/* Fill in the batch object and hand it over. AGAIN: the builder stays as it is. */
+static enum slg_status seal(struct slg_batcher *b, struct builder *builder, int64_t now_mono_ns)
+{
+    struct shard *shard = builder->shard;
+    struct slg_forward_batch *batch = b->spare;
+    enum slg_status status;
+
+    if (batch == NULL &&
+        slg_forward_take(b->options.forward, b->options.own, /* deadline= */ 0, &batch) != SLG_OK)
+        return SLG_AGAIN;
+    b->spare = batch;
+    renew_incarnation(b);
+    status = slg_batch_builder_seal(builder->builder, &b->incarnation, shard->sequence + 1,
+                                    b->map->epoch, &b->scratch);
+    if (status != SLG_OK)
+        return SLG_AGAIN; /* no memory; the entries wait in the builder */
+    batch->shard = shard->id;
+    batch->entry_count = builder->entry_count;
+    batch->listener = builder->listener;
+    batch->own = b->options.own;
+    batch->unsettled = &shard->unsettled;
+    memcpy(batch->waiters, builder->waiters, sizeof(batch->waiters[0]) * builder->waiter_count);
+    batch->waiter_count = builder->waiter_count;
+    atomic_fetch_add_explicit(&shard->unsettled, 1, memory_order_relaxed);
+    status = slg_forward_submit(b->options.forward, batch, b->scratch.data, b->scratch.len);
+    if (status != SLG_OK) {
+        atomic_fetch_sub_explicit(&shard->unsettled, 1, memory_order_relaxed);
+        batch->waiter_count = 0;
+        return SLG_AGAIN;
+    }
+    b->spare = NULL;
+    shard->sequence++; /* only now: no gap for what was never handed over */
+    shard->sealed_mono_ns = now_mono_ns;
+    close_builder(b, builder);
+    return SLG_OK;
+}
+
+/* Seal all that can be sealed without waiting; the number of entries that stayed. */
+static uint64_t flush_open(struct slg_batcher *b)
+{
+    int64_t now = slg_clock_mono_ns(b->options.clock);
+
+    for (size_t i = 0; i < b->builder_count; i++)
+        if (b->builders[i]->shard != NULL && seal(b, b->builders[i], now) != SLG_OK)
+            break;
+    return slg_batcher_entry_count(b);
+}
+
+/* ---- adding ---- */
+
+static struct builder *open_builder_of(const struct slg_batcher *b, const struct slg_shard_id *id)
+{
+    if (b->last != NULL && same_shard(&b->last->shard->id, id))
+        return b->last;
+    for (size_t i = 0; i < b->builder_count; i++)
+        if (b->builders[i]->shard != NULL && same_shard(&b->builders[i]->shard->id, id))
+            return b->builders[i];
+    return NULL;
+}
+
+static struct builder *make_builder(struct slg_batcher *b)
+{
+    struct builder *builder = calloc(1, sizeof(*builder));
+
+    if (builder == NULL)
+        return NULL;
+    if (slg_batch_builder_create(b->options.tenant, b->options.raw_bytes_max, &builder->builder) !=
+        SLG_OK) {
+        free(builder);
+        return NULL;
+    }
+    b->builders[b->builder_count++] = builder;
+    return builder;
+}
+
+/* A closed builder: one that is there, a new one, or the least recently used one sealed. NULL: no room. */
+static struct builder *free_builder(struct slg_batcher *b, int64_t now_mono_ns)
+{
+    struct builder *oldest = NULL;
+    struct builder *made;
+
+    for (size_t i = 0; i < b->builder_count; i++) {
+        struct builder *builder = b->builders[i];
+
+        if (builder->shard == NULL)
+            return builder;
+        if (oldest == NULL || builder->used_stamp < oldest->used_stamp)
+            oldest = builder;
+    }
+    if (b->builder_count < b->options.builders_max) {
+        made = make_builder(b);
+        if (made != NULL)
+            return made;
+    }
+    if (oldest == NULL || seal(b, oldest, now_mono_ns) != SLG_OK)
+        return NULL;
+    return oldest;
+}
+
+static enum slg_status open_builder(struct slg_batcher *b, const struct slg_shard_id *id,
+                                    int64_t now_mono_ns, struct builder **ret_builder)
+{
+    struct shard *shard;
+    struct builder *builder;
+    enum slg_status status = get_shard(b, id, now_mono_ns, &shard);
+
+    if (status != SLG_OK)
+        return status;
+    builder = free_builder(b, now_mono_ns);
+    if (builder == NULL)
+        return SLG_AGAIN;
+    slg_batch_builder_start(builder->builder, id);
+    memset(builder->cache, 0, sizeof(builder->cache));
+    builder->shard = shard;
+    builder->opened_mono_ns = now_mono_ns;
+    *ret_builder = builder;
+    return SLG_OK;
+}
+
+static enum slg_status stream_index_of(struct builder *builder,
+                                       const struct slg_batcher_entry *entry, uint32_t *ret_index)
+{
+    const struct slg_stream_ref *stream = entry->stream;
+    struct cached_stream *cached = &builder->cache[stream->serial % STREAM_CACHE_SIZE];
+    enum slg_status status;
+
+    if (entry->serial_lasting && cached->serial == stream->serial) {
+        *ret_index = cached->stream_index;
+        return SLG_OK;
+    }
+    status = slg_batch_builder_stream(builder->builder, &stream->id, stream->canonical,
+                                      stream->canonical_len, ret_index);
+    if (status == SLG_OK && entry->serial_lasting) {
+        cached->serial = stream->serial;
+        cached->stream_index = *ret_index;
+    }
+    return status;
+}
+
+/* Has the waiter to be told of this builder's batch, and is there a place? */
+static bool waiter_known(const struct builder *builder, const struct slg_forward_waiter *waiter)
+{
+    return waiter == NULL ||
+           (builder->waiter_count > 0 && builder->waiters[builder->waiter_count - 1] == waiter);
+}
+
+static enum slg_status append(struct slg_batcher *b, struct builder *builder,
+                              const struct slg_batcher_entry *entry, bool *ret_new_batch)
+{
+    struct slg_entry made = {
+        .ts_ns = entry->ts_ns,
+        .kind = entry->kind,
+        .line = entry->line,
+        .metadata = { entry->metadata, entry->metadata_count },
+    };
+    bool known = waiter_known(builder, entry->waiter);
+    enum slg_status status;
+
+    if (!known && builder->waiter_count == SLG_FORWARD_WAITER_MAX)
+        return SLG_AGAIN;
+    status = stream_index_of(builder, entry, &made.stream_index);
+    if (status == SLG_OK)
+        status = slg_batch_builder_append(builder->builder, &made);
+    if (status != SLG_OK)
+        return status;
+    if (!known)
+        builder->waiters[builder->waiter_count++] = entry->waiter;
+    if (ret_new_batch != NULL)
+        *ret_new_batch = !known;
+    if (builder->entry_count == 0)
+        builder->listener = entry->listener;
+    else if (builder->listener != entry->listener)
+        builder->listener = b->options.listener_mixed;
+    builder->entry_count++;
+    builder->used_stamp = ++b->use_count;
+    return SLG_OK;
+}
+
+static enum slg_status add_to(struct slg_batcher *b, const struct slg_shard_id *id,
+                              const struct slg_batcher_entry *entry, int64_t now_mono_ns,
+                              bool *ret_new_batch)
+{
+    struct builder *builder = open_builder_of(b, id);
+    enum slg_status status = SLG_OK;
+
+    if (builder == NULL)
+        status = open_builder(b, id, now_mono_ns, &builder);
+    if (status != SLG_OK)
+        return status;
+    status = append(b, builder, entry, ret_new_batch);
+    if (status == SLG_AGAIN && builder->entry_count > 0) {
+        /* Full: seal it, the entry opens the next one. */
+        status = seal(b, builder, now_mono_ns);
+        if (status == SLG_OK)
+            status = open_builder(b, id, now_mono_ns, &builder);
+        if (status == SLG_OK)
+            status = append(b, builder, entry, ret_new_batch);
+    }
+    if (status == SLG_OK) {
+        b->last = builder;
+        if (slg_batch_builder_raw_bytes(builder->builder) >= b->options.raw_bytes_max)
+            (void)seal(b, builder,
+                       now_mono_ns); /* no room: tried again by the next entry or tick */
+        else if (builder->opened_mono_ns + b->options.linger_ns_max < b->wake_mono_ns)
+            b->wake_mono_ns = builder->opened_mono_ns + b->options.linger_ns_max;
+        return SLG_OK;
+    }
+    if (builder != NULL && builder->shard != NULL && builder->entry_count == 0)
+        close_builder(b, builder); /* opened for an entry that does not fit at all */
+    return status;
+}
+
+enum slg_status slg_batcher_add(struct slg_batcher *b, const struct slg_batcher_entry *entry,
+                                int64_t now_mono_ns, bool *ret_new_batch)
+{
+    struct slg_shard_id id;
+    enum slg_status status;
+
+    if (entry->ts_ns < 0)
+        return SLG_MALFORMED;
+    id = slg_map_shard_of(b->map, entry->ts_ns, &entry->stream->id);
+    status = add_to(b, &id, entry, now_mono_ns, ret_new_batch);
+    if (status == SLG_OK || status == SLG_AGAIN)
+        return status;
+    return status == SLG_UNAVAILABLE ? SLG_LIMIT : SLG_MALFORMED;
+}
+
+/* ---- time ---- */
+
+static bool due(const struct slg_batcher *b, const struct builder *builder, int64_t now_mono_ns,
+                bool drained)
+{
+    if (slg_batch_builder_raw_bytes(builder->builder) >= b->options.raw_bytes_max ||
+        now_mono_ns - builder->opened_mono_ns >= b->options.linger_ns_max)
+        return true;
+    return drained && now_mono_ns - builder->shard->sealed_mono_ns >= b->options.idle_gap_ns &&
+           atomic_load_explicit(&builder->shard->unsettled, memory_order_acquire) == 0;
+}
+
+void slg_batcher_tick(struct slg_batcher *b, int64_t now_mono_ns, bool drained)
+{
+    int64_t wake = SLG_DEADLINE_NEVER;
+
+    for (size_t i = 0; i < b->builder_count; i++) {
+        struct builder *builder = b->builders[i];
+        int64_t at;
+
+        if (builder->shard == NULL)
+            continue;
+        if (due(b, builder, now_mono_ns, drained) && seal(b, builder, now_mono_ns) == SLG_OK)
+            continue;
+        /* While a batch is out, look again soon: its end makes this shard idle. */
+        at = builder->opened_mono_ns + b->options.linger_ns_max;
+        if (at > now_mono_ns + b->options.recheck_ns)
+            at = now_mono_ns + b->options.recheck_ns;
+        if (at < now_mono_ns + SLG_NS_PER_MS)
+            at = now_mono_ns + SLG_NS_PER_MS; /* no room: do not spin */
+        if (at < wake)
+            wake = at;
+    }
+    b->wake_mono_ns = wake;
+}
+
+int64_t slg_batcher_wake_mono_ns(const struct slg_batcher *b)
+{
+    return b->wake_mono_ns;
+}
+
+enum slg_status slg_batcher_wait_room(struct slg_batcher *b, int64_t deadline_mono_ns)
+{
+    if (b->spare != NULL)
+        return SLG_OK;
+    return slg_forward_take(b->options.forward, b->options.own, deadline_mono_ns, &b->spare);
+}
+
+uint64_t slg_batcher_flush(struct slg_batcher *b, int64_t deadline_mono_ns)
+{
+    for (;;) {
+        uint64_t left = flush_open(b);
+
+        if (left == 0)
+            return 0;
+        /* With a batch object in hand it was not room that was missing. */
+        if (b->spare != NULL || slg_batcher_wait_room(b, deadline_mono_ns) != SLG_OK)
+            return left;
+    }
+}
+
+uint64_t slg_batcher_entry_count(const struct slg_batcher *b)
+{
+    uint64_t count = 0;
+
+    for (size_t i = 0; i < b->builder_count; i++)
+        count += b->builders[i]->entry_count;
+    return count;
+}
+
+void slg_batcher_clear(struct slg_batcher *b,
+                       void (*dropped)(void *ctx, size_t listener, uint64_t entry_count), void *ctx)
+{
+    for (size_t i = 0; i < b->builder_count; i++) {
+        struct builder *builder = b->builders[i];
+
+        if (builder->shard == NULL)
+            continue;
+        dropped(ctx, builder->listener, builder->entry_count);
+        for (size_t w = 0; w < builder->waiter_count; w++)
+            builder->waiters[w]->settled(builder->waiters[w], SLG_REPLICA_DROPPED, SLG_DROP_STOP);
+        close_builder(b, builder);
+    }
+    b->wake_mono_ns = SLG_DEADLINE_NEVER;
+}
+
+void slg_batcher_set_map(struct slg_batcher *b, struct slg_map *map)
+{
+    slg_map_unref(b->map);
+    b->map = slg_map_ref(map);
+}
+
+const struct slg_incarnation *slg_batcher_incarnation(const struct slg_batcher *b)
+{
+    return &b->incarnation;
+}
+
+/* ---- life ---- */
+
+enum slg_status slg_batcher_create(const struct slg_batcher_options *options,
+                                   struct slg_batcher **ret_batcher, struct slg_error *reterr)
+{
+    struct slg_batcher *b;
+
+    if (options->builders_max < 1 || options->builders_max > SLG_BATCHER_BUILDERS_MAX ||
+        options->raw_bytes_max < 4096 || options->raw_bytes_max > SLG_BATCH_SEAL_BYTES ||
+        options->new_shards_max < 1 || options->new_shards_max > SLG_BATCHER_NEW_SHARDS_MAX)
+        return slg_errorf(reterr, SLG_INVALID, "a limit of the batcher is out of its range");
+    b = calloc(1, sizeof(*b));
+    if (b == NULL)
+        return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for a batcher");
+    b->options = *options;
+    b->map = slg_map_ref(options->map);
+    b->incarnation_serial = slg_forward_incarnation_serial(options->forward);
+    b->wake_mono_ns = SLG_DEADLINE_NEVER;
+    b->minute_mono_ns = slg_clock_mono_ns(options->clock);
+    slg_buf_init(&b->scratch, SLG_BATCH_BYTES_MAX);
+    b->shards = calloc(SHARD_TABLE_SIZE, sizeof(*b->shards));
+    if (b->shards == NULL || make_incarnation(options->clock, &b->incarnation) != SLG_OK) {
+        slg_batcher_destroy(b);
+        return slg_errorf(reterr, SLG_NO_MEMORY, "no memory or no randomness for a batcher");
+    }
+    *ret_batcher = b;
+    return SLG_OK;
+}
+
+void slg_batcher_destroy(struct slg_batcher *b)
+{
+    if (b == NULL)
+        return;
+    if (b->spare != NULL)
+        slg_forward_put(b->options.forward, b->spare);
+    for (size_t i = 0; i < b->builder_count; i++) {
+        slg_batch_builder_destroy(b->builders[i]->builder);
+        free(b->builders[i]);
+    }
+    free(b->shards);
+    slg_map_unref(b->map);
+    slg_buf_fini(&b->scratch);
+    free(b);
+}

@@ -1,0 +1,854 @@
+/* Concurrency
+ *   state                        owner           seen by others
+ *   nodes, list, totals          forward thread  not at all
+ *   pool, reserved, events       base/queue      through the queue
+ *   map_next                     any thread      exchanged: whoever takes a map out owns its reference
+ *   batch_count, ready_count,    forward thread  atomics, for status and batchers
+ *     incarnation_serial
+ *   a request's answer fields    library thread until its event is queued, then the forward thread */
+#include "ingester/forward.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/queue.h"
+#include "cluster/placement.h"
+
+#define HELLO_BACKOFF_NS_MIN (100 * SLG_NS_PER_MS)
+#define HELLO_BACKOFF_NS_MAX (5 * SLG_NS_PER_SEC)
+#define SEND_RETRY_NS        (5 * SLG_NS_PER_MS)
+#define EVENTS_AT_ONCE       ((size_t)64)
+/* Nodes ever seen by one ingester start; removed ones keep their index, so that replicas stay valid. */
+#define NODE_COUNT_MAX       (SLG_MAP_NODE_COUNT_MAX * 2)
+#define STORE_OVERHEAD_BYTES ((size_t)64)
+
+enum event_type { EVENT_SUBMIT = 1, EVENT_ANSWER, EVENT_MAP, EVENT_STOP };
+
+enum node_state {
+    NODE_GREET,   /* HELLO is to be sent at greet_mono_ns */
+    NODE_GREETED, /* HELLO is out */
+    NODE_READY,
+};
+
+struct request {
+    int event; /* EVENT_ANSWER; first */
+    struct slg_forward *forward;
+    struct node *node;
+    struct slg_forward_batch *batch; /* NULL: a HELLO */
+    bool busy;
+    enum slg_status status; /* of the transport or of decoding */
+    enum slg_store_result result;
+    uint64_t map_epoch;
+    struct slg_error error;
+};
+
+struct node {
+    char *id;
+    char *address;
+    struct slg_transport_client *client;
+    enum node_state state;
+    int64_t greet_mono_ns;
+    int64_t backoff_ns;
+    bool complained; /* since it was last ready */
+    size_t request_count;
+    struct request *requests; /* [in_flight_per_storer + 1]: the last one is for HELLO */
+};
+
+struct slg_forward {
+    struct slg_forward_options options;
+    struct slg_forward_batch *objects; /* all of them: pool, then reserved */
+    size_t object_count;
+    struct slg_queue *pool;
+    struct slg_queue *reserved;
+    struct slg_queue *events;
+    int map_event, stop_event;
+    _Atomic(struct slg_map *) map_next;
+    _Atomic size_t batch_count;
+    _Atomic size_t ready_count;
+    _Atomic uint64_t incarnation_serial;
+    _Atomic bool refusing;
+
+    pthread_t thread;
+    bool started;
+    struct slg_map *map;
+    struct node *nodes[NODE_COUNT_MAX];
+    size_t node_count;
+    uint16_t node_of_map[SLG_MAP_NODE_COUNT_MAX]; /* map index -> nodes index */
+    struct slg_forward_batch *first, *last;       /* by submission */
+    struct slg_account_cell *cell;
+    struct slg_metric_set *metrics;
+    struct slg_buf scratch;
+    _Atomic int64_t stop_mono_ns;
+    bool stopping;
+    bool send_failed; /* the transport had no room: try again soon */
+    uint64_t left_count;
+};
+
+static int64_t now_mono(const struct slg_forward *f)
+{
+    return slg_clock_mono_ns(f->options.clock);
+}
+
+/* ---- nodes ---- */
+
+static void destroy_node(struct node *node)
+{
+    if (node == NULL)
+        return;
+    slg_transport_client_stop(node->client);
+    free(node->requests);
+    free(node->address);
+    free(node->id);
+    free(node);
+}
+
+static enum slg_status make_node(struct slg_forward *f, const struct slg_map_node *from,
+                                 struct node **ret_node, struct slg_error *reterr)
+{
+    struct slg_transport_client_options options = {
+        .url = from->address,
+        .tls = f->options.tls,
+        .in_flight_max = f->options.in_flight_per_storer + 1,
+    };
+    struct node *node = calloc(1, sizeof(*node));
+    enum slg_status status;
+
+    if (node == NULL)
+        return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for storer \"%s\"", from->id);
+    node->id = strdup(from->id);
+    node->address = strdup(from->address);
+    node->requests = calloc(options.in_flight_max, sizeof(*node->requests));
+    if (node->id == NULL || node->address == NULL || node->requests == NULL) {
+        destroy_node(node);
+        return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for storer \"%s\"", from->id);
+    }
+    for (size_t i = 0; i < options.in_flight_max; i++) {
+        node->requests[i].event = EVENT_ANSWER;
+        node->requests[i].forward = f;
+        node->requests[i].node = node;
+    }
+    node->state = NODE_GREET;
+    node->backoff_ns = HELLO_BACKOFF_NS_MIN;
+    status = slg_transport_client_start(&options, &node->client, reterr);
+    if (status != SLG_OK) {
+        destroy_node(node);
+        return status;
+    }
+    *ret_node = node;
+    return SLG_OK;
+}
+
+/* Index of this node of the map among ours, made when it is new or has moved. */
+static enum slg_status find_node(struct slg_forward *f, const struct slg_map_node *wanted,
+                                 uint16_t *ret_index, struct slg_error *reterr)
+{
+    enum slg_status status;
+
+    for (size_t i = 0; i < f->node_count; i++) {
+        if (strcmp(f->nodes[i]->id, wanted->id) == 0 &&
+            strcmp(f->nodes[i]->address, wanted->address) == 0) {
+            *ret_index = (uint16_t)i;
+            return SLG_OK;
+        }
+    }
+    if (f->node_count == NODE_COUNT_MAX)
+        return slg_errorf(reterr, SLG_LIMIT, "more than %zu storers since the start",
+                          NODE_COUNT_MAX);
+    status = make_node(f, wanted, &f->nodes[f->node_count], reterr);
+    if (status == SLG_OK)
+        *ret_index = (uint16_t)f->node_count++;
+    return status;
+}
+
+/* Learn the nodes of a map. On failure the old map stays in force. */
+static enum slg_status adopt_map(struct slg_forward *f, struct slg_map *map,
+                                 struct slg_error *reterr)
+{
+    uint16_t indexes[SLG_MAP_NODE_COUNT_MAX];
+
+    for (size_t i = 0; i < map->node_count; i++) {
+        enum slg_status status = find_node(f, &map->nodes[i], &indexes[i], reterr);
+
+        if (status != SLG_OK)
+            return status;
+    }
+    memcpy(f->node_of_map, indexes, sizeof(indexes[0]) * map->node_count);
+    slg_map_unref(f->map);
+    f->map = slg_map_ref(map);
+    return SLG_OK;
+}
+
+static uint16_t place_batch(const struct slg_forward *f, const struct slg_shard_id *shard,
+                            uint16_t nodes[SLG_MAP_REPLICATION_MAX], uint16_t *ret_write_quorum)
+{
+    struct slg_placement placement = slg_placement_of(f->map, shard);
+    uint16_t write_quorum = slg_map_layout_at(f->map, shard->window_ns)->write_quorum;
+
+    for (uint16_t i = 0; i < placement.owner_count; i++)
+        nodes[i] = f->node_of_map[placement.owners[i]];
+    *ret_write_quorum = write_quorum < placement.owner_count ? write_quorum : placement.owner_count;
+    return placement.owner_count;
+}
+
+/* ---- settling ---- */
+
+static enum slg_drop_reason reason_of(enum slg_store_result refusal)
+{
+    switch (refusal) {
+    case SLG_STORE_EXPIRED:
+        return SLG_DROP_EXPIRED;
+    case SLG_STORE_FUTURE:
+        return SLG_DROP_FUTURE;
+    case SLG_STORE_CONTENT:
+        return SLG_DROP_CONTENT;
+    case SLG_STORE_MALFORMED:
+        return SLG_DROP_REFUSED;
+    case SLG_STORE_STORED:
+    case SLG_STORE_DUPLICATE:
+    case SLG_STORE_BUSY:
+    case SLG_STORE_READ_ONLY:
+    case SLG_STORE_NOT_PLACED:
+        return SLG_DROP_STOP;
+    }
+    return SLG_DROP_STOP;
+}
+
+static void count_settled(struct slg_forward *f, const struct slg_forward_batch *batch,
+                          enum slg_drop_reason reason)
+{
+    switch (batch->replica.outcome) {
+    case SLG_REPLICA_ACCEPTED:
+        slg_metric_add(f->metrics, METRIC_ingester_batches_total, 0, 1);
+        slg_metric_observe(f->metrics, METRIC_ingester_batch_accept_seconds, 0,
+                           (uint64_t)(now_mono(f) - batch->submitted_mono_ns));
+        if (!batch->own)
+            slg_account_accepted(f->cell, batch->entry_count);
+        break;
+    case SLG_REPLICA_DROPPED:
+        slg_metric_add(f->metrics, METRIC_ingester_batches_total, 1, 1);
+        if (!batch->own)
+            slg_account_dropped(f->cell, batch->listener, reason, batch->entry_count);
+        break;
+    case SLG_REPLICA_ABANDONED:
+        slg_metric_add(f->metrics, METRIC_ingester_batches_total, 2, 1);
+        if (!batch->own)
+            slg_account_abandoned(f->cell, batch->entry_count);
+        break;
+    case SLG_REPLICA_OPEN:
+        SLG_ASSERT(batch->replica.outcome != SLG_REPLICA_OPEN);
+        break;
+    }
+}
+
+static void settle(struct slg_forward *f, struct slg_forward_batch *batch,
+                   enum slg_store_result refusal)
+{
+    enum slg_drop_reason reason = reason_of(refusal);
+
+    count_settled(f, batch, reason);
+    if (batch->replica.outcome != SLG_REPLICA_ACCEPTED) {
+        static struct slg_log_limit limit = SLG_LOG_LIMIT_INIT(10 * SLG_NS_PER_SEC);
+        uint64_t suppressed;
+
+        if (batch->replica.outcome == SLG_REPLICA_ABANDONED || reason == SLG_DROP_STOP)
+            f->left_count += batch->entry_count;
+        if (slg_log_limit_allow(&limit, now_mono(f), &suppressed))
+            slg_log_warn("batch given up outcome=%s reason=%s entries=%" PRIu64
+                         " suppressed=%" PRIu64,
+                         batch->replica.outcome == SLG_REPLICA_DROPPED ? "dropped" : "abandoned",
+                         slg_drop_reason_text(reason), batch->entry_count, suppressed);
+    }
+    if (batch->unsettled != NULL)
+        atomic_fetch_sub_explicit(batch->unsettled, 1, memory_order_release);
+    for (size_t i = 0; i < batch->waiter_count; i++)
+        batch->waiters[i]->settled(batch->waiters[i], batch->replica.outcome, reason);
+    batch->waiter_count = 0;
+}
+
+static void give_back(struct slg_forward *f, struct slg_forward_batch *batch)
+{
+    struct slg_forward_batch *tokens = batch->tokens;
+    enum slg_status status;
+
+    free(batch->message);
+    batch->message = NULL;
+    batch->tokens = NULL;
+    status = slg_queue_push(batch->reserved ? f->reserved : f->pool, batch);
+    SLG_ASSERT(status == SLG_OK); /* the queue holds every object there is */
+    while (tokens != NULL) {
+        struct slg_forward_batch *next = tokens->next;
+
+        tokens->next = NULL;
+        status = slg_queue_push(f->pool, tokens);
+        SLG_ASSERT(status == SLG_OK);
+        tokens = next;
+    }
+}
+
+static void unlink_batch(struct slg_forward *f, struct slg_forward_batch *batch)
+{
+    if (batch->previous != NULL)
+        batch->previous->next = batch->next;
+    else
+        f->first = batch->next;
+    if (batch->next != NULL)
+        batch->next->previous = batch->previous;
+    else
+        f->last = batch->previous;
+    batch->previous = batch->next = NULL;
+    atomic_fetch_sub_explicit(&f->batch_count, 1, memory_order_relaxed);
+}
+
+/* Run one step and do what it says. The batch may be gone afterwards. */
+static void step(struct slg_forward *f, struct slg_forward_batch *batch,
+                 const struct slg_replica_event *event)
+{
+    struct slg_replica_actions actions = slg_replica_step(&batch->replica, event, now_mono(f));
+
+    if (actions.new_incarnation)
+        atomic_fetch_add_explicit(&f->incarnation_serial, 1, memory_order_release);
+    if (actions.settle)
+        settle(f, batch, actions.refusal);
+    if (actions.release)
+        batch->released = true;
+    if (batch->released && batch->request_count == 0) {
+        unlink_batch(f, batch);
+        give_back(f, batch);
+    }
+}
+
+/* ---- asking ---- */
+
+/* Library thread: note the answer, hand over the event. */
+static void on_hello(void *ctx, enum slg_status status, const uint8_t *reply, size_t reply_len)
+{
+    struct request *request = ctx;
+    struct slg_rpc_hello hello;
+
+    request->error.message[0] = '\0';
+    if (status == SLG_OK)
+        status = slg_rpc_decode_hello_reply(reply, reply_len, &hello, &request->error);
+    request->status = status;
+    status = slg_queue_push(request->forward->events, request);
+    SLG_ASSERT(status == SLG_OK); /* room for every request is kept */
+}
+
+static void on_store(void *ctx, enum slg_status status, const uint8_t *reply, size_t reply_len)
+{
+    struct request *request = ctx;
+    struct slg_text text;
+
+    request->error.message[0] = '\0';
+    if (status == SLG_OK)
+        status = slg_rpc_decode_store_reply(reply, reply_len, &request->result, &request->map_epoch,
+                                            &text, &request->error);
+    if (status == SLG_OK)
+        (void)slg_errorf(&request->error, SLG_OK, "%.*s", (int)text.len, text.at);
+    request->status = status;
+    status = slg_queue_push(request->forward->events, request);
+    SLG_ASSERT(status == SLG_OK);
+}
+
+/* The next greeting waits twice as long. */
+static void greet_later(struct slg_forward *f, struct node *node)
+{
+    node->state = NODE_GREET;
+    node->greet_mono_ns = now_mono(f) + node->backoff_ns;
+    node->backoff_ns *= 2;
+    if (node->backoff_ns > HELLO_BACKOFF_NS_MAX)
+        node->backoff_ns = HELLO_BACKOFF_NS_MAX;
+}
+
+static void lose_node(struct slg_forward *f, struct node *node, const char *why,
+                      enum slg_status status)
+{
+    if (!node->complained)
+        slg_log_warn("storer does not answer, trying on node=%s address=%s reason=%s status=%s",
+                     node->id, node->address, why, slg_status_text(status));
+    node->complained = true;
+    if (node->state == NODE_READY)
+        atomic_fetch_sub_explicit(&f->ready_count, 1, memory_order_relaxed);
+    if (node->state != NODE_GREET)
+        greet_later(f, node);
+}
+
+static void greet(struct slg_forward *f, struct node *node)
+{
+    struct request *request = &node->requests[f->options.in_flight_per_storer];
+    struct slg_rpc_hello hello = {
+        .cluster_id = slg_text_of(f->map->cluster_id),
+        .node_id = slg_text_of(f->options.node_id),
+        .role = slg_text_of("ingester"),
+        .map_epoch = f->map->epoch,
+        .map_hash = f->map->hash,
+    };
+    enum slg_status status;
+
+    if (request->busy)
+        return; /* the last greeting has not come back yet */
+    slg_buf_clear(&f->scratch);
+    slg_rpc_encode_hello(&f->scratch, &hello);
+    SLG_ASSERT(!slg_buf_failed(&f->scratch));
+    request->busy = true;
+    request->batch = NULL;
+    node->state = NODE_GREETED;
+    status = slg_transport_request(node->client, f->scratch.data, f->scratch.len,
+                                   f->options.timeout_ms, on_hello, request);
+    if (status != SLG_OK) {
+        request->busy = false;
+        greet_later(f, node);
+    }
+}
+
+/* Send batch to node if a request is free. False: none is, stop trying. */
+static bool send_batch(struct slg_forward *f, uint16_t node_index, struct slg_forward_batch *batch)
+{
+    struct node *node = f->nodes[node_index];
+    struct slg_replica_event sent = { .type = SLG_REPLICA_SENT, .node = node_index };
+    struct request *request = NULL;
+
+    for (size_t i = 0; i < f->options.in_flight_per_storer && request == NULL; i++)
+        if (!node->requests[i].busy)
+            request = &node->requests[i];
+    if (request == NULL)
+        return false;
+    request->busy = true;
+    request->batch = batch;
+    if (slg_transport_request(node->client, batch->message, batch->message_len,
+                              f->options.timeout_ms, on_store, request) != SLG_OK) {
+        request->busy = false;
+        f->send_failed = true;
+        return false;
+    }
+    node->request_count++;
+    batch->request_count++;
+    step(f, batch, &sent);
+    return true;
+}
+
+static void pump(struct slg_forward *f)
+{
+    int64_t now = now_mono(f);
+
+    for (size_t i = 0; i < f->node_count; i++) {
+        struct node *node = f->nodes[i];
+
+        if (node->state == NODE_GREET && node->greet_mono_ns <= now)
+            greet(f, node);
+        if (node->state != NODE_READY)
+            continue;
+        for (struct slg_forward_batch *batch = f->first;
+             batch != NULL && node->request_count < f->options.in_flight_per_storer;
+             batch = batch->next)
+            if (!batch->released && slg_replica_due(&batch->replica, (uint16_t)i, now) &&
+                !send_batch(f, (uint16_t)i, batch))
+                break;
+    }
+}
+
+/* ---- events ---- */
+
+static void take_greeting(struct slg_forward *f, struct request *request)
+{
+    struct node *node = request->node;
+
+    request->busy = false;
+    if (request->status != SLG_OK) {
+        lose_node(f, node, request->error.message[0] != '\0' ? request->error.message : "no answer",
+                  request->status);
+        return;
+    }
+    if (node->state == NODE_READY)
+        return;
+    node->state = NODE_READY;
+    node->backoff_ns = HELLO_BACKOFF_NS_MIN;
+    atomic_fetch_add_explicit(&f->ready_count, 1, memory_order_relaxed);
+    slg_log_info("storer is ready node=%s address=%s", node->id, node->address);
+    node->complained = false;
+}
+
+static void note_refusal(struct slg_forward *f, const struct request *request)
+{
+    static struct slg_log_limit limit = SLG_LOG_LIMIT_INIT(10 * SLG_NS_PER_SEC);
+    uint64_t suppressed;
+
+    if (request->result < SLG_STORE_BUSY)
+        return;
+    slg_metric_add(f->metrics, METRIC_ingester_send_refusals_total,
+                   (size_t)request->result - SLG_STORE_BUSY, 1);
+    if (request->result == SLG_STORE_NOT_PLACED && f->options.map_stale != NULL)
+        f->options.map_stale(f->options.map_stale_ctx, request->map_epoch);
+    if (request->result != SLG_STORE_BUSY && slg_log_limit_allow(&limit, now_mono(f), &suppressed))
+        slg_log_warn("storer refused a batch node=%s reason=%s suppressed=%" PRIu64,
+                     request->node->id, request->error.message, suppressed);
+}
+
+static uint16_t index_of(const struct slg_forward *f, const struct node *node)
+{
+    for (size_t i = 0; i < f->node_count; i++)
+        if (f->nodes[i] == node)
+            return (uint16_t)i;
+    SLG_ASSERT(node == NULL);
+    return 0;
+}
+
+static void take_answer(struct slg_forward *f, struct request *request)
+{
+    struct slg_forward_batch *batch = request->batch;
+    struct node *node = request->node;
+    struct slg_replica_event event = { .node = index_of(f, node) };
+
+    if (batch == NULL) {
+        take_greeting(f, request);
+        return;
+    }
+    request->busy = false;
+    request->batch = NULL;
+    node->request_count--;
+    batch->request_count--;
+    if (request->status == SLG_OK) {
+        event.type = SLG_REPLICA_REPLY;
+        event.result = request->result;
+        note_refusal(f, request);
+    } else {
+        event.type = SLG_REPLICA_FAILED;
+        slg_metric_add(f->metrics, METRIC_ingester_send_failures_total, 0, 1);
+        if (node->state == NODE_READY)
+            lose_node(f, node,
+                      request->error.message[0] != '\0' ? request->error.message : "no answer",
+                      request->status);
+    }
+    step(f, batch, &event);
+}
+
+static void take_submit(struct slg_forward *f, struct slg_forward_batch *batch)
+{
+    uint16_t nodes[SLG_MAP_REPLICATION_MAX];
+    uint16_t write_quorum;
+    uint16_t count = place_batch(f, &batch->shard, nodes, &write_quorum);
+
+    slg_replica_init(&batch->replica, nodes, count, write_quorum, now_mono(f));
+    batch->released = false;
+    batch->previous = f->last;
+    batch->next = NULL;
+    if (f->last != NULL)
+        f->last->next = batch;
+    else
+        f->first = batch;
+    f->last = batch;
+}
+
+static void take_map(struct slg_forward *f)
+{
+    struct slg_map *map = atomic_exchange(&f->map_next, NULL);
+    struct slg_error error;
+    struct slg_forward_batch *next;
+
+    if (map == NULL)
+        return;
+    if (adopt_map(f, map, &error) != SLG_OK)
+        slg_log_failure(SLG_LOG_ERROR, "new map not taken", &error);
+    slg_map_unref(map);
+    for (struct slg_forward_batch *batch = f->first; batch != NULL; batch = next) {
+        uint16_t nodes[SLG_MAP_REPLICATION_MAX];
+        struct slg_replica_event event = { .type = SLG_REPLICA_PLACED, .nodes = nodes };
+
+        next = batch->next;
+        event.node_count = place_batch(f, &batch->shard, nodes, &event.write_quorum);
+        step(f, batch, &event);
+    }
+}
+
+static void take_event(struct slg_forward *f, int *event)
+{
+    switch ((enum event_type) * event) {
+    case EVENT_SUBMIT:
+        /* The event is the first member of both structs. */
+        take_submit(f, (struct slg_forward_batch *)(void *)event);
+        break;
+    case EVENT_ANSWER:
+        take_answer(f, (struct request *)(void *)event);
+        break;
+    case EVENT_MAP:
+        break; /* every round looks for a map */
+    case EVENT_STOP:
+        f->stopping = true;
+        break;
+    }
+}
+
+/* Step what only time moves, and find the next time to wake. */
+static int64_t tick(struct slg_forward *f)
+{
+    const struct slg_replica_event event = { .type = SLG_REPLICA_TICK };
+    int64_t now = now_mono(f);
+    int64_t wake = f->stopping ? f->stop_mono_ns : SLG_DEADLINE_NEVER;
+    struct slg_forward_batch *next;
+
+    if (f->send_failed && now + SEND_RETRY_NS < wake)
+        wake = now + SEND_RETRY_NS;
+    f->send_failed = false;
+    for (struct slg_forward_batch *batch = f->first; batch != NULL; batch = next) {
+        int64_t batch_wake = slg_replica_wake_mono_ns(&batch->replica);
+
+        next = batch->next;
+        if (batch->replica.outcome == SLG_REPLICA_ACCEPTED && batch_wake <= now)
+            step(f, batch, &event);
+        else if (batch_wake > now && batch_wake < wake)
+            wake = batch_wake;
+    }
+    for (size_t i = 0; i < f->node_count; i++)
+        if (f->nodes[i]->state == NODE_GREET && f->nodes[i]->greet_mono_ns < wake)
+            wake = f->nodes[i]->greet_mono_ns;
+    return wake;
+}
+
+static void give_up(struct slg_forward *f)
+{
+    const struct slg_replica_event event = { .type = SLG_REPLICA_STOP };
+
+    while (f->first != NULL) {
+        f->first->request_count = 0; /* answers are not looked at any more */
+        step(f, f->first, &event);
+    }
+}
+
+static void *run(void *ctx)
+{
+    struct slg_forward *f = ctx;
+    void *items[EVENTS_AT_ONCE];
+
+    for (;;) {
+        size_t count = 0;
+        int64_t wake;
+
+        pump(f);
+        wake = tick(f);
+        if (f->stopping && (f->first == NULL || now_mono(f) >= f->stop_mono_ns))
+            break;
+        if (slg_queue_pop_many(f->events, wake, items, EVENTS_AT_ONCE, &count) == SLG_CANCELED)
+            break;
+        for (size_t i = 0; i < count; i++)
+            take_event(f, items[i]);
+        take_map(f);
+    }
+    give_up(f);
+    return NULL;
+}
+
+/* ---- from outside ---- */
+
+static enum slg_status check(const struct slg_forward_options *options, struct slg_error *reterr)
+{
+    if (options->memory_bytes_max < SLG_FORWARD_MEMORY_MIN ||
+        options->memory_bytes_max > SLG_FORWARD_MEMORY_MAX)
+        return slg_errorf(
+            reterr, SLG_INVALID, "memory for batches of %zu bytes is not between %zu and %zu",
+            options->memory_bytes_max, SLG_FORWARD_MEMORY_MIN, SLG_FORWARD_MEMORY_MAX);
+    if (options->in_flight_per_storer < 1 ||
+        options->in_flight_per_storer > SLG_FORWARD_IN_FLIGHT_MAX)
+        return slg_errorf(reterr, SLG_INVALID, "%zu requests at once are not between 1 and %zu",
+                          options->in_flight_per_storer, SLG_FORWARD_IN_FLIGHT_MAX);
+    return SLG_OK;
+}
+
+static enum slg_status make_pool(struct slg_forward *f)
+{
+    size_t count = f->options.memory_bytes_max / SLG_FORWARD_TOKEN_BYTES;
+    size_t answers = NODE_COUNT_MAX * (f->options.in_flight_per_storer + 1);
+
+    f->object_count = count + SLG_FORWARD_RESERVED_COUNT;
+    f->objects = calloc(f->object_count, sizeof(*f->objects));
+    if (f->objects == NULL || slg_queue_create(count, &f->pool) != SLG_OK ||
+        slg_queue_create(SLG_FORWARD_RESERVED_COUNT, &f->reserved) != SLG_OK ||
+        slg_queue_create(f->object_count + answers + 2, &f->events) != SLG_OK)
+        return SLG_NO_MEMORY;
+    for (size_t i = 0; i < f->object_count; i++) {
+        enum slg_status status;
+
+        f->objects[i].event = EVENT_SUBMIT;
+        f->objects[i].reserved = i >= count;
+        status = slg_queue_push(i >= count ? f->reserved : f->pool, &f->objects[i]);
+        SLG_ASSERT(status == SLG_OK);
+    }
+    return SLG_OK;
+}
+
+enum slg_status slg_forward_create(const struct slg_forward_options *options,
+                                   struct slg_forward **ret_forward, struct slg_error *reterr)
+{
+    struct slg_forward *f;
+    enum slg_status status = check(options, reterr);
+
+    if (status != SLG_OK)
+        return status;
+    f = calloc(1, sizeof(*f));
+    if (f == NULL)
+        return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for the forwarder");
+    f->options = *options;
+    f->map_event = EVENT_MAP;
+    f->stop_event = EVENT_STOP;
+    slg_buf_init(&f->scratch, SLG_MESSAGE_BYTES_MAX);
+    f->cell = slg_account_cell(options->account);
+    f->metrics = slg_metric_set_create(options->metrics);
+    if (make_pool(f) != SLG_OK || f->cell == NULL || f->metrics == NULL)
+        status = slg_errorf(reterr, SLG_NO_MEMORY, "no memory for the forwarder");
+    if (status == SLG_OK)
+        status = adopt_map(f, options->map, reterr);
+    if (status != SLG_OK) {
+        slg_forward_destroy(f);
+        return status;
+    }
+    *ret_forward = f;
+    return SLG_OK;
+}
+
+enum slg_status slg_forward_start(struct slg_forward *f, struct slg_error *reterr)
+{
+    if (pthread_create(&f->thread, NULL, run, f) != 0)
+        return slg_errorf(reterr, SLG_NO_MEMORY, "could not start the forwarding thread");
+    f->started = true;
+    return SLG_OK;
+}
+
+void slg_forward_stop(struct slg_forward *f, int64_t deadline_mono_ns, uint64_t *ret_left)
+{
+    enum slg_status status;
+
+    atomic_store(&f->refusing, true);
+    if (f->started) {
+        f->stop_mono_ns = deadline_mono_ns;
+        status = slg_queue_push(f->events, &f->stop_event);
+        SLG_ASSERT(status == SLG_OK);
+        SLG_ASSERT(pthread_join(f->thread, NULL) == 0);
+        f->started = false;
+    }
+    for (size_t i = 0; i < f->node_count; i++) { /* answers still come in until here */
+        slg_transport_client_stop(f->nodes[i]->client);
+        f->nodes[i]->client = NULL;
+    }
+    *ret_left = f->left_count;
+}
+
+void slg_forward_destroy(struct slg_forward *f)
+{
+    if (f == NULL)
+        return;
+    SLG_ASSERT(!f->started);
+    for (size_t i = 0; i < f->node_count; i++)
+        destroy_node(f->nodes[i]);
+    slg_queue_destroy(f->events);
+    slg_queue_destroy(f->reserved);
+    slg_queue_destroy(f->pool);
+    for (size_t i = 0; i < f->object_count; i++)
+        if (f->objects != NULL)
+            free(f->objects[i].message);
+    free(f->objects);
+    slg_map_unref(atomic_exchange(&f->map_next, NULL));
+    slg_map_unref(f->map);
+    slg_metric_set_destroy(f->metrics);
+    slg_buf_fini(&f->scratch);
+    free(f);
+}
+
+enum slg_status slg_forward_take(struct slg_forward *f, bool reserved, int64_t deadline_mono_ns,
+                                 struct slg_forward_batch **ret_batch)
+{
+    struct slg_queue *queue = reserved ? f->reserved : f->pool;
+    struct slg_forward_batch *batch;
+    void *item;
+    enum slg_status status = deadline_mono_ns == 0 ? slg_queue_try_pop(queue, &item)
+                                                   : slg_queue_pop(queue, deadline_mono_ns, &item);
+
+    if (status != SLG_OK)
+        return status;
+    batch = item;
+    batch->entry_count = 0;
+    batch->listener = 0;
+    batch->own = false;
+    batch->unsettled = NULL;
+    batch->waiter_count = 0;
+    *ret_batch = batch;
+    return SLG_OK;
+}
+
+void slg_forward_put(struct slg_forward *f, struct slg_forward_batch *batch)
+{
+    give_back(f, batch);
+}
+
+/* A big batch keeps further objects out of the pool, as many as there are. */
+static void charge(struct slg_forward *f, struct slg_forward_batch *batch)
+{
+    void *item;
+
+    for (size_t paid = SLG_FORWARD_TOKEN_BYTES; paid < batch->message_len && !batch->reserved;
+         paid += SLG_FORWARD_TOKEN_BYTES) {
+        struct slg_forward_batch *token;
+
+        if (slg_queue_try_pop(f->pool, &item) != SLG_OK)
+            return;
+        token = item;
+        token->next = batch->tokens;
+        batch->tokens = token;
+    }
+}
+
+enum slg_status slg_forward_submit(struct slg_forward *f, struct slg_forward_batch *batch,
+                                   const uint8_t *bytes, size_t len)
+{
+    struct slg_buf message;
+    enum slg_status status;
+
+    if (atomic_load(&f->refusing))
+        return SLG_CANCELED;
+    slg_buf_init(&message, SLG_MESSAGE_BYTES_MAX);
+    if (slg_buf_reserve(&message, len + STORE_OVERHEAD_BYTES))
+        slg_rpc_encode_store(&message, /* flags= */ 0, bytes, len);
+    if (slg_buf_failed(&message)) {
+        slg_buf_fini(&message);
+        return SLG_NO_MEMORY;
+    }
+    batch->message_len = message.len;
+    /* Exactly its size; give_back frees it. Shrinking fails only if it stays as it is. */
+    batch->message = realloc(message.data, message.len);
+    if (batch->message == NULL)
+        batch->message = message.data;
+    batch->submitted_mono_ns = now_mono(f);
+    charge(f, batch);
+    atomic_fetch_add_explicit(&f->batch_count, 1, memory_order_relaxed);
+    slg_metric_add_shared(f->options.metrics, METRIC_ingester_batch_encoded_bytes_total, 0, len);
+    status = slg_queue_push(f->events, batch);
+    SLG_ASSERT(status == SLG_OK); /* there is room for every object */
+    return SLG_OK;
+}
+
+void slg_forward_set_map(struct slg_forward *f, struct slg_map *map)
+{
+    slg_map_unref(atomic_exchange(&f->map_next, slg_map_ref(map)));
+    if (slg_queue_push(f->events, &f->map_event) != SLG_OK)
+        return; /* full: the thread is awake and looks for a map anyhow */
+}
+
+uint64_t slg_forward_incarnation_serial(struct slg_forward *f)
+{
+    return atomic_load_explicit(&f->incarnation_serial, memory_order_acquire);
+}
+
+size_t slg_forward_batch_count(struct slg_forward *f)
+{
+    return atomic_load_explicit(&f->batch_count, memory_order_relaxed);
+}
+
+size_t slg_forward_ready_count(struct slg_forward *f)
+{
+    return atomic_load_explicit(&f->ready_count, memory_order_relaxed);
+}
+
+size_t slg_forward_free_count(struct slg_forward *f)
+{
+    return slg_queue_count(f->pool);
+}

@@ -1,0 +1,86 @@
+/* ingester/listener.h - one syslog listener of the settings: address, who may send, how its messages are read.
+ *
+ * Refuses (INVALID): addresses that are not numeric HOST:PORT, bad CIDRs, an address off loopback without an allow-list
+ *          unless it says insecure (DESIGN section 2), the reserved job "silage".
+ * An IPv6 listener takes IPv6 only: state both families to have both.
+ * Owner:   opaque, heap; texts of the options are copied, rules, masks and zones of `record` are borrowed.
+ * Threads: immutable but for open, which one thread does at start; then any may read. */
+#ifndef SLG_INGESTER_LISTENER_H
+#define SLG_INGESTER_LISTENER_H
+
+#include <sys/socket.h>
+
+#include "ingester/record.h"
+
+#define SLG_LISTENER_COUNT_MAX       ((size_t)32)
+#define SLG_LISTENER_ALLOW_COUNT_MAX ((size_t)256)
+#define SLG_LISTENER_HOST_COUNT_MAX  ((size_t)4096)
+#define SLG_LISTENER_BUFFER_BYTES    (8 * 1024 * 1024) /* SO_RCVBUF asked for, LIMITS section 1 */
+#define SLG_RESERVED_JOB             "silage"
+
+enum slg_listener_kind { SLG_LISTENER_UDP, SLG_LISTENER_TCP };
+
+/* An IPv4 address as IPv4-mapped IPv6, so that one comparison serves both. */
+struct slg_address {
+    uint8_t bytes[16];
+};
+/* False: neither IPv4 nor IPv6. */
+bool slg_address_of(const struct sockaddr *socket_address, struct slg_address *ret_address);
+/* "203.0.113.9", "2001:db8::1" into text[INET6_ADDRSTRLEN]; returns its length. */
+size_t slg_address_print(const struct slg_address *address, char *text);
+bool slg_address_loopback(const struct slg_address *address);
+
+struct slg_cidr {
+    struct slg_address address;
+    unsigned bits; /* 0 to 128, of the mapped form */
+};
+/* "10.0.0.0/8", "2001:db8::/32", "192.0.2.7" (one host). INVALID: not that, or bits set behind the prefix. */
+SLG_MUST_CHECK enum slg_status slg_cidr_parse(const char *text, struct slg_cidr *ret_cidr,
+                                              struct slg_error *reterr);
+bool slg_cidr_contains(const struct slg_cidr *cidr, const struct slg_address *address);
+
+/* The configured name of a sender. */
+struct slg_listener_host {
+    const char *address;
+    const char *name;
+};
+
+struct slg_listener_options {
+    enum slg_listener_kind kind;
+    const char *listen;       /* "127.0.0.1:1514", "[::1]:1514"; port 0: a free one */
+    const char *const *allow; /* CIDRs; none: everybody who reaches it, on loopback only */
+    size_t allow_count;
+    bool insecure;                    /* off loopback without an allow-list */
+    bool split_lines;                 /* UDP: each LF within a datagram ends a message */
+    struct slg_record_options record; /* listener_index is set here */
+    const struct slg_listener_host *hosts;
+    size_t host_count;
+};
+
+struct slg_listener;
+
+SLG_MUST_CHECK enum slg_status slg_listener_create(const struct slg_listener_options *options,
+                                                   size_t index, struct slg_listener **ret_listener,
+                                                   struct slg_error *reterr);
+void slg_listener_destroy(struct slg_listener *listener);
+
+enum slg_listener_kind slg_listener_kind(const struct slg_listener *listener);
+size_t slg_listener_index(const struct slg_listener *listener);
+bool slg_listener_insecure(const struct slg_listener *listener);
+bool slg_listener_splits(const struct slg_listener *listener);
+const struct slg_record_options *slg_listener_record(const struct slg_listener *listener);
+/* "127.0.0.1:1514", with the real port once it is open. */
+const char *slg_listener_address(const struct slg_listener *listener);
+bool slg_listener_allows(const struct slg_listener *listener, const struct slg_address *address);
+/* Configured name, or "". */
+const char *slg_listener_host_name(const struct slg_listener *listener,
+                                   const struct slg_address *address);
+
+/* Open and bind another socket, non-blocking, close-on-exec; TCP listens. shared: SO_REUSEPORT, for one UDP socket per
+ * thread (not with one thread: then a second process on the same port would go unnoticed).
+ * UDP: *ret_buffer_bytes = the effective receive buffer. UNAVAILABLE: in use; INVALID: no such address here; IO. */
+SLG_MUST_CHECK enum slg_status slg_listener_open(struct slg_listener *listener, bool shared,
+                                                 int *ret_fd, int *ret_buffer_bytes,
+                                                 struct slg_error *reterr);
+
+#endif

@@ -1,0 +1,36 @@
+/* ingester/tcp.h - syslog over TCP: one thread with epoll for all TCP listeners (RFC 6587, ingester/frame.h).
+ *
+ * A connection that is silent for idle_timeout_ns is closed. While storers are behind the thread waits for room and
+ * reads from nobody, so the senders' TCP windows fill: nothing is dropped for want of memory before the stop deadline.
+ * A connection that ends within a message: what came is stored, flagged truncated, and counted.
+ * Memory: a read buffer for the thread; a connection keeps only the unfinished message, up to line_bytes_max.
+ * Refuses: connections over connection_count_max, addresses outside the allow-list: closed at once and counted.
+ * Owner:   the listeners are borrowed. Threads: start and stop by one. */
+#ifndef SLG_INGESTER_TCP_H
+#define SLG_INGESTER_TCP_H
+
+#include "ingester/lane.h"
+
+#define SLG_TCP_CONNECTION_COUNT_MAX     ((size_t)65536)
+#define SLG_TCP_CONNECTION_COUNT_DEFAULT ((size_t)1024)
+#define SLG_TCP_IDLE_NS_DEFAULT          (120 * SLG_NS_PER_SEC) /* as Promtail's idle_timeout */
+
+struct slg_tcp_options {
+    struct slg_listener *const *listeners; /* those of kind TCP are taken */
+    size_t listener_count;
+    size_t connection_count_max; /* 1 to SLG_TCP_CONNECTION_COUNT_MAX */
+    int64_t idle_timeout_ns;     /* > 0 */
+    size_t line_bytes_max;       /* 480 to SLG_LINE_BYTES_MAX */
+    struct slg_lane_options lane;
+};
+
+struct slg_tcp;
+
+SLG_MUST_CHECK enum slg_status slg_tcp_start(const struct slg_tcp_options *options,
+                                             struct slg_tcp **ret_tcp, struct slg_error *reterr);
+/* Accept no more, read what has come, seal until the deadline, end the thread. */
+void slg_tcp_stop(struct slg_tcp *tcp, int64_t deadline_mono_ns);
+void slg_tcp_destroy(struct slg_tcp *tcp); /* stopped, or NULL */
+void slg_tcp_set_map(struct slg_tcp *tcp, struct slg_map *map);
+
+#endif
