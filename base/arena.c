@@ -158,7 +158,7 @@ void *slg_arena_grow(struct slg_arena *arena, void *old, size_t old_count, size_
         }
     }
     result = slg_arena_alloc(arena, new_bytes);
-    if (result != NULL && old_bytes > 0)
+    if (result != NULL && old != NULL && old_bytes > 0)
         memcpy(result, old, old_bytes);
     return result;
 }

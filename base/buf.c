@@ -169,7 +169,7 @@ void slg_buf_append_json(struct slg_buf *buf, const void *bytes, size_t len)
 
     slg_buf_append_byte(buf, '"');
     while (at < len) {
-        size_t step;
+        size_t step = 1;
 
         if (text[at] >= 0x20 && text[at] < 0x80 && text[at] != '"' && text[at] != '\\') {
             at++;
