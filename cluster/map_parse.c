@@ -1,7 +1,6 @@
-/* The JSON document of the cluster map: docs/FORMATS.md section 6. The only file that includes jansson here. */
+/* The JSON document of the cluster map: docs/FORMATS.md section 6. */
+#include "base/json.h"
 #include "cluster/map_private.h"
-
-#include <jansson.h>
 
 #define SECOND_NS  INT64_C(1000000000)
 #define PATH_BYTES 64
@@ -19,33 +18,44 @@ static enum slg_status refuse(const struct scope *s, const char *key, const char
                       key, wanted);
 }
 
-static enum slg_status check_keys(const struct scope *s, json_t *object, const char *const *known)
+struct key_check {
+    const struct scope *scope;
+    const char *const *known;
+    enum slg_status status;
+};
+
+static bool check_key(void *arg, const char *key, const struct slg_json *value)
 {
-    const char *key;
-    json_t *value;
+    struct key_check *check = arg;
+    size_t i = 0;
 
-    json_object_foreach(object, key, value)
-    {
-        size_t i = 0;
-
-        while (known[i] != NULL && strcmp(known[i], key) != 0)
-            i++;
-        if (known[i] == NULL)
-            return refuse(s, key, "unknown key");
-    }
-    return SLG_OK;
+    (void)value;
+    while (check->known[i] != NULL && strcmp(check->known[i], key) != 0)
+        i++;
+    if (check->known[i] == NULL)
+        check->status = refuse(check->scope, key, "unknown key");
+    return check->status == SLG_OK;
 }
 
-static enum slg_status take_text(const struct scope *s, json_t *object, const char *key,
-                                 const char *fallback, const char **ret_text)
+static enum slg_status check_keys(const struct scope *s, const struct slg_json *object,
+                                  const char *const *known)
 {
-    json_t *value = json_object_get(object, key);
+    struct key_check check = { .scope = s, .known = known, .status = SLG_OK };
+
+    slg_json_each(object, check_key, &check);
+    return check.status;
+}
+
+static enum slg_status take_text(const struct scope *s, const struct slg_json *object,
+                                 const char *key, const char *fallback, const char **ret_text)
+{
+    const struct slg_json *value = slg_json_get(object, key);
     const char *text = fallback;
 
-    if (value != NULL && !json_is_string(value))
+    if (value != NULL && slg_json_type(value) != SLG_JSON_TEXT)
         return refuse(s, key, "must be a string");
     if (value != NULL)
-        text = json_string_value(value);
+        text = slg_json_text(value);
     if (text == NULL)
         return refuse(s, key, "is missing");
     *ret_text = slg_arena_copy(s->owned->arena, text, strlen(text));
@@ -59,33 +69,34 @@ struct int_rule {
     int64_t fallback; /* INT64_MIN: the key must be there */
 };
 
-static enum slg_status take_int(const struct scope *s, json_t *object, const struct int_rule *rule,
-                                int64_t *ret_value)
+static enum slg_status take_int(const struct scope *s, const struct slg_json *object,
+                                const struct int_rule *rule, int64_t *ret_value)
 {
-    json_t *value = json_object_get(object, rule->key);
+    const struct slg_json *value = slg_json_get(object, rule->key);
 
     if (value == NULL && rule->fallback != INT64_MIN) {
         *ret_value = rule->fallback;
         return SLG_OK;
     }
-    if (!json_is_integer(value))
+    if (slg_json_type(value) != SLG_JSON_INT)
         return refuse(s, rule->key, value == NULL ? "is missing" : "must be a whole number");
-    if (json_integer_value(value) < rule->min || json_integer_value(value) > rule->max)
+    if (slg_json_int(value, 0) < rule->min || slg_json_int(value, 0) > rule->max)
         return slg_errorf(s->reterr, SLG_INVALID, "%s.%s: %lld is not in %lld to %lld", s->path,
-                          rule->key, (long long)json_integer_value(value), (long long)rule->min,
+                          rule->key, (long long)slg_json_int(value, 0), (long long)rule->min,
                           (long long)rule->max);
-    *ret_value = json_integer_value(value);
+    *ret_value = slg_json_int(value, 0);
     return SLG_OK;
 }
 
-static enum slg_status take_array(const struct scope *s, json_t *object, const char *key,
-                                  size_t count_max, json_t **ret_array)
+static enum slg_status take_array(const struct scope *s, const struct slg_json *object,
+                                  const char *key, size_t count_max,
+                                  const struct slg_json **ret_array)
 {
-    json_t *value = json_object_get(object, key);
+    const struct slg_json *value = slg_json_get(object, key);
 
-    if (!json_is_array(value))
+    if (slg_json_type(value) != SLG_JSON_LIST)
         return refuse(s, key, value == NULL ? "is missing" : "must be a list");
-    if (json_array_size(value) > count_max)
+    if (slg_json_count(value) > count_max)
         return refuse(s, key, "has too many items");
     *ret_array = value;
     return SLG_OK;
@@ -93,7 +104,7 @@ static enum slg_status take_array(const struct scope *s, json_t *object, const c
 
 /* ---- nodes ---- */
 
-static enum slg_status take_state(const struct scope *s, json_t *object,
+static enum slg_status take_state(const struct scope *s, const struct slg_json *object,
                                   enum slg_node_state *ret_state)
 {
     const char *text;
@@ -112,7 +123,8 @@ static enum slg_status take_state(const struct scope *s, json_t *object,
     return SLG_OK;
 }
 
-static enum slg_status take_node(struct scope *s, json_t *object, struct slg_map_node *node)
+static enum slg_status take_node(struct scope *s, const struct slg_json *object,
+                                 struct slg_map_node *node)
 {
     static const char *const known[] = { "id", "address", "zone", "state", NULL };
     enum slg_status status = check_keys(s, object, known);
@@ -130,25 +142,25 @@ static enum slg_status take_node(struct scope *s, json_t *object, struct slg_map
     return status;
 }
 
-static enum slg_status take_nodes(struct scope *s, json_t *root)
+static enum slg_status take_nodes(struct scope *s, const struct slg_json *root)
 {
     struct slg_map *map = &s->owned->map;
     struct slg_map_node *nodes;
-    json_t *array;
+    const struct slg_json *array;
     enum slg_status status = take_array(s, root, "nodes", SLG_MAP_NODE_COUNT_MAX, &array);
 
     if (status != SLG_OK)
         return status;
-    nodes = slg_arena_calloc(s->owned->arena, json_array_size(array), sizeof(*nodes));
+    nodes = slg_arena_calloc(s->owned->arena, slg_json_count(array), sizeof(*nodes));
     if (nodes == NULL)
         return refuse(s, "nodes", "the map is too large");
-    for (size_t i = 0; i < json_array_size(array) && status == SLG_OK; i++) {
+    for (size_t i = 0; i < slg_json_count(array) && status == SLG_OK; i++) {
         (void)snprintf(s->path, sizeof(s->path), "nodes[%zu]", i);
-        status = take_node(s, json_array_get(array, i), &nodes[i]);
+        status = take_node(s, slg_json_at(array, i), &nodes[i]);
     }
     s->path[0] = '\0';
     map->nodes = nodes;
-    map->node_count = json_array_size(array);
+    map->node_count = slg_json_count(array);
     return status;
 }
 
@@ -168,34 +180,35 @@ static enum slg_status find_node(const struct scope *s, const char *id, uint16_t
 
 /* ---- layouts ---- */
 
-static enum slg_status take_shares(struct scope *s, json_t *object, struct slg_map_layout *layout)
+static enum slg_status take_shares(struct scope *s, const struct slg_json *object,
+                                   struct slg_map_layout *layout)
 {
     static const struct int_rule weight_rule = { "weight", 1, SLG_MAP_WEIGHT_MAX, 100 };
     struct slg_map_share *shares;
-    json_t *array;
+    const struct slg_json *array;
     enum slg_status status = take_array(s, object, "nodes", SLG_MAP_NODE_COUNT_MAX, &array);
 
     if (status != SLG_OK)
         return status;
-    shares = slg_arena_calloc(s->owned->arena, json_array_size(array), sizeof(*shares));
+    shares = slg_arena_calloc(s->owned->arena, slg_json_count(array), sizeof(*shares));
     if (shares == NULL)
         return refuse(s, "nodes", "the map is too large");
-    for (size_t i = 0; i < json_array_size(array) && status == SLG_OK; i++) {
-        json_t *item = json_array_get(array, i);
+    for (size_t i = 0; i < slg_json_count(array) && status == SLG_OK; i++) {
+        const struct slg_json *item = slg_json_at(array, i);
         int64_t weight = 0;
 
-        status =
-            find_node(s, json_string_value(json_object_get(item, "id")), &shares[i].node_index);
+        status = find_node(s, slg_json_text(slg_json_get(item, "id")), &shares[i].node_index);
         if (status == SLG_OK)
             status = take_int(s, item, &weight_rule, &weight);
         shares[i].weight = (uint16_t)weight;
     }
     layout->shares = shares;
-    layout->share_count = json_array_size(array);
+    layout->share_count = slg_json_count(array);
     return status;
 }
 
-static enum slg_status take_layout(struct scope *s, json_t *object, struct slg_map_layout *layout)
+static enum slg_status take_layout(struct scope *s, const struct slg_json *object,
+                                   struct slg_map_layout *layout)
 {
     static const char *const known[] = {
         "from_ns", "window_seconds", "replication",      "write_quorum",
@@ -228,31 +241,31 @@ static enum slg_status take_layout(struct scope *s, json_t *object, struct slg_m
     return take_shares(s, object, layout);
 }
 
-static enum slg_status take_layouts(struct scope *s, json_t *root)
+static enum slg_status take_layouts(struct scope *s, const struct slg_json *root)
 {
     struct slg_map *map = &s->owned->map;
     struct slg_map_layout *layouts;
-    json_t *array;
+    const struct slg_json *array;
     enum slg_status status = take_array(s, root, "layouts", SLG_MAP_LAYOUT_COUNT_MAX, &array);
 
     if (status != SLG_OK)
         return status;
-    layouts = slg_arena_calloc(s->owned->arena, json_array_size(array), sizeof(*layouts));
+    layouts = slg_arena_calloc(s->owned->arena, slg_json_count(array), sizeof(*layouts));
     if (layouts == NULL)
         return refuse(s, "layouts", "the map is too large");
-    for (size_t i = 0; i < json_array_size(array) && status == SLG_OK; i++) {
+    for (size_t i = 0; i < slg_json_count(array) && status == SLG_OK; i++) {
         (void)snprintf(s->path, sizeof(s->path), "layouts[%zu]", i);
-        status = take_layout(s, json_array_get(array, i), &layouts[i]);
+        status = take_layout(s, slg_json_at(array, i), &layouts[i]);
     }
     s->path[0] = '\0';
     map->layouts = layouts;
-    map->layout_count = json_array_size(array);
+    map->layout_count = slg_json_count(array);
     return status;
 }
 
 /* ---- overrides ---- */
 
-static enum slg_status take_override(struct scope *s, json_t *object,
+static enum slg_status take_override(struct scope *s, const struct slg_json *object,
                                      struct slg_map_override *override)
 {
     static const char *const known[] = { "window_ns", "window_seconds", "slot",
@@ -264,7 +277,7 @@ static enum slg_status take_override(struct scope *s, json_t *object,
         { "slots", 1, UINT16_MAX, INT64_MIN },
     };
     int64_t values[SLG_ARRAY_LEN(rules)] = { 0 };
-    json_t *array = NULL;
+    const struct slg_json *array = NULL;
     enum slg_status status = check_keys(s, object, known);
 
     for (size_t i = 0; i < SLG_ARRAY_LEN(rules) && status == SLG_OK; i++)
@@ -279,44 +292,43 @@ static enum slg_status take_override(struct scope *s, json_t *object,
                                              .slot_count = (uint16_t)values[3] };
     if (override->shard.slot >= override->shard.slot_count)
         return refuse(s, "slot", "must be below slots");
-    for (size_t i = 0; i < json_array_size(array) && status == SLG_OK; i++)
-        status =
-            find_node(s, json_string_value(json_array_get(array, i)), &override->node_indexes[i]);
-    override->node_count = (uint16_t)json_array_size(array);
+    for (size_t i = 0; i < slg_json_count(array) && status == SLG_OK; i++)
+        status = find_node(s, slg_json_text(slg_json_at(array, i)), &override->node_indexes[i]);
+    override->node_count = (uint16_t)slg_json_count(array);
     return status;
 }
 
-static enum slg_status take_overrides(struct scope *s, json_t *root)
+static enum slg_status take_overrides(struct scope *s, const struct slg_json *root)
 {
     struct slg_map *map = &s->owned->map;
     struct slg_map_override *overrides;
-    json_t *array;
+    const struct slg_json *array;
     enum slg_status status;
 
-    if (json_object_get(root, "overrides") == NULL)
+    if (slg_json_get(root, "overrides") == NULL)
         return SLG_OK;
     status = take_array(s, root, "overrides", SLG_MAP_OVERRIDE_COUNT_MAX, &array);
     if (status != SLG_OK)
         return status;
-    overrides = slg_arena_calloc(s->owned->arena, json_array_size(array), sizeof(*overrides));
+    overrides = slg_arena_calloc(s->owned->arena, slg_json_count(array), sizeof(*overrides));
     if (overrides == NULL)
         return refuse(s, "overrides", "the map is too large");
-    for (size_t i = 0; i < json_array_size(array) && status == SLG_OK; i++) {
+    for (size_t i = 0; i < slg_json_count(array) && status == SLG_OK; i++) {
         (void)snprintf(s->path, sizeof(s->path), "overrides[%zu]", i);
-        status = take_override(s, json_array_get(array, i), &overrides[i]);
+        status = take_override(s, slg_json_at(array, i), &overrides[i]);
         if (status == SLG_OK && i > 0 &&
             slg_shard_id_compare(&overrides[i - 1].shard, &overrides[i].shard) >= 0)
             status = refuse(s, "window_ns", "overrides must be sorted by window and slot");
     }
     s->path[0] = '\0';
     map->overrides = overrides;
-    map->override_count = json_array_size(array);
+    map->override_count = slg_json_count(array);
     return status;
 }
 
 /* ---- the document ---- */
 
-static enum slg_status take_root(struct scope *s, json_t *root)
+static enum slg_status take_root(struct scope *s, const struct slg_json *root)
 {
     static const char *const known[] = {
         "version",   "cluster",           "epoch",        "nodes", "layouts",
@@ -356,21 +368,21 @@ enum slg_status slg_map_parse(const char *json, size_t len, struct slg_map **ret
                               struct slg_error *reterr)
 {
     struct scope s = { .reterr = reterr };
-    json_error_t where;
-    json_t *root;
+    struct slg_json *root;
     enum slg_status status;
 
     if (len > SLG_MAP_BYTES_MAX)
         return slg_errorf(reterr, SLG_LIMIT, "the map is over %zu bytes", SLG_MAP_BYTES_MAX);
-    root = json_loadb(json == NULL ? "" : json, len, JSON_REJECT_DUPLICATES, &where);
-    if (!json_is_object(root)) {
-        json_decref(root);
-        return slg_errorf(reterr, SLG_INVALID, "line %d: %s", where.line,
-                          root == NULL ? where.text : "the map must be a JSON object");
+    status = slg_json_parse(json, len, &root, reterr);
+    if (status != SLG_OK)
+        return status;
+    if (slg_json_type(root) != SLG_JSON_OBJECT) {
+        slg_json_destroy(root);
+        return slg_errorf(reterr, SLG_INVALID, "the map must be a JSON object");
     }
     s.owned = slg_map_owned_create();
     if (s.owned == NULL) {
-        json_decref(root);
+        slg_json_destroy(root);
         return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for the cluster map");
     }
     status = take_root(&s, root);
@@ -380,6 +392,6 @@ enum slg_status slg_map_parse(const char *json, size_t len, struct slg_map **ret
         *ret_map = &s.owned->map;
     else
         slg_map_unref(&s.owned->map);
-    json_decref(root);
+    slg_json_destroy(root);
     return status;
 }

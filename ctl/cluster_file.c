@@ -1,0 +1,186 @@
+#include "ctl/cluster_file.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/json.h"
+
+#define FILE_BYTES_MAX ((size_t)4 << 20)
+
+/* The texts of a process and where they go. */
+static const struct text_key {
+    const char *name;
+    size_t offset;
+} text_keys[] = {
+    { "name", offsetof(struct slg_local_process, name) },
+    { "role", offsetof(struct slg_local_process, role) },
+    { "data_dir", offsetof(struct slg_local_process, data_dir) },
+    { "log", offsetof(struct slg_local_process, log) },
+    { "syslog_udp", offsetof(struct slg_local_process, syslog_udp) },
+    { "syslog_tcp", offsetof(struct slg_local_process, syslog_tcp) },
+    { "push", offsetof(struct slg_local_process, push) },
+    { "http", offsetof(struct slg_local_process, http) },
+    { "transport", offsetof(struct slg_local_process, transport) },
+};
+
+static const char **text_at(struct slg_local_process *process, const struct text_key *key)
+{
+    return (const char **)(void *)((char *)process + key->offset);
+}
+
+enum slg_status slg_local_init(struct slg_local_cluster *cluster, const char *dir,
+                               struct slg_error *reterr)
+{
+    *cluster = (struct slg_local_cluster){ .arena = slg_arena_create((size_t)8 << 20) };
+    if (cluster->arena != NULL) {
+        cluster->dir = slg_arena_copy(cluster->arena, dir, strlen(dir));
+        cluster->processes =
+            slg_arena_calloc(cluster->arena, SLG_LOCAL_PROCESS_MAX, sizeof(*cluster->processes));
+    }
+    if (cluster->arena == NULL || cluster->dir == NULL || cluster->processes == NULL)
+        return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for the list of processes");
+    cluster->id = "local";
+    return SLG_OK;
+}
+
+void slg_local_fini(struct slg_local_cluster *cluster)
+{
+    slg_arena_destroy(cluster->arena);
+    *cluster = (struct slg_local_cluster){ 0 };
+}
+
+struct slg_local_process *slg_local_find(struct slg_local_cluster *cluster, const char *name)
+{
+    for (size_t i = 0; i < cluster->process_count; i++) {
+        if (strcmp(cluster->processes[i].name, name) == 0)
+            return &cluster->processes[i];
+    }
+    return NULL;
+}
+
+/* ---- reading ---- */
+
+static enum slg_status take_process(struct slg_local_cluster *cluster, const struct slg_json *item,
+                                    struct slg_error *reterr)
+{
+    struct slg_local_process *process = &cluster->processes[cluster->process_count];
+    const struct slg_json *argv = slg_json_get(item, "argv");
+
+    *process =
+        (struct slg_local_process){ .pid = (pid_t)slg_json_int(slg_json_get(item, "pid"), 0) };
+    for (size_t i = 0; i < SLG_ARRAY_LEN(text_keys); i++) {
+        const char *text = slg_json_text(slg_json_get(item, text_keys[i].name));
+
+        if (text != NULL)
+            *text_at(process, &text_keys[i]) = slg_arena_copy(cluster->arena, text, strlen(text));
+    }
+    for (size_t i = 0; i < slg_json_count(argv) && i + 1 < SLG_LOCAL_ARGS_MAX; i++) {
+        const char *text = slg_json_text(slg_json_at(argv, i));
+
+        process->argv[process->argc++] = slg_arena_copy(cluster->arena, text == NULL ? "" : text,
+                                                        text == NULL ? 0 : strlen(text));
+    }
+    if (process->name == NULL || process->role == NULL || process->argc == 0)
+        return slg_errorf(reterr, SLG_CORRUPT,
+                          "process %zu of cluster.json has no name, role or argv",
+                          cluster->process_count);
+    cluster->process_count++;
+    return SLG_OK;
+}
+
+static enum slg_status read_file(const char *path, struct slg_buf *out, struct slg_error *reterr)
+{
+    FILE *file = fopen(path, "re");
+    size_t found;
+
+    if (file == NULL)
+        return slg_error_hintf(reterr, SLG_NOT_FOUND, "start one with silagectl local up --dir DIR",
+                               "could not open \"%s\": %s", path, strerror(errno));
+    while (slg_buf_reserve(out, 4096) && (found = fread(out->data + out->len, 1, 4096, file)) > 0)
+        out->len += found;
+    (void)fclose(file); /* read only */
+    return slg_buf_failed(out) ? slg_errorf(reterr, SLG_LIMIT, "\"%s\" is too large", path)
+                               : SLG_OK;
+}
+
+enum slg_status slg_local_load(struct slg_local_cluster *cluster, const char *dir,
+                               struct slg_error *reterr)
+{
+    const struct slg_json *processes;
+    struct slg_json *root = NULL;
+    struct slg_buf text;
+    char *path;
+    enum slg_status status = slg_local_init(cluster, dir, reterr);
+
+    if (status != SLG_OK)
+        return status;
+    slg_buf_init(&text, FILE_BYTES_MAX);
+    path = slg_arena_printf(cluster->arena, "%s/cluster.json", dir);
+    status = path == NULL ? SLG_NO_MEMORY : read_file(path, &text, reterr);
+    if (status == SLG_OK)
+        status = slg_json_parse(text.data, text.len, &root, reterr);
+    processes = slg_json_get(root, "processes");
+    for (size_t i = 0; status == SLG_OK && i < slg_json_count(processes); i++) {
+        if (i == SLG_LOCAL_PROCESS_MAX)
+            status = slg_errorf(reterr, SLG_CORRUPT, "cluster.json has too many processes");
+        else
+            status = take_process(cluster, slg_json_at(processes, i), reterr);
+    }
+    slg_json_destroy(root);
+    slg_buf_fini(&text);
+    return status;
+}
+
+/* ---- writing ---- */
+
+static void print_process(struct slg_buf *out, struct slg_local_process *process)
+{
+    slg_buf_printf(out, "{\"pid\":%lld", (long long)process->pid);
+    for (size_t i = 0; i < SLG_ARRAY_LEN(text_keys); i++) {
+        const char *text = *text_at(process, &text_keys[i]);
+
+        if (text == NULL)
+            continue;
+        slg_buf_printf(out, ",\"%s\":", text_keys[i].name);
+        slg_buf_append_json_text(out, text);
+    }
+    slg_buf_append_text(out, ",\"argv\":[");
+    for (size_t i = 0; i < process->argc; i++) {
+        slg_buf_append_text(out, i == 0 ? "" : ",");
+        slg_buf_append_json_text(out, process->argv[i]);
+    }
+    slg_buf_append_text(out, "]}");
+}
+
+enum slg_status slg_local_save(const struct slg_local_cluster *cluster, struct slg_error *reterr)
+{
+    char *path = slg_arena_printf(cluster->arena, "%s/cluster.json", cluster->dir);
+    char *fresh = slg_arena_printf(cluster->arena, "%s/cluster.json.new", cluster->dir);
+    struct slg_buf out;
+    FILE *file;
+    bool good;
+
+    if (path == NULL || fresh == NULL)
+        return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for the list of processes");
+    slg_buf_init(&out, FILE_BYTES_MAX);
+    slg_buf_append_text(&out, "{\"cluster\":");
+    slg_buf_append_json_text(&out, cluster->id);
+    slg_buf_append_text(&out, ",\"processes\":[");
+    for (size_t i = 0; i < cluster->process_count; i++) {
+        struct slg_local_process process = cluster->processes[i];
+
+        slg_buf_append_text(&out, i == 0 ? "\n" : ",\n");
+        print_process(&out, &process);
+    }
+    slg_buf_append_text(&out, "]}\n");
+    file = fopen(fresh, "we");
+    good = file != NULL && !slg_buf_failed(&out) && fwrite(out.data, 1, out.len, file) == out.len;
+    if (file != NULL && fclose(file) != 0)
+        good = false;
+    slg_buf_fini(&out);
+    if (!good || rename(fresh, path) != 0)
+        return slg_errorf(reterr, SLG_IO, "could not write \"%s\": %s", path, strerror(errno));
+    return SLG_OK;
+}

@@ -1,0 +1,129 @@
+#include "ctl/fetch.h"
+
+#include <curl/curl.h>
+
+#define CONNECT_TIMEOUT_MS 5000L
+#define GET_TIMEOUT_MS     120000L
+
+struct slg_fetch {
+    CURL *curl;
+};
+
+struct slg_fetch *slg_fetch_create(void)
+{
+    struct slg_fetch *fetch = calloc(1, sizeof(*fetch));
+
+    if (fetch == NULL)
+        return NULL;
+    fetch->curl = curl_easy_init();
+    if (fetch->curl == NULL) {
+        free(fetch);
+        return NULL;
+    }
+    return fetch;
+}
+
+void slg_fetch_destroy(struct slg_fetch *fetch)
+{
+    if (fetch == NULL)
+        return;
+    curl_easy_cleanup(fetch->curl);
+    free(fetch);
+}
+
+static size_t take_body(char *bytes, size_t size, size_t count, void *arg)
+{
+    struct slg_buf *out = arg;
+
+    slg_buf_append(out, bytes, size * count);
+    return slg_buf_failed(out) ? 0 : size * count;
+}
+
+/* curl copies every text but the body, which outlives the request. The options exist in every supported version, so
+ * the results of curl_easy_setopt say nothing new. */
+static void set_options(CURL *curl, const struct slg_fetch_request *request, struct slg_buf *out,
+                        char *error_text)
+{
+    curl_easy_reset(curl);
+    (void)curl_easy_setopt(curl, CURLOPT_URL, request->url);
+    (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    (void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    (void)curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error_text);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, out);
+    (void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
+    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, request->timeout_ms);
+    (void)curl_easy_setopt(curl, CURLOPT_USERAGENT, "silagectl/" SLG_VERSION);
+    if (request->body != NULL) {
+        (void)curl_easy_setopt(curl, CURLOPT_POST, 1L);
+        (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body);
+        (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
+    }
+    if (request->token != NULL) {
+        (void)curl_easy_setopt(curl, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
+        (void)curl_easy_setopt(curl, CURLOPT_XOAUTH2_BEARER, request->token);
+    }
+}
+
+enum slg_status slg_fetch_run(struct slg_fetch *fetch, const struct slg_fetch_request *request,
+                              struct slg_buf *out, long *ret_code, struct slg_error *reterr)
+{
+    char error_text[CURL_ERROR_SIZE] = "", content_type[128];
+    struct curl_slist *headers = NULL;
+    CURLcode code;
+
+    slg_buf_clear(out);
+    set_options(fetch->curl, request, out, error_text);
+    if (request->content_type != NULL) {
+        (void)snprintf(content_type, sizeof(content_type), "Content-Type: %s",
+                       request->content_type); /* ours and short */
+        headers = curl_slist_append(NULL, content_type);
+        (void)curl_easy_setopt(fetch->curl, CURLOPT_HTTPHEADER, headers);
+    }
+    code = curl_easy_perform(fetch->curl);
+    curl_slist_free_all(headers);
+    if (slg_buf_failed(out))
+        return slg_errorf(reterr, SLG_LIMIT, "the answer of %s is over %zu bytes", request->url,
+                          out->bytes_max);
+    if (code == CURLE_OPERATION_TIMEDOUT)
+        return slg_errorf(reterr, SLG_TIMEOUT, "%.150s did not answer in time: %.80s", request->url,
+                          error_text);
+    if (code != CURLE_OK)
+        return slg_errorf(reterr, SLG_UNAVAILABLE, "could not reach %.150s: %.80s", request->url,
+                          error_text[0] == '\0' ? curl_easy_strerror(code) : error_text);
+    (void)curl_easy_getinfo(fetch->curl, CURLINFO_RESPONSE_CODE, ret_code);
+    return SLG_OK;
+}
+
+enum slg_status slg_fetch_get(struct slg_fetch *fetch, const char *url, struct slg_buf *out,
+                              struct slg_error *reterr)
+{
+    struct slg_fetch_request request = { .url = url, .timeout_ms = GET_TIMEOUT_MS };
+    long code = 0;
+    enum slg_status status = slg_fetch_run(fetch, &request, out, &code, reterr);
+    size_t len = 0;
+
+    if (status != SLG_OK || (code >= 200 && code < 300))
+        return status;
+    while (len < out->len && out->data[len] != '\n')
+        len++;
+    return slg_errorf(reterr, SLG_INVALID, "HTTP %ld: %.*s", code, (int)len,
+                      out->len == 0 ? "" : (const char *)out->data);
+}
+
+void slg_fetch_param(struct slg_buf *url, const char *name, const char *value)
+{
+    static const char plain[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+    bool first = url->len == 0 || memchr(url->data, '?', url->len) == NULL;
+
+    slg_buf_append_byte(url, first ? '?' : '&');
+    slg_buf_append_text(url, name);
+    slg_buf_append_byte(url, '=');
+    for (; *value != '\0'; value++) {
+        if (strchr(plain, *value) != NULL)
+            slg_buf_append_byte(url, (uint8_t)*value);
+        else
+            slg_buf_printf(url, "%%%02X", (unsigned)(unsigned char)*value);
+    }
+}

@@ -1,0 +1,40 @@
+/* ctl/fetch.h - one HTTP request, waiting for its answer: libcurl behind a small interface (only file: fetch.c).
+ *
+ * Follows no redirects, speaks http and https only, reads the environment's proxy settings as curl does.
+ * Threads: one. */
+#ifndef SLG_CTL_FETCH_H
+#define SLG_CTL_FETCH_H
+
+#include "base/buf.h"
+#include "base/status.h"
+
+#define SLG_FETCH_BYTES_MAX ((size_t)256 << 20)
+
+struct slg_fetch_request {
+    const char *url;
+    const void *body; /* NULL: GET */
+    size_t body_len;
+    const char *content_type;
+    const char *token; /* bearer token or NULL */
+    long timeout_ms;
+};
+
+struct slg_fetch; /* a connection that is kept between requests */
+
+SLG_MUST_CHECK struct slg_fetch *slg_fetch_create(void);
+void slg_fetch_destroy(struct slg_fetch *fetch); /* NULL is fine */
+
+/* OK: *ret_code is the HTTP code, whatever it is, and out (cleared first) the body. UNAVAILABLE: no connection;
+ * TIMEOUT; LIMIT: body over out->bytes_max. */
+SLG_MUST_CHECK enum slg_status slg_fetch_run(struct slg_fetch *fetch,
+                                             const struct slg_fetch_request *request,
+                                             struct slg_buf *out, long *ret_code,
+                                             struct slg_error *reterr);
+/* GET that must answer 2xx: other codes become an error with the body's first line. */
+SLG_MUST_CHECK enum slg_status slg_fetch_get(struct slg_fetch *fetch, const char *url,
+                                             struct slg_buf *out, struct slg_error *reterr);
+
+/* Append name=value percent-encoded, with '?' or '&' before it as url needs. */
+void slg_fetch_param(struct slg_buf *url, const char *name, const char *value);
+
+#endif

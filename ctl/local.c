@@ -1,0 +1,636 @@
+/* local: a cluster of real processes on this machine, on loopback ports that were free. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "cluster/map.h"
+#include "ctl/cluster_file.h"
+#include "ctl/ctl.h"
+#include "ctl/fetch.h"
+
+#define READY_NS   (30 * SLG_NS_PER_SEC)
+#define STOP_NS    (15 * SLG_NS_PER_SEC)
+#define POLL_MS    20
+#define SETS_MAX   ((size_t)32)
+#define STORER_MAX ((int64_t)16)
+
+struct up_options {
+    int64_t storers, ingesters, queriers, slots;
+    const char *window;
+    const char *sets[SETS_MAX];
+    size_t set_count;
+    const char *program; /* path of silage */
+    const char *map;     /* "file:DIR/map.json" */
+};
+
+/* ---- processes ---- */
+
+/* Children of an earlier silagectl are not ours to wait for, so a pid is looked at with kill(pid, 0) and /proc. */
+static bool alive(pid_t pid)
+{
+    char path[64], state = 'Z';
+    FILE *file;
+    int c;
+
+    if (pid <= 0 || kill(pid, 0) != 0)
+        return false;
+    (void)waitpid(pid, NULL, WNOHANG); /* our own child may be a zombie */
+    (void)snprintf(path, sizeof(path), "/proc/%lld/stat", (long long)pid);
+    file = fopen(path, "re");
+    if (file == NULL)
+        return false;
+    while ((c = fgetc(file)) != EOF && c != ')')
+        ; /* "pid (name) state": the name may hold spaces */
+    if (c == ')' && fgetc(file) == ' ')
+        state = (char)fgetc(file);
+    (void)fclose(file); /* read only */
+    return state != 'Z' && state != 'X';
+}
+
+static enum slg_status spawn(struct slg_local_process *process, struct slg_error *reterr)
+{
+    char *argv[SLG_LOCAL_ARGS_MAX + 1];
+    int log = open(process->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    pid_t pid;
+
+    if (log < 0 || null < 0)
+        return slg_errorf(reterr, SLG_IO, "could not open \"%s\": %s", process->log,
+                          strerror(errno));
+    for (size_t i = 0; i < process->argc; i++)
+        argv[i] = (char *)(uintptr_t)process->argv[i];
+    argv[process->argc] = NULL;
+    pid = fork();
+    if (pid == 0) {
+        (void)setsid(); /* it shall outlive this command; a new child is never a group leader */
+        if (dup2(null, 0) >= 0 && dup2(log, 1) >= 0 && dup2(log, 2) >= 0)
+            (void)execv(argv[0], argv);
+        _exit(127);
+    }
+    (void)close(log); /* the child has its own */
+    (void)close(null);
+    if (pid < 0)
+        return slg_errorf(reterr, SLG_IO, "could not start %s: %s", process->name, strerror(errno));
+    process->pid = pid;
+    return SLG_OK;
+}
+
+/* A port that was free a moment ago. */
+static enum slg_status free_port(int type, uint16_t *ret_port, struct slg_error *reterr)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof(address);
+    int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+    bool good = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+                getsockname(fd, (struct sockaddr *)&address, &len) == 0;
+
+    if (fd >= 0)
+        (void)close(fd); /* nothing was sent */
+    if (!good)
+        return slg_errorf(reterr, SLG_IO, "no free port on loopback: %s", strerror(errno));
+    *ret_port = ntohs(address.sin_port);
+    return SLG_OK;
+}
+
+static bool ready(struct slg_fetch *fetch, const struct slg_local_process *process,
+                  struct slg_buf *body)
+{
+    struct slg_fetch_request request = { .timeout_ms = 2000 };
+    char url[256];
+    long code = 0;
+
+    (void)snprintf(url, sizeof(url), "%s/ready", process->http);
+    request.url = url;
+    return slg_fetch_run(fetch, &request, body, &code, NULL) == SLG_OK && code == 200;
+}
+
+static enum slg_status wait_ready(struct slg_local_process *process, struct slg_error *reterr)
+{
+    int64_t deadline = slg_clock_mono_ns(slg_clock_system()) + READY_NS;
+    struct slg_fetch *fetch = slg_fetch_create();
+    enum slg_status status = SLG_TIMEOUT;
+    struct slg_buf body;
+
+    slg_buf_init(&body, 65536);
+    while (fetch != NULL && status == SLG_TIMEOUT &&
+           slg_clock_mono_ns(slg_clock_system()) < deadline) {
+        if (!alive(process->pid))
+            status = SLG_IO;
+        else if (ready(fetch, process, &body))
+            status = SLG_OK;
+        else
+            (void)poll(NULL, 0, POLL_MS); /* the pace of asking */
+    }
+    slg_fetch_destroy(fetch);
+    if (status == SLG_IO)
+        (void)slg_errorf(reterr, status, "%s ended at once; see %s", process->name, process->log);
+    else if (status == SLG_TIMEOUT)
+        (void)slg_errorf(reterr, status, "%s is not ready after %d s: %.*s; see %s", process->name,
+                         (int)(READY_NS / SLG_NS_PER_SEC), body.len < 100 ? (int)body.len : 100,
+                         body.len == 0 ? "" : (const char *)body.data, process->log);
+    slg_buf_fini(&body);
+    return status;
+}
+
+static bool wait_gone(pid_t pid)
+{
+    int64_t deadline = slg_clock_mono_ns(slg_clock_system()) + STOP_NS;
+
+    while (alive(pid) && slg_clock_mono_ns(slg_clock_system()) < deadline)
+        (void)poll(NULL, 0, POLL_MS); /* not our child: there is no event to wait for */
+    return !alive(pid);
+}
+
+/* ---- up ---- */
+
+SLG_PRINTF(3, 4)
+static void add_arg(struct slg_local_cluster *cluster, struct slg_local_process *process,
+                    const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof(text), format, args); /* paths are bounded by init */
+    va_end(args);
+    if (process->argc + 1 < SLG_LOCAL_ARGS_MAX)
+        process->argv[process->argc++] = slg_arena_copy(cluster->arena, text, strlen(text));
+}
+
+static void add_set(struct slg_local_cluster *cluster, struct slg_local_process *process,
+                    const char *assignment)
+{
+    add_arg(cluster, process, "--set");
+    add_arg(cluster, process, "%s", assignment);
+}
+
+static enum slg_status add_process(struct slg_local_cluster *cluster, const struct up_options *up,
+                                   const char *role, int64_t number, uint16_t ports[4],
+                                   struct slg_error *reterr)
+{
+    struct slg_local_process *process = &cluster->processes[cluster->process_count];
+    enum slg_status status = SLG_OK;
+    struct slg_arena *arena = cluster->arena;
+
+    for (size_t i = 0; i < 4 && status == SLG_OK; i++)
+        status = free_port(i == 3 ? SOCK_DGRAM : SOCK_STREAM, &ports[i], reterr);
+    if (status != SLG_OK)
+        return status;
+    *process = (struct slg_local_process){ .role = slg_arena_copy(arena, role, strlen(role)) };
+    process->name = slg_arena_printf(arena, "%s-%lld", role, (long long)number);
+    process->log = slg_arena_printf(arena, "%s/%s-%lld.log", cluster->dir, role, (long long)number);
+    process->http = slg_arena_printf(arena, "http://127.0.0.1:%u", ports[0]);
+    add_arg(cluster, process, "%s", up->program);
+    add_arg(cluster, process, "%s", role);
+    add_arg(cluster, process, "--set");
+    add_arg(cluster, process, "node.id=%s-%lld", role, (long long)number);
+    add_arg(cluster, process, "--set");
+    add_arg(cluster, process, "cluster.map=%s", up->map);
+    add_arg(cluster, process, "--set");
+    add_arg(cluster, process, "%s.http.listen=127.0.0.1:%u", role, ports[0]);
+    cluster->process_count++;
+    return SLG_OK;
+}
+
+static enum slg_status add_storer(struct slg_local_cluster *cluster, const struct up_options *up,
+                                  int64_t number, struct slg_error *reterr)
+{
+    struct slg_local_process *process = &cluster->processes[cluster->process_count];
+    uint16_t ports[4];
+    enum slg_status status = add_process(cluster, up, "storer", number, ports, reterr);
+
+    if (status != SLG_OK)
+        return status;
+    process->transport = slg_arena_printf(cluster->arena, "tcp://127.0.0.1:%u", ports[1]);
+    process->data_dir =
+        slg_arena_printf(cluster->arena, "%s/storer-%lld", cluster->dir, (long long)number);
+    add_arg(cluster, process, "--set");
+    add_arg(cluster, process, "transport.listen=127.0.0.1:%u", ports[1]);
+    add_arg(cluster, process, "--data");
+    add_arg(cluster, process, "%s", process->data_dir);
+    return SLG_OK;
+}
+
+static enum slg_status add_ingester(struct slg_local_cluster *cluster, const struct up_options *up,
+                                    int64_t number, struct slg_error *reterr)
+{
+    struct slg_local_process *process = &cluster->processes[cluster->process_count];
+    uint16_t ports[4];
+    enum slg_status status = add_process(cluster, up, "ingester", number, ports, reterr);
+
+    if (status != SLG_OK)
+        return status;
+    process->push = process->http;
+    process->syslog_udp = slg_arena_printf(cluster->arena, "127.0.0.1:%u", ports[3]);
+    process->syslog_tcp = slg_arena_printf(cluster->arena, "127.0.0.1:%u", ports[1]);
+    add_arg(cluster, process, "--set");
+    add_arg(cluster, process, "ingester.syslog[0].listen=127.0.0.1:%u", ports[3]);
+    add_set(cluster, process, "ingester.syslog[0].protocol=udp");
+    add_arg(cluster, process, "--set");
+    add_arg(cluster, process, "ingester.syslog[1].listen=127.0.0.1:%u", ports[1]);
+    add_set(cluster, process, "ingester.syslog[1].protocol=tcp");
+    return SLG_OK;
+}
+
+static enum slg_status add_querier(struct slg_local_cluster *cluster, const struct up_options *up,
+                                   int64_t number, struct slg_error *reterr)
+{
+    uint16_t ports[4];
+
+    return add_process(cluster, up, "querier", number, ports, reterr);
+}
+
+/* The map file of the cluster: every storer of equal weight, R = 1. */
+static enum slg_status write_map(const struct slg_local_cluster *cluster,
+                                 const struct up_options *up, const char *path,
+                                 struct slg_error *reterr)
+{
+    struct slg_map *map = NULL;
+    struct slg_buf text;
+    enum slg_status status;
+    size_t storers = 0;
+
+    slg_buf_init(&text, SLG_MAP_BYTES_MAX);
+    slg_buf_append_text(&text, "{\"version\":1,\"cluster\":\"local\",\"epoch\":1,\"nodes\":[");
+    for (size_t i = 0; i < cluster->process_count; i++) {
+        if (cluster->processes[i].transport != NULL)
+            slg_buf_printf(&text, "%s{\"id\":\"%s\",\"address\":\"%s\",\"zone\":\"%s\"}",
+                           storers++ == 0 ? "" : ",", cluster->processes[i].name,
+                           cluster->processes[i].transport, cluster->processes[i].name);
+    }
+    slg_buf_printf(&text,
+                   "],\"layouts\":[{\"replication\":1,\"write_quorum\":1,\"slots\":%lld,"
+                   "\"window_seconds\":%s,\"nodes\":[",
+                   (long long)up->slots, up->window);
+    storers = 0;
+    for (size_t i = 0; i < cluster->process_count; i++) {
+        if (cluster->processes[i].transport != NULL)
+            slg_buf_printf(&text, "%s{\"id\":\"%s\"}", storers++ == 0 ? "" : ",",
+                           cluster->processes[i].name);
+    }
+    slg_buf_append_text(&text, "]}]}");
+    status = slg_buf_failed(&text) ? SLG_LIMIT
+                                   : slg_map_parse((const char *)text.data, text.len, &map, reterr);
+    if (status == SLG_OK)
+        status = slg_map_save(map, path, reterr);
+    slg_map_unref(map);
+    slg_buf_fini(&text);
+    return status;
+}
+
+static enum slg_status plan_cluster(struct slg_local_cluster *cluster, struct up_options *up,
+                                    struct slg_error *reterr)
+{
+    enum slg_status status = SLG_OK;
+
+    for (int64_t i = 1; i <= up->storers && status == SLG_OK; i++)
+        status = add_storer(cluster, up, i, reterr);
+    for (int64_t i = 1; i <= up->ingesters && status == SLG_OK; i++)
+        status = add_ingester(cluster, up, i, reterr);
+    for (int64_t i = 1; i <= up->queriers && status == SLG_OK; i++)
+        status = add_querier(cluster, up, i, reterr);
+    for (size_t i = 0; i < cluster->process_count; i++) {
+        for (size_t k = 0; k < up->set_count; k++)
+            add_set(cluster, &cluster->processes[i], up->sets[k]);
+    }
+    if (status == SLG_OK)
+        status = write_map(cluster, up, up->map + strlen("file:"), reterr);
+    return status;
+}
+
+static void print_cluster(const struct slg_local_cluster *cluster)
+{
+    for (size_t i = 0; i < cluster->process_count; i++) {
+        const struct slg_local_process *p = &cluster->processes[i];
+
+        (void)printf(
+            "%-12s %-8s pid %-8lld %s%s%s%s%s\n", p->name, alive(p->pid) ? "running" : "stopped",
+            (long long)p->pid, p->http, p->syslog_udp == NULL ? "" : "  syslog udp ",
+            p->syslog_udp == NULL ? "" : p->syslog_udp, p->syslog_tcp == NULL ? "" : " tcp ",
+            p->syslog_tcp == NULL ? "" : p->syslog_tcp);
+    }
+}
+
+static void stop_all(struct slg_local_cluster *cluster, const char *role)
+{
+    for (size_t i = 0; i < cluster->process_count; i++) {
+        struct slg_local_process *p = &cluster->processes[i];
+
+        if (strcmp(p->role, role) != 0 || !alive(p->pid))
+            continue;
+        (void)kill(p->pid, SIGCONT); /* it may be paused; it may have ended meanwhile */
+        (void)kill(p->pid, SIGTERM);
+    }
+    for (size_t i = 0; i < cluster->process_count; i++) {
+        struct slg_local_process *p = &cluster->processes[i];
+
+        if (strcmp(p->role, role) != 0 || p->pid <= 0)
+            continue;
+        if (!wait_gone(p->pid)) {
+            (void)fprintf(stderr, "silagectl: %s did not end, killing it\n", p->name);
+            (void)kill(p->pid, SIGKILL);
+            (void)wait_gone(p->pid);
+        }
+        p->pid = 0;
+    }
+}
+
+static void down_all(struct slg_local_cluster *cluster)
+{
+    /* Against the direction of the data: what is in an ingester's memory still finds its storers. */
+    stop_all(cluster, "ingester");
+    stop_all(cluster, "querier");
+    stop_all(cluster, "storer");
+}
+
+static enum slg_status start_cluster(struct slg_local_cluster *cluster, struct slg_error *reterr)
+{
+    enum slg_status status = SLG_OK;
+
+    for (size_t i = 0; i < cluster->process_count && status == SLG_OK; i++)
+        status = spawn(&cluster->processes[i], reterr);
+    for (size_t i = 0; i < cluster->process_count && status == SLG_OK; i++)
+        status = wait_ready(&cluster->processes[i], reterr);
+    if (status == SLG_OK)
+        status = slg_local_save(cluster, reterr);
+    if (status != SLG_OK)
+        down_all(cluster);
+    return status;
+}
+
+/* silage stands beside silagectl. */
+static enum slg_status find_program(struct slg_local_cluster *cluster, const char **ret_path,
+                                    struct slg_error *reterr)
+{
+    char own[4096];
+    ssize_t len = readlink("/proc/self/exe", own, sizeof(own) - 1);
+    char *slash;
+
+    if (len <= 0)
+        return slg_errorf(reterr, SLG_IO, "could not find out where silagectl is: %s",
+                          strerror(errno));
+    own[len] = '\0';
+    slash = strrchr(own, '/');
+    *slash = '\0';
+    *ret_path = slg_arena_printf(cluster->arena, "%s/silage", own);
+    if (*ret_path == NULL || access(*ret_path, X_OK) != 0)
+        return slg_errorf(reterr, SLG_NOT_FOUND, "there is no program \"silage\" in %s", own);
+    return SLG_OK;
+}
+
+static enum slg_status absolute_dir(const char *dir, char path[4096], struct slg_error *reterr)
+{
+    if (mkdir(dir, 0755) != 0 && errno != EEXIST)
+        return slg_errorf(reterr, SLG_IO, "could not make \"%s\": %s", dir, strerror(errno));
+    if (realpath(dir, path) == NULL)
+        return slg_errorf(reterr, SLG_IO, "could not find \"%s\": %s", dir, strerror(errno));
+    if (strlen(path) > 500)
+        return slg_errorf(reterr, SLG_INVALID, "the path of --dir is longer than 500 bytes");
+    return SLG_OK;
+}
+
+static int up(const char *dir, struct up_options *options)
+{
+    struct slg_local_cluster cluster;
+    struct slg_error error = { 0 };
+    char path[4096];
+    enum slg_status status = absolute_dir(dir, path, &error);
+
+    if (status != SLG_OK)
+        return slg_ctl_fail(&error);
+    status = slg_local_load(&cluster, path, &error);
+    for (size_t i = 0; status == SLG_OK && i < cluster.process_count; i++) {
+        if (alive(cluster.processes[i].pid))
+            status = slg_error_hintf(&error, SLG_INVALID, "end it with silagectl local down",
+                                     "a cluster runs in \"%s\" already", path);
+    }
+    slg_local_fini(&cluster);
+    if (status == SLG_INVALID)
+        return slg_ctl_fail(&error);
+    status = slg_local_init(&cluster, path, &error);
+    if (status == SLG_OK)
+        status = find_program(&cluster, &options->program, &error);
+    if (status == SLG_OK) {
+        options->map = slg_arena_printf(cluster.arena, "file:%s/map.json", path);
+        status = options->map == NULL ? SLG_NO_MEMORY : plan_cluster(&cluster, options, &error);
+    }
+    if (status == SLG_OK)
+        status = start_cluster(&cluster, &error);
+    if (status == SLG_OK)
+        print_cluster(&cluster);
+    slg_local_fini(&cluster);
+    return status == SLG_OK ? SLG_CTL_OK : slg_ctl_fail(&error);
+}
+
+/* "1h", "15m", "3600s" to whole seconds as text. */
+static bool window_seconds(const char *text, char seconds[16])
+{
+    static const struct {
+        const char *unit;
+        long factor;
+    } units[] = { { "h", 3600 }, { "m", 60 }, { "s", 1 } };
+    size_t len = strlen(text);
+
+    for (size_t i = 0; i < SLG_ARRAY_LEN(units); i++) {
+        char digits[16];
+        int64_t number;
+
+        if (len < 2 || len > 8 || text[len - 1] != units[i].unit[0])
+            continue;
+        memcpy(digits, text, len - 1);
+        digits[len - 1] = '\0';
+        if (!slg_ctl_number("--window", digits, 1, 86400, 0, &number))
+            return false;
+        (void)snprintf(seconds, 16, "%lld", (long long)number * units[i].factor);
+        return true;
+    }
+    (void)fprintf(stderr, "silagectl: --window \"%s\" must be like 1h, 15m or 60s\n", text);
+    return false;
+}
+
+/* ---- one process ---- */
+
+static enum slg_status start_one(struct slg_local_process *p, struct slg_error *reterr)
+{
+    enum slg_status status;
+
+    if (alive(p->pid))
+        return slg_errorf(reterr, SLG_INVALID, "%s runs already, pid %lld", p->name,
+                          (long long)p->pid);
+    status = spawn(p, reterr);
+    return status == SLG_OK ? wait_ready(p, reterr) : status;
+}
+
+static enum slg_status signal_one(struct slg_local_process *p, int signal_number,
+                                  struct slg_error *reterr)
+{
+    if (!alive(p->pid))
+        return slg_errorf(reterr, SLG_INVALID, "%s does not run", p->name);
+    if (kill(p->pid, signal_number) != 0)
+        return slg_errorf(reterr, SLG_IO, "could not signal %s: %s", p->name, strerror(errno));
+    if (signal_number != SIGKILL && signal_number != SIGTERM)
+        return SLG_OK;
+    if (!wait_gone(p->pid))
+        return slg_errorf(reterr, SLG_TIMEOUT, "%s did not end", p->name);
+    p->pid = 0;
+    return SLG_OK;
+}
+
+static const struct {
+    const char *word;
+    int signal_number; /* 0 = start */
+} orders[] = {
+    { "kill", SIGKILL },   { "stop", SIGTERM }, { "pause", SIGSTOP },
+    { "resume", SIGCONT }, { "start", 0 },
+};
+
+static int hurt_one(const char *order, const char *name, const char *dir)
+{
+    struct slg_local_cluster cluster;
+    struct slg_error error = { 0 };
+    enum slg_status status = slg_local_load(&cluster, dir, &error);
+    struct slg_local_process *process = NULL;
+
+    if (status == SLG_OK) {
+        process = slg_local_find(&cluster, name);
+        if (process == NULL)
+            status = slg_errorf(&error, SLG_NOT_FOUND,
+                                "no process is called \"%s\"; see silagectl "
+                                "local status",
+                                name);
+    }
+    for (size_t i = 0; process != NULL && i < SLG_ARRAY_LEN(orders); i++) {
+        if (strcmp(orders[i].word, order) == 0)
+            status = orders[i].signal_number == 0
+                         ? start_one(process, &error)
+                         : signal_one(process, orders[i].signal_number, &error);
+    }
+    if (status == SLG_OK)
+        status = slg_local_save(&cluster, &error);
+    slg_local_fini(&cluster);
+    return status == SLG_OK ? SLG_CTL_OK : slg_ctl_fail(&error);
+}
+
+static int down_or_status(const char *dir, bool down)
+{
+    struct slg_local_cluster cluster;
+    struct slg_error error = { 0 };
+    enum slg_status status = slg_local_load(&cluster, dir, &error);
+    int code = SLG_CTL_OK;
+
+    if (status == SLG_OK && down) {
+        down_all(&cluster);
+        status = slg_local_save(&cluster, &error);
+    }
+    if (status != SLG_OK) {
+        code = slg_ctl_fail(&error);
+    } else {
+        print_cluster(&cluster);
+        for (size_t i = 0; !down && i < cluster.process_count; i++)
+            code = alive(cluster.processes[i].pid) ? code : SLG_CTL_DEGRADED;
+    }
+    slg_local_fini(&cluster);
+    return code;
+}
+
+/* ---- the verb ---- */
+
+/* --set may be given many times: it is taken out before the other options are read. */
+static int take_sets(int argc, char **argv, struct up_options *up)
+{
+    int kept = 0;
+
+    for (int i = 0; i < argc; i++) {
+        if (strcmp(argv[i], "--set") != 0) {
+            argv[kept++] = argv[i];
+        } else if (i + 1 < argc && up->set_count < SETS_MAX) {
+            up->sets[up->set_count++] = argv[++i];
+        } else {
+            (void)fprintf(stderr, "silagectl: --set needs KEY=VALUE, at most %zu times\n",
+                          SETS_MAX);
+            return -1;
+        }
+    }
+    return kept;
+}
+
+static bool check_copies(const char *replication, const char *quorum)
+{
+    int64_t copies, needed;
+
+    if (!slg_ctl_number("--replication", replication, 1, 5, 1, &copies) ||
+        !slg_ctl_number("--write-quorum", quorum, 1, 5, 1, &needed))
+        return false;
+    if (copies == 1 && needed == 1)
+        return true;
+    (void)fprintf(stderr,
+                  "silagectl: --replication %lld with --write-quorum %lld is not supported "
+                  "yet: only one copy (1 and 1)\n",
+                  (long long)copies, (long long)needed);
+    return false;
+}
+
+static int run_local(struct slg_ctl *ctl, int argc, char **argv)
+{
+    const char *dir = NULL, *storers = NULL, *ingesters = NULL, *queriers = NULL, *slots = NULL;
+    const char *window = "1h", *replication = NULL, *quorum = NULL, *repair = NULL, *words[2];
+    const struct slg_ctl_option options[] = {
+        { "--dir", &dir, "directory of the cluster: cluster.json, logs, data", false },
+        { "--storers", &storers, "how many, default 3", false },
+        { "--ingesters", &ingesters, "how many, default 2", false },
+        { "--queriers", &queriers, "how many, default 1", false },
+        { "--slots", &slots, "K, shards per window, default 1", false },
+        { "--window", &window, "length of a shard's window, default 1h", false },
+        { "--replication", &replication, "R, copies; only 1 for now", false },
+        { "--write-quorum", &quorum, "W; only 1 for now", false },
+        { "--repair", &repair, "on|off; without copies there is nothing to repair", false },
+    };
+    struct up_options up_options = { 0 };
+    char seconds[16];
+    size_t count;
+
+    (void)ctl;
+    argc = take_sets(argc, argv, &up_options);
+    if (argc < 0 || !slg_ctl_options(&slg_ctl_verb_local, argc, argv, options,
+                                     SLG_ARRAY_LEN(options), words, 2, &count))
+        return SLG_CTL_USAGE;
+    if (count == 0 || dir == NULL) {
+        (void)fprintf(stderr, "silagectl local: write local up|down|status --dir DIR, or local "
+                              "kill|stop|start|pause|resume NAME --dir DIR\n");
+        return SLG_CTL_USAGE;
+    }
+    if (strcmp(words[0], "up") == 0 && count == 1) {
+        if (!slg_ctl_number("--storers", storers, 1, STORER_MAX, 3, &up_options.storers) ||
+            !slg_ctl_number("--ingesters", ingesters, 0, STORER_MAX, 2, &up_options.ingesters) ||
+            !slg_ctl_number("--queriers", queriers, 0, STORER_MAX, 1, &up_options.queriers) ||
+            !slg_ctl_number("--slots", slots, 1, 1024, 1, &up_options.slots) ||
+            !window_seconds(window, seconds) || !check_copies(replication, quorum))
+            return SLG_CTL_USAGE;
+        up_options.window = seconds;
+        return up(dir, &up_options);
+    }
+    if (count == 1 && (strcmp(words[0], "down") == 0 || strcmp(words[0], "status") == 0))
+        return down_or_status(dir, strcmp(words[0], "down") == 0);
+    for (size_t i = 0; i < SLG_ARRAY_LEN(orders); i++) {
+        if (count == 2 && strcmp(orders[i].word, words[0]) == 0)
+            return hurt_one(words[0], words[1], dir);
+    }
+    (void)fprintf(stderr, "silagectl local: cannot do \"%s\"%s; see silagectl local --help\n",
+                  words[0], count == 2 ? "" : " without a process name");
+    return SLG_CTL_USAGE;
+}
+
+const struct slg_ctl_verb slg_ctl_verb_local = {
+    "local", "up|down|status|kill|stop|start|pause|resume [NAME] --dir DIR [--storers 3] ...",
+    "a cluster of real processes on this machine", "local up --dir /tmp/cluster --storers 3",
+    run_local
+};
