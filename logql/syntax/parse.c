@@ -292,11 +292,8 @@ static bool log_range(struct slg_logql_parser *p, struct slg_logql_range_aggrega
     if (in_paren && p->token.kind == SLG_LOGQL_TOKEN_CLOSE_PAREN) {
         if (!slg_logql_parser_advance(p) || !range_and_offset(p, range, "RANGE"))
             return false;
-        if (has_stages(range) || p->token.kind != SLG_LOGQL_TOKEN_PIPE)
-            return true;
-        if (!slg_logql_parser_stages(p, &range->log, &range->unwrap))
-            return false;
-        return range->log.stage_count == 0 || slg_logql_parser_unexpected(p, NULL);
+        return has_stages(range) || p->token.kind != SLG_LOGQL_TOKEN_PIPE ||
+               slg_logql_parser_unwrap(p, &range->unwrap);
     }
     if (!range_and_offset(p, range, range_or(range)))
         return false;

@@ -739,9 +739,20 @@ static bool unwrap_rest(struct slg_logql_parser *p, struct slg_logql_unwrap *unw
     return true;
 }
 
+bool slg_logql_parser_unwrap(struct slg_logql_parser *p, struct slg_logql_unwrap *unwrap)
+{
+    struct slg_logql_pos pos = p->token.pos;
+
+    if (!slg_logql_parser_advance(p))
+        return false;
+    if (p->token.kind != SLG_LOGQL_TOKEN_UNWRAP)
+        return slg_logql_parser_unexpected(p, "unwrap");
+    return unwrap_rest(p, unwrap, pos);
+}
+
 /* ---- stages ---- */
 
-bool slg_logql_parser_at_stage(const struct slg_logql_parser *p)
+static bool at_stage(const struct slg_logql_parser *p)
 {
     enum slg_logql_line_op op;
 
@@ -754,7 +765,7 @@ bool slg_logql_parser_stages(struct slg_logql_parser *p, struct slg_logql_log *l
     struct slg_logql_list stages = { 0 };
     bool ok = true;
 
-    while (ok && slg_logql_parser_at_stage(p)) {
+    while (ok && at_stage(p)) {
         struct slg_logql_pos pos = p->token.pos;
 
         if (p->token.kind != SLG_LOGQL_TOKEN_PIPE) {

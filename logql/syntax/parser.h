@@ -67,7 +67,8 @@ SLG_MUST_CHECK bool slg_logql_parser_selector(struct slg_logql_parser *p,
                                               struct slg_logql_log *ret_log);
 SLG_MUST_CHECK bool slg_logql_parser_stages(struct slg_logql_parser *p, struct slg_logql_log *log,
                                             struct slg_logql_unwrap *unwrap);
-/* The token can begin a stage. */
-bool slg_logql_parser_at_stage(const struct slg_logql_parser *p);
+/* "|" and an unwrap alone; the token is the "|". */
+SLG_MUST_CHECK bool slg_logql_parser_unwrap(struct slg_logql_parser *p,
+                                            struct slg_logql_unwrap *unwrap);
 
 #endif
