@@ -11,7 +11,9 @@
 
 /* Append the canonical text. For every tree from slg_logql_parse, parsing it gives an equal tree
  * (slg_logql_equal). One tree cannot be written: `drop a` or `keep a` ending in a bare name and followed by a
- * != or !~ line filter (it would read as a matcher of a); no text parses to that. */
+ * != or !~ line filter (it would read as a matcher of a); no text parses to that. The text can be longer than what
+ * was parsed: give buf a bytes_max of SLG_LOGQL_TEXT_BYTES_MAX - 1 and answer SLG_LIMIT when it has failed, since a
+ * storer would refuse it. */
 void slg_logql_print(struct slg_buf *buf, const struct slg_logql_expr *expr);
 
 /* Append {matchers} stage stage... */
