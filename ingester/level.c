@@ -4,7 +4,6 @@
 #include <emmintrin.h>
 #endif
 
-/* In the order in which words of a line win over each other (as Loki's). */
 enum level {
     LEVEL_TRACE,
     LEVEL_DEBUG,
@@ -76,7 +75,7 @@ static const struct slg_text field_names[] = {
 
 /* What a scan of the whole line found. */
 struct findings {
-    uint32_t words;   /* bit per enum level */
+    enum level word;  /* the first level word, or LEVEL_NONE */
     bool field_maybe; /* letters that every name in field_names has */
 };
 
@@ -127,14 +126,14 @@ static bool word_byte(char c)
 /* Is there a level word at line.at[i], alone? */
 static void check_word(struct slg_text line, size_t i, struct findings *found)
 {
-    if (i > 0 && word_byte(line.at[i - 1]))
+    if (found->word != LEVEL_NONE || (i > 0 && word_byte(line.at[i - 1])))
         return;
     for (size_t w = 0; w < SLG_ARRAY_LEN(word_spellings); w++) {
         const struct spelling *word = &word_spellings[w];
 
         if (word->len <= line.len - i && equal_fold(line.at + i, word->text, word->len) &&
             (i + word->len == line.len || !word_byte(line.at[i + word->len]))) {
-            found->words |= 1U << word->level;
+            found->word = word->level;
             return;
         }
     }
@@ -198,7 +197,7 @@ static unsigned candidates(const char *p)
 
 static struct findings scan_line(struct slg_text line)
 {
-    struct findings found = { 0 };
+    struct findings found = { .word = LEVEL_NONE };
     size_t i = 0;
 
 #ifdef __SSE2__
@@ -409,9 +408,7 @@ struct slg_text slg_level_of_line(struct slg_text line)
         else if (memchr(line.at, '=', line.len) != NULL)
             level = value_level(logfmt_field(line));
     }
-    if (level == LEVEL_NONE && found.words != 0)
-        level = (enum level)__builtin_ctz(found.words);
-    return level_texts[level];
+    return level_texts[level != LEVEL_NONE ? level : found.word];
 }
 
 static enum level prefix_level(const char *word, size_t len)

@@ -96,11 +96,12 @@ static size_t secret_len(const char *from, const char *end, char until)
 struct slg_text slg_masks_apply(const struct slg_masks *masks, uint32_t selected,
                                 struct slg_text line, char *scratch)
 {
+    const char *end = line.at + line.len;
     bool copied = false;
 
+    /* all masks look at the line as it came: what one hides must not hide another's mark */
     for (; selected != 0 && line.len > 0; selected &= selected - 1) {
         const struct mask *mask = &masks->items[__builtin_ctz(selected)];
-        const char *end = line.at + line.len;
         const char *at = memmem(line.at, line.len, mask->text + mask->app_len, mask->after_len);
         size_t offset;
 
@@ -114,7 +115,6 @@ struct slg_text slg_masks_apply(const struct slg_masks *masks, uint32_t selected
         at += mask->after_len;
         offset = (size_t)(at - line.at);
         memset(scratch + offset, '*', secret_len(at, end, mask->until));
-        line.at = scratch;
     }
-    return line;
+    return copied ? slg_text_make(scratch, line.len) : line;
 }

@@ -5,7 +5,7 @@
  * that break a limit are left out, each with its reason; the others go on (Loki answers 400 then, with the texts).
  * service_name and detected_level are discovered; metadata names are made label names (user.id -> user_id).
  * docs/adr/0004-push-decoding.md says why the readers are our own.
- * Owner:   everything handed out borrows from the body and the arena.
+ * Owner:   what is handed out borrows from the body and the arena.
  * Threads: pure.
  * Refuses: depth over 8 (JSON), a decompressed size over the limit (looked at before anything is allocated),
  *          lengths beyond the end, times outside int64. */
@@ -60,6 +60,7 @@ struct slg_push_options {
 /* Loki's defaults and our ceilings; tenant empty, no time limits. */
 void slg_push_options_init(struct slg_push_options *options);
 
+/* Line and metadata live during the call; the stream as long as the arena. */
 struct slg_push_entry {
     const struct slg_stream_ref
         *stream; /* the same pointer for the entries of one stream, one after the other */
@@ -73,7 +74,8 @@ struct slg_push_entry {
 typedef enum slg_status slg_push_take_fn(void *ctx, const struct slg_push_entry *entry);
 
 struct slg_push_result {
-    uint64_t entry_count; /* handed out */
+    uint64_t stream_count; /* in the body; 0: Loki answers 422 */
+    uint64_t entry_count;  /* handed out */
     uint64_t line_bytes;
     uint64_t rejected[SLG_PUSH_REASON_COUNT]; /* entries */
     uint64_t rejected_count;                  /* their sum; 0 = answer 204 */

@@ -1,0 +1,577 @@
+#include "ingester/push.h"
+
+#include <stdarg.h>
+
+#include "base/clock.h"
+#include "base/utf8.h"
+#include "ingester/level.h"
+#include "ingester/push_request.h"
+#include "ingester/zone.h"
+
+#define LABELS_SHOWN_MAX ((size_t)256) /* bytes of a stream's labels in a text */
+
+struct decoder {
+    const struct slg_push_options *options;
+    struct slg_arena *arena;
+    struct slg_push_request request;
+    slg_push_take_fn *take;
+    void *ctx;
+    struct slg_push_result *result;
+    struct slg_error *reterr;
+    size_t message_len;
+    uint64_t text_count;
+    uint64_t next_serial;
+};
+
+const char *slg_push_reason_text(enum slg_push_reason reason)
+{
+    static const char *const texts[] = {
+#define X(name, text) text,
+        SLG_PUSH_REASON_LIST(X)
+#undef X
+    };
+
+    SLG_ASSERT((size_t)reason < SLG_ARRAY_LEN(texts));
+    return texts[reason];
+}
+
+void slg_push_options_init(struct slg_push_options *options)
+{
+    *options = (struct slg_push_options){
+        .line_bytes_max = SLG_LINE_BYTES_MAX,
+        .label_count_max = 15, /* Loki's max_label_names_per_series */
+        .raw_bytes_max = (size_t)16 * 1024 * 1024,
+        .oldest_ns = INT64_MIN,
+        .newest_ns = INT64_MAX,
+        .discover_service_name = true,
+        .discover_levels = true,
+    };
+}
+
+/* ---- arrays of the request ---- */
+
+/* Room for one more of item_size in *items; NULL: over the budget. */
+static void *add_item(struct slg_arena *arena, void **items, size_t *count, size_t *capacity,
+                      size_t count_max, size_t item_size)
+{
+    void *added;
+
+    if (*count == *capacity) {
+        size_t more = *capacity == 0 ? 16 : *capacity * 2;
+        void *grown;
+
+        if (*count >= count_max)
+            return NULL;
+        grown = slg_arena_grow(arena, *items, *capacity, more, item_size);
+        if (grown == NULL)
+            return NULL;
+        *items = grown;
+        *capacity = more;
+    }
+    added = (char *)*items + *count * item_size;
+    memset(added, 0, item_size);
+    *count += 1;
+    return added;
+}
+
+struct slg_push_stream *slg_push_add_stream(struct slg_push_request *request)
+{
+    void *items = request->streams;
+    void *added =
+        add_item(request->arena, &items, &request->stream_count, &request->stream_capacity,
+                 SLG_PUSH_STREAM_COUNT_MAX, sizeof(*request->streams));
+
+    request->streams = items;
+    return added;
+}
+
+struct slg_push_line *slg_push_add_line(struct slg_push_request *request)
+{
+    void *items = request->lines;
+    void *added = add_item(request->arena, &items, &request->line_count, &request->line_capacity,
+                           SLG_PUSH_ENTRY_COUNT_MAX, sizeof(*request->lines));
+
+    request->lines = items;
+    return added;
+}
+
+struct slg_label *slg_push_add_label(struct slg_push_request *request)
+{
+    void *items = request->labels;
+    void *added = add_item(request->arena, &items, &request->label_count, &request->label_capacity,
+                           SIZE_MAX, sizeof(*request->labels));
+
+    request->labels = items;
+    return added;
+}
+
+struct slg_label *slg_push_add_metadata(struct slg_push_request *request)
+{
+    void *items = request->metadata;
+    void *added = add_item(request->arena, &items, &request->metadata_count,
+                           &request->metadata_capacity, SIZE_MAX, sizeof(*request->metadata));
+
+    request->metadata = items;
+    return added;
+}
+
+/* ---- refusals ---- */
+
+static void reject(struct decoder *d, enum slg_push_reason reason, uint64_t count,
+                   const char *format, ...) SLG_PRINTF(4, 5);
+
+static void reject(struct decoder *d, enum slg_push_reason reason, uint64_t count,
+                   const char *format, ...)
+{
+    size_t room = sizeof(d->result->message) - d->message_len;
+    va_list args;
+    int len;
+
+    d->result->rejected[reason] += count;
+    d->result->rejected_count += count;
+    d->text_count++;
+    if (d->text_count > SLG_PUSH_TEXTS_MAX || room < 2)
+        return;
+    if (d->message_len > 0) {
+        d->result->message[d->message_len++] = '\n';
+        room--;
+    }
+    va_start(args, format);
+    len = vsnprintf(d->result->message + d->message_len, room, format, args);
+    va_end(args);
+    if (len > 0)
+        d->message_len += (size_t)len < room ? (size_t)len : room - 1;
+}
+
+/* The stream as {a="b"} for a text, cut; in the arena. */
+static const char *show_labels(struct decoder *d, const struct slg_label_set *set)
+{
+    struct slg_buf buf;
+    const char *shown;
+
+    slg_buf_init(&buf, SLG_LABEL_SET_BYTES_MAX * 8);
+    slg_label_print(&buf, set);
+    shown = slg_buf_failed(&buf)
+                ? NULL
+                : slg_arena_copy(d->arena, buf.data,
+                                 buf.len < LABELS_SHOWN_MAX ? buf.len : LABELS_SHOWN_MAX);
+    slg_buf_fini(&buf);
+    return shown == NULL ? "{...}" : shown;
+}
+
+/* RFC 3339 in UTC, whole seconds, as Loki prints times in these texts. */
+static void show_time(int64_t ts_ns, char out[32])
+{
+    int64_t second = ts_ns / SLG_NS_PER_SEC - (ts_ns % SLG_NS_PER_SEC < 0 ? 1 : 0);
+    int64_t days = second / 86400 - (second % 86400 < 0 ? 1 : 0);
+    int64_t rest = second - days * 86400;
+    int64_t year;
+    unsigned month;
+    unsigned day;
+
+    slg_zone_civil_from_days(days, &year, &month, &day);
+    (void)snprintf(out, 32, "%04d-%02u-%02uT%02u:%02u:%02uZ", (int)year, month, day,
+                   (unsigned)(rest / 3600), (unsigned)(rest / 60 % 60), (unsigned)(rest % 60));
+}
+
+/* ---- labels ---- */
+
+/* Label values go into JSON and come back in queries: bytes that are not UTF-8 become U+FFFD now. */
+static bool repair_utf8(struct slg_arena *arena, struct slg_text *text)
+{
+    const uint8_t *bytes = (const uint8_t *)text->at;
+    size_t len = 0;
+    size_t step;
+    char *out;
+    size_t i = 0;
+
+    while (i < text->len && slg_utf8_check(bytes + i, text->len - i, &step))
+        i += step;
+    if (i == text->len)
+        return true;
+    out = slg_arena_alloc(arena, text->len * 3);
+    if (out == NULL)
+        return false;
+    for (i = 0; i < text->len; i += step) {
+        bool good = slg_utf8_check(bytes + i, text->len - i, &step);
+        size_t out_step = good ? step : 3;
+
+        memcpy(out + len, good ? text->at + i : "\xEF\xBF\xBD", out_step);
+        len += out_step;
+    }
+    *text = slg_text_make(out, len);
+    return true;
+}
+
+/* Loki's discover_service_name, its default order. */
+static struct slg_text discover_service(const struct slg_label_set *set)
+{
+    static const char *const names[] = {
+        "service",
+        "app",
+        "application",
+        "app_name",
+        "name",
+        "app_kubernetes_io_name",
+        "container",
+        "container_name",
+        "k8s_container_name",
+        "component",
+        "workload",
+        "job",
+        "k8s_job_name",
+    };
+    struct slg_text value;
+
+    for (size_t i = 0; i < SLG_ARRAY_LEN(names); i++) {
+        if (slg_label_get(set, slg_text_of(names[i]), &value))
+            return value;
+    }
+    return slg_text_of("unknown_service");
+}
+
+/* Labels of a JSON stream, sorted, in the arena; names checked as the label parser would. LIMIT: the arena. */
+static enum slg_status json_labels(struct decoder *d, const struct slg_push_stream *stream,
+                                   struct slg_label_set *ret_set, struct slg_error *error)
+{
+    struct slg_label *items;
+    size_t count = stream->label_count;
+    enum slg_status status;
+
+    if (count > SLG_LABEL_INPUT_COUNT_MAX)
+        return slg_errorf(error, SLG_INVALID, "%zu labels", count);
+    items = slg_arena_alloc(d->arena, (count + 1) * sizeof(*items));
+    if (items == NULL)
+        return SLG_LIMIT;
+    if (count > 0)
+        memcpy(items, d->request.labels + stream->label_first, count * sizeof(*items));
+    for (size_t i = 0; i < count; i++) {
+        if (!slg_label_name_valid(items[i].name))
+            return slg_errorf(error, SLG_MALFORMED, "\"%.*s\" is not a label name",
+                              (int)(items[i].name.len < 64 ? items[i].name.len : 64),
+                              items[i].name.at);
+        if (!repair_utf8(d->arena, &items[i].value))
+            return SLG_LIMIT;
+    }
+    status = slg_label_normalize(items, count, &count, error);
+    *ret_set = (struct slg_label_set){ .items = items, .count = count };
+    return status;
+}
+
+static bool is_reserved(const struct slg_label_set *set)
+{
+    struct slg_text job;
+
+    return slg_label_get(set, slg_text_of("job"), &job) && slg_text_equal_to(job, "silage");
+}
+
+/* Loki's ValidateLabels. False: rejected. */
+static bool check_labels(struct decoder *d, const struct slg_label_set *set, uint64_t entry_count)
+{
+    struct slg_text service;
+    size_t count = set->count;
+
+    if (slg_label_get(set, slg_text_of("service_name"), &service))
+        count--;
+    if (set->count == 0)
+        reject(d, SLG_PUSH_MISSING_LABELS, entry_count,
+               "error at least one label pair is required per stream");
+    else if (count > d->options->label_count_max)
+        reject(d, SLG_PUSH_TOO_MANY_LABELS, entry_count,
+               "entry for stream '%s' has %zu label names; limit %zu", show_labels(d, set), count,
+               d->options->label_count_max);
+    else if (is_reserved(set))
+        reject(d, SLG_PUSH_RESERVED, entry_count,
+               "stream '%s' uses job=\"silage\", which only Silage itself writes",
+               show_labels(d, set));
+    else
+        return true;
+    return false;
+}
+
+static const struct slg_label *too_long(const struct slg_push_request *request,
+                                        const struct slg_push_stream *stream, bool *ret_name)
+{
+    for (size_t i = 0; i < stream->label_count; i++) {
+        const struct slg_label *label = &request->labels[stream->label_first + i];
+
+        *ret_name = label->name.len > SLG_LABEL_NAME_BYTES_MAX;
+        if (*ret_name || label->value.len > SLG_LABEL_VALUE_BYTES_MAX)
+            return label;
+    }
+    return NULL;
+}
+
+/* A set that could not be read or normalised: find Loki's word for it. */
+static void reject_unreadable(struct decoder *d, const struct slg_push_stream *stream,
+                              const struct slg_error *error)
+{
+    bool name = false;
+    const struct slg_label *label =
+        stream->label_text.at == NULL ? too_long(&d->request, stream, &name) : NULL;
+    int shown_len = stream->label_text.at == NULL  ? 5
+                    : stream->label_text.len < 256 ? (int)stream->label_text.len
+                                                   : 256;
+    const char *shown = stream->label_text.at == NULL ? "{...}" : stream->label_text.at;
+
+    if (label != NULL)
+        reject(d, name ? SLG_PUSH_LABEL_NAME_TOO_LONG : SLG_PUSH_LABEL_VALUE_TOO_LONG,
+               stream->entry_count, "stream '{...}' has label %s too long: '%.*s'",
+               name ? "name" : "value", 64, name ? label->name.at : label->value.at);
+    else
+        reject(d, SLG_PUSH_INVALID_LABELS, stream->entry_count,
+               "error parsing labels '%.*s' with error: %s", shown_len, shown, error->message);
+}
+
+/* The stream with service_name, encoded. OK with *ret_ref NULL: rejected. */
+static enum slg_status resolve_stream(struct decoder *d, const struct slg_push_stream *stream,
+                                      struct slg_stream_ref **ret_ref)
+{
+    struct slg_error error = { .message = "" };
+    struct slg_stream_ref *ref;
+    struct slg_label_set set;
+    struct slg_label *items;
+    struct slg_text service;
+    struct slg_buf buf;
+    enum slg_status status = stream->label_text.at == NULL
+                                 ? json_labels(d, stream, &set, &error)
+                                 : slg_label_parse(d->arena, stream->label_text, &set, &error);
+
+    *ret_ref = NULL;
+    if (status == SLG_LIMIT)
+        return slg_errorf(d->reterr, SLG_LIMIT, "the push needs too much memory");
+    if (status != SLG_OK) {
+        reject_unreadable(d, stream, &error);
+        return SLG_OK;
+    }
+    if (!check_labels(d, &set, stream->entry_count))
+        return SLG_OK;
+    items = slg_arena_alloc(d->arena, (set.count + 1) * sizeof(*items));
+    ref = slg_arena_calloc(d->arena, 1, sizeof(*ref));
+    if (items == NULL || ref == NULL)
+        return slg_errorf(d->reterr, SLG_LIMIT, "the push needs too much memory");
+    memcpy(items, set.items, set.count * sizeof(*items));
+    if (d->options->discover_service_name &&
+        !slg_label_get(&set, slg_text_of("service_name"), &service)) {
+        items[set.count].name = slg_text_of("service_name");
+        items[set.count].value = discover_service(&set);
+        set.count++;
+    }
+    if (slg_label_normalize(items, set.count, &set.count, &error) != SLG_OK) {
+        reject_unreadable(d, stream, &error);
+        return SLG_OK;
+    }
+    ref->labels = (struct slg_label_set){ .items = items, .count = set.count };
+    slg_buf_init(&buf, SLG_LABEL_SET_BYTES_MAX * 2);
+    slg_label_encode(&buf, &ref->labels);
+    if (slg_buf_failed(&buf)) {
+        slg_buf_fini(&buf);
+        return slg_errorf(d->reterr, SLG_NO_MEMORY, "no memory for a label set");
+    }
+    ref->id = slg_stream_id_of(d->options->tenant, buf.data, buf.len);
+    ref->canonical = (const uint8_t *)slg_arena_copy(d->arena, buf.data, buf.len);
+    ref->canonical_len = buf.len;
+    ref->serial = d->next_serial++;
+    slg_buf_fini(&buf);
+    if (ref->canonical == NULL)
+        return slg_errorf(d->reterr, SLG_LIMIT, "the push needs too much memory");
+    *ret_ref = ref;
+    return SLG_OK;
+}
+
+/* ---- entries ---- */
+
+/* Loki's ValidateEntry, in its order. False: rejected. */
+static bool check_entry(struct decoder *d, const struct slg_label_set *set,
+                        const struct slg_push_line *line)
+{
+    const struct slg_push_options *o = d->options;
+    size_t bytes = 0;
+    char at[32];
+    char oldest[32];
+
+    for (size_t i = 0; i < line->metadata_count; i++) {
+        const struct slg_label *item = &d->request.metadata[line->metadata_first + i];
+
+        bytes += item->name.len + item->value.len;
+    }
+    if (line->ts_ns < o->oldest_ns) {
+        show_time(line->ts_ns, at);
+        show_time(o->oldest_ns, oldest);
+        reject(d, SLG_PUSH_TOO_OLD, 1,
+               "entry for stream '%s' has timestamp too old: %s, oldest acceptable timestamp is: "
+               "%s",
+               show_labels(d, set), at, oldest);
+    } else if (line->ts_ns > o->newest_ns) {
+        show_time(line->ts_ns, at);
+        reject(d, SLG_PUSH_TOO_NEW, 1, "entry for stream '%s' has timestamp too new: %s",
+               show_labels(d, set), at);
+    } else if (line->line.len > o->line_bytes_max) {
+        reject(d, SLG_PUSH_LINE_TOO_LONG, 1,
+               "Max entry size '%zu' bytes exceeded for stream '%s' while adding an entry with "
+               "length '%zu' bytes",
+               o->line_bytes_max, show_labels(d, set), line->line.len);
+    } else if (bytes > SLG_METADATA_BYTES_MAX) {
+        reject(d, SLG_PUSH_METADATA_TOO_LARGE, 1,
+               "stream '%s' has structured metadata too large: '%zu' bytes, limit: '%zu' bytes",
+               show_labels(d, set), bytes, SLG_METADATA_BYTES_MAX);
+    } else if (line->metadata_count > SLG_METADATA_COUNT_MAX) {
+        reject(d, SLG_PUSH_METADATA_TOO_MANY, 1,
+               "stream '%s' has too many structured metadata labels: '%zu', limit: '%zu'",
+               show_labels(d, set), line->metadata_count, SLG_METADATA_COUNT_MAX);
+    } else {
+        return true;
+    }
+    return false;
+}
+
+static bool name_byte(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+/* user.id -> user_id, 2xx -> key_2xx, as Loki's label namer does. False: the arena is full. */
+static bool metadata_name(struct slg_arena *arena, struct slg_text *name)
+{
+    bool digit = name->len > 0 && name->at[0] >= '0' && name->at[0] <= '9';
+    size_t prefix = digit ? 4 : 0;
+    char *out;
+    size_t i = 0;
+
+    while (i < name->len && name_byte(name->at[i]))
+        i++;
+    if (i == name->len && !digit)
+        return true;
+    out = slg_arena_alloc(arena, name->len + prefix);
+    if (out == NULL)
+        return false;
+    memcpy(out, "key_", prefix);
+    for (i = 0; i < name->len; i++)
+        out[prefix + i] = name_byte(name->at[i]) ? name->at[i] : '_';
+    *name = slg_text_make(out, name->len + prefix);
+    return true;
+}
+
+/* Metadata under its final names, each once (the last value wins), none empty. SIZE_MAX: the arena is full. */
+static size_t collect_metadata(struct decoder *d, const struct slg_push_line *line,
+                               struct slg_label *items)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < line->metadata_count; i++) {
+        struct slg_label item = d->request.metadata[line->metadata_first + i];
+        size_t at = 0;
+
+        if (item.name.len == 0 || item.value.len == 0)
+            continue;
+        if (!metadata_name(d->arena, &item.name))
+            return SIZE_MAX;
+        while (at < count && !slg_text_equal(items[at].name, item.name))
+            at++;
+        items[at] = item;
+        if (at == count)
+            count++;
+    }
+    return count;
+}
+
+static enum slg_status hand_out(struct decoder *d, const struct slg_stream_ref *ref, uint32_t masks,
+                                const struct slg_push_line *line)
+{
+    struct slg_label items[SLG_METADATA_COUNT_MAX + 1];
+    struct slg_push_entry entry = { .stream = ref, .ts_ns = line->ts_ns, .line = line->line };
+    size_t count = collect_metadata(d, line, items);
+    struct slg_text level;
+    size_t replace;
+    enum slg_status status;
+
+    if (count == SIZE_MAX)
+        return slg_errorf(d->reterr, SLG_LIMIT, "the push needs too much memory");
+    if (d->options->discover_levels &&
+        slg_level_discover(&ref->labels, items, count, line->line, &level, &replace)) {
+        if (replace != SIZE_MAX) {
+            items[replace].value = level;
+        } else if (count < SLG_METADATA_COUNT_MAX) {
+            items[count].name = slg_text_of("detected_level");
+            items[count].value = level;
+            count++;
+        }
+    }
+    if (masks != 0) {
+        char *scratch = slg_arena_alloc(d->arena, line->line.len);
+
+        if (scratch == NULL)
+            return slg_errorf(d->reterr, SLG_LIMIT, "the push needs too much memory");
+        entry.line = slg_masks_apply(d->options->masks, masks, line->line, scratch);
+    }
+    entry.metadata = items;
+    entry.metadata_count = count;
+    status = d->take(d->ctx, &entry);
+    if (status == SLG_OK) {
+        d->result->entry_count++;
+        d->result->line_bytes += entry.line.len;
+    }
+    return status;
+}
+
+static enum slg_status deliver_stream(struct decoder *d, const struct slg_push_stream *stream)
+{
+    struct slg_stream_ref *ref;
+    enum slg_status status;
+    struct slg_text app = { "", 0 };
+    uint32_t masks;
+
+    if (stream->entry_count == 0)
+        return SLG_OK;
+    status = resolve_stream(d, stream, &ref);
+    if (status != SLG_OK || ref == NULL)
+        return status;
+    if (!slg_label_get(&ref->labels, slg_text_of("app"), &app))
+        (void)slg_label_get(&ref->labels, slg_text_of("service_name"), &app); /* empty: unknown */
+    masks = slg_masks_select(d->options->masks, app);
+    for (size_t i = 0; i < stream->entry_count && status == SLG_OK; i++) {
+        const struct slg_push_line *line = &d->request.lines[stream->entry_first + i];
+        struct slg_arena_mark mark = slg_arena_mark(d->arena);
+
+        if (check_entry(d, &ref->labels, line))
+            status = hand_out(d, ref, masks, line);
+        slg_arena_rewind(d->arena, mark);
+    }
+    return status;
+}
+
+enum slg_status slg_push_decode(const struct slg_push_options *options, enum slg_push_format format,
+                                struct slg_arena *arena, uint8_t *body, size_t len,
+                                slg_push_take_fn *take, void *ctx,
+                                struct slg_push_result *ret_result, struct slg_error *reterr)
+{
+    struct decoder d = { .options = options,
+                         .arena = arena,
+                         .request = { .arena = arena },
+                         .take = take,
+                         .ctx = ctx,
+                         .result = ret_result,
+                         .reterr = reterr,
+                         .next_serial = 1 };
+    enum slg_status status = SLG_OK;
+
+    memset(ret_result, 0, sizeof(*ret_result));
+    switch (format) {
+    case SLG_PUSH_JSON:
+        status = slg_push_read_json(&d.request, body, len, reterr);
+        break;
+    case SLG_PUSH_PROTOBUF:
+        status = slg_push_read_protobuf(&d.request, body, len, options->raw_bytes_max, reterr);
+        break;
+    }
+    ret_result->stream_count = d.request.stream_count;
+    for (size_t i = 0; i < d.request.stream_count && status == SLG_OK; i++)
+        status = deliver_stream(&d, &d.request.streams[i]);
+    if (d.text_count > SLG_PUSH_TEXTS_MAX) {
+        size_t room = sizeof(ret_result->message) - d.message_len;
+
+        (void)snprintf(ret_result->message + d.message_len, room, "\nand %llu more",
+                       (unsigned long long)(d.text_count - SLG_PUSH_TEXTS_MAX));
+    }
+    return status;
+}
