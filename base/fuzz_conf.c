@@ -1,4 +1,5 @@
-/* Settings files from anybody: loading never crashes, and what was accepted prints to a file that loads the same. */
+/* Settings files from anybody: loading never crashes, and what was accepted prints to a file that loads the same.
+ * Covers: base/conf.c base/yaml.c base/units.c */
 #include "base/conf.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -56,6 +57,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         slg_conf_load(again, "again", out.data, out.len);
         SLG_ASSERT(slg_conf_finish(again) == SLG_OK);
         slg_conf_compare(conf, again, must_not_change, NULL);
+        SLG_ASSERT(slg_conf_number(conf, "a.number") <= 100);
+        SLG_ASSERT(slg_conf_bool(conf, "a.flag") == slg_conf_bool(again, "a.flag"));
+        SLG_ASSERT(slg_conf_count(conf, "list") <= 4);
+        SLG_ASSERT(slg_conf_given(conf, "a.b.kind") || slg_conf_number(conf, "a.b.kind") == 0);
+        for (size_t i = 0; i < slg_conf_count(conf, "list"); i++)
+            SLG_ASSERT(slg_conf_text(conf, "list[%zu].at", i)[0] != '\0');
     }
     for (size_t i = 0; i < slg_conf_mistake_count(conf); i++)
         SLG_ASSERT(slg_conf_mistake(conf, i)[0] != '\0');
