@@ -132,6 +132,8 @@ static enum slg_status apply_set(struct slg_rules *rules, const struct slg_rule 
 
     if (rule->value.len == 0 || rule->value.len > rules->value_bytes_max)
         return rule_error(reterr, index, rule->name, "the value is empty or too long");
+    if (slg_text_equal_to(rule->name, "job") && slg_text_equal_to(rule->value, "silage"))
+        return rule_error(reterr, index, rule->name, "job=\"silage\" is what Silage itself writes");
     if (entry != NULL && entry->kind == ENTRY_FIXED) {
         entry->value = rule->value;
         return SLG_OK;
@@ -165,6 +167,10 @@ static enum slg_status apply_rule(struct slg_rules *rules, const struct slg_rule
         status = check_new_name(rule, rule->value, index, reterr);
         if (status != SLG_OK)
             return status;
+        if (slg_text_equal_to(rule->value,
+                              "job")) /* job="silage" is ours: no sender may choose job */
+            return rule_error(reterr, index, rule->name,
+                              "job is set by the listener or by \"set\"");
         if (find_name(rules, rule->value) != NULL)
             return rule_error(reterr, index, rule->name, "the new name is taken");
         entry->target.name = rule->value;

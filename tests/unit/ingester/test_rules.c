@@ -118,6 +118,11 @@ static const struct bad_row {
       { { RENAME, T("queue_id"), T("qid") }, { PROMOTE, T("qid"), NONE } },
       2,
       15 },
+    { "job is not for senders",
+      { { DROP, T("job"), NONE }, { RENAME, T("app"), T("job") } },
+      2,
+      15 },
+    { "job is not silage", { { SET, T("job"), T("silage") } }, 1, 15 },
     { "too many labels", { { SET, T("env"), T("x") } }, 1, 6 },
 };
 
