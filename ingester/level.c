@@ -43,6 +43,8 @@ static const struct spelling word_spellings[] = {
     { "warning", 7, LEVEL_WARN },      { "warn", 4, LEVEL_WARN },   { "info", 4, LEVEL_INFO },
 };
 
+#define WORD_BYTES_MAX 8
+
 /* Words with a colon behind them or brackets around them, in the text of a Docker message (Postfix, Dovecot, nginx,
  * mailcow's netfilter). */
 static const struct spelling prefix_spellings[] = {
@@ -126,14 +128,18 @@ static bool word_byte(char c)
 /* Is there a level word at line.at[i], alone? */
 static void check_word(struct slg_text line, size_t i, struct findings *found)
 {
-    if (found->word != LEVEL_NONE || (i > 0 && word_byte(line.at[i - 1])))
-        return;
-    for (size_t w = 0; w < SLG_ARRAY_LEN(word_spellings); w++) {
-        const struct spelling *word = &word_spellings[w];
+    const char *word = line.at + i;
+    unsigned char first = lower(*word);
+    size_t len = 1;
 
-        if (word->len <= line.len - i && equal_fold(line.at + i, word->text, word->len) &&
-            (i + word->len == line.len || !word_byte(line.at[i + word->len]))) {
-            found->word = word->level;
+    if (found->word != LEVEL_NONE || (i > 0 && word_byte(word[-1])))
+        return;
+    while (i + len < line.len && len <= WORD_BYTES_MAX && word_byte(word[len]))
+        len++;
+    for (size_t w = 0; w < SLG_ARRAY_LEN(word_spellings); w++) {
+        if (word_spellings[w].len == len && (unsigned char)word_spellings[w].text[0] == first &&
+            equal_fold(word, word_spellings[w].text, len)) {
+            found->word = word_spellings[w].level;
             return;
         }
     }
@@ -168,52 +174,60 @@ static void check_at(struct slg_text line, size_t i, struct findings *found)
 #ifdef __SSE2__
 #define EQUAL(vector, letter) _mm_cmpeq_epi8((vector), _mm_set1_epi8(letter))
 
-/* Of 16 bytes at p (p[-1] and p[16] can be read): those where a level word may begin (its first two letters, no
- * letter before) or where the v of a level field stands. */
+/* Of 16 bytes at p (p[-1] to p[17] can be read): those where a level word may begin (by its first three letters) or
+ * where the v of a level field stands. */
 static unsigned candidates(const char *p)
 {
     const __m128i bit = _mm_set1_epi8(0x20);
-    __m128i here = _mm_or_si128(_mm_loadu_si128((const __m128i *)(const void *)p), bit);
     __m128i before = _mm_or_si128(_mm_loadu_si128((const __m128i *)(const void *)(p - 1)), bit);
-    __m128i after = _mm_or_si128(_mm_loadu_si128((const __m128i *)(const void *)(p + 1)), bit);
-    __m128i e = EQUAL(here, 'e');
-    __m128i with_r = _mm_and_si128(
-        EQUAL(after, 'r'), _mm_or_si128(_mm_or_si128(EQUAL(here, 't'), EQUAL(here, 'c')), e));
-    __m128i with_a =
-        _mm_and_si128(EQUAL(after, 'a'), _mm_or_si128(EQUAL(here, 'f'), EQUAL(here, 'w')));
-    __m128i de = _mm_and_si128(EQUAL(here, 'd'), EQUAL(after, 'e'));
-    __m128i in = _mm_and_si128(EQUAL(here, 'i'), EQUAL(after, 'n'));
-    __m128i words = _mm_or_si128(_mm_or_si128(with_r, with_a), _mm_or_si128(de, in));
-    /* 'a' + 128 wraps to the lowest signed byte, so one signed comparison tests for a letter */
-    __m128i letter = _mm_cmplt_epi8(_mm_add_epi8(before, _mm_set1_epi8((char)(0x80 - 'a'))),
-                                    _mm_set1_epi8((char)(-128 + 26)));
+    __m128i here = _mm_or_si128(_mm_loadu_si128((const __m128i *)(const void *)p), bit);
+    __m128i second = _mm_or_si128(_mm_loadu_si128((const __m128i *)(const void *)(p + 1)), bit);
+    __m128i third = _mm_or_si128(_mm_loadu_si128((const __m128i *)(const void *)(p + 2)), bit);
+    __m128i r2 = EQUAL(second, 'r');
+    __m128i a2 = EQUAL(second, 'a');
+    __m128i r3 = EQUAL(third, 'r');
+    __m128i tra = _mm_and_si128(_mm_and_si128(EQUAL(here, 't'), r2), EQUAL(third, 'a'));
+    __m128i cri = _mm_and_si128(_mm_and_si128(EQUAL(here, 'c'), r2), EQUAL(third, 'i'));
+    __m128i err = _mm_and_si128(_mm_and_si128(EQUAL(here, 'e'), r2), r3);
+    __m128i fat = _mm_and_si128(_mm_and_si128(EQUAL(here, 'f'), a2), EQUAL(third, 't'));
+    __m128i war = _mm_and_si128(_mm_and_si128(EQUAL(here, 'w'), a2), r3);
+    __m128i deb =
+        _mm_and_si128(_mm_and_si128(EQUAL(here, 'd'), EQUAL(second, 'e')), EQUAL(third, 'b'));
+    __m128i inf =
+        _mm_and_si128(_mm_and_si128(EQUAL(here, 'i'), EQUAL(second, 'n')), EQUAL(third, 'f'));
     __m128i field = _mm_and_si128(
         EQUAL(here, 'v'), _mm_and_si128(_mm_or_si128(EQUAL(before, 'e'), EQUAL(before, 'l')),
-                                        _mm_or_si128(EQUAL(after, 'e'), EQUAL(after, 'l'))));
+                                        _mm_or_si128(EQUAL(second, 'e'), EQUAL(second, 'l'))));
+    __m128i any = _mm_or_si128(_mm_or_si128(_mm_or_si128(tra, cri), _mm_or_si128(err, fat)),
+                               _mm_or_si128(_mm_or_si128(war, deb), _mm_or_si128(inf, field)));
 
-    return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_andnot_si128(letter, words), field));
+    return (unsigned)_mm_movemask_epi8(any);
 }
 #endif
 
 static struct findings scan_line(struct slg_text line)
 {
     struct findings found = { .word = LEVEL_NONE };
-    size_t i = 0;
 
 #ifdef __SSE2__
-    if (line.len > 18) {
+    if (line.len >= 20) {
         check_at(line, 0, &found);
-        for (i = 1; i + 17 <= line.len; i += 16) {
-            unsigned mask = candidates(line.at + i);
+        for (size_t i = 1; i + 2 < line.len; i += 16) {
+            unsigned mask;
 
+            if (i + 18 >
+                line.len) /* the last block overlaps; nothing begins in the last two bytes */
+                i = line.len - 18;
+            mask = candidates(line.at + i);
             while (mask != 0) {
                 check_at(line, i + (unsigned)__builtin_ctz(mask), &found);
                 mask &= mask - 1;
             }
         }
+        return found;
     }
 #endif
-    for (; i < line.len; i++)
+    for (size_t i = 0; i < line.len; i++)
         check_at(line, i, &found);
     return found;
 }
@@ -457,15 +471,15 @@ struct slg_text slg_level_of_text(struct slg_text text)
     enum level level;
 
     for (unsigned part = 0; part < PREFIX_PARTS_MAX && start < end; part++) {
-        const char *colon = start;
+        const char *colon = memchr(start, ':', (size_t)(end - start));
         const char *word;
 
-        while (colon < end && !(*colon == ':' && (colon + 1 == end || colon[1] == ' ')))
-            colon++;
-        if (colon == end)
+        while (colon != NULL && colon + 1 < end && colon[1] != ' ')
+            colon = memchr(colon + 1, ':', (size_t)(end - colon - 1));
+        if (colon == NULL)
             break;
         word = colon;
-        while (word > start && word[-1] != ' ')
+        while (word > start && word[-1] != ' ' && colon - word <= WORD_BYTES_MAX)
             word--;
         level = prefix_level(word, (size_t)(colon - word));
         /* "connect error: .." is no level, "2026-11-21 23:42:29 CRIT: .." is one */

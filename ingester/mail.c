@@ -2,7 +2,8 @@
 
 #include "base/assert.h"
 
-#define ID_BYTES_MAX 998 /* RFC 5322 section 2.1.1: a line */
+#define ID_BYTES_MAX   998 /* RFC 5322 section 2.1.1: a line */
+#define HEAD_BYTES_MAX 256 /* where the ids stand in the lines of all three programs */
 
 static const struct slg_text none = { .at = "", .len = 0 };
 
@@ -91,10 +92,12 @@ static struct slg_text postfix_queue_id(struct slg_text text)
     return none;
 }
 
-/* What stands behind `before` up to the '>' of an id. */
-static struct slg_text id_behind(struct slg_text text, const char *before, size_t before_len)
+/* What stands behind `before`, itself within the first look_max bytes, up to the '>' of an id. */
+static struct slg_text id_behind(struct slg_text text, size_t look_max, const char *before,
+                                 size_t before_len)
 {
-    const char *at = text.len == 0 ? NULL : memmem(text.at, text.len, before, before_len);
+    size_t look = text.len < look_max ? text.len : look_max;
+    const char *at = look == 0 ? NULL : memmem(text.at, look, before, before_len);
     const char *end = text.at + text.len;
     size_t len = 0;
 
@@ -110,7 +113,7 @@ struct slg_text slg_mail_queue_id(enum slg_mail_kind kind, struct slg_text text)
 {
     if (is_postfix(kind))
         return postfix_queue_id(text);
-    return kind == SLG_MAIL_RSPAMD ? id_behind(text, " qid: <", 7) : none;
+    return kind == SLG_MAIL_RSPAMD ? id_behind(text, HEAD_BYTES_MAX * 4, " qid: <", 7) : none;
 }
 
 struct slg_text slg_mail_message_id(enum slg_mail_kind kind, struct slg_text text)
@@ -119,9 +122,11 @@ struct slg_text slg_mail_message_id(enum slg_mail_kind kind, struct slg_text tex
         struct slg_text queue_id = postfix_queue_id(text);
         struct slg_text rest = slg_text_make(text.at + queue_id.len, text.len - queue_id.len);
 
-        return begins_with(rest, ": message-id=<", 14) ? id_behind(rest, "=<", 2) : none;
+        return begins_with(rest, ": message-id=<", 14) ? id_behind(rest, HEAD_BYTES_MAX, "=<", 2)
+                                                       : none;
     }
     if (kind == SLG_MAIL_DOVECOT)
-        return id_behind(text, "msgid=<", 7);
-    return kind == SLG_MAIL_RSPAMD ? id_behind(text, "_write_log: id: <", 17) : none;
+        return id_behind(text, HEAD_BYTES_MAX, "msgid=<", 7);
+    return kind == SLG_MAIL_RSPAMD ? id_behind(text, HEAD_BYTES_MAX, "_write_log: id: <", 17)
+                                   : none;
 }

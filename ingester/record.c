@@ -289,10 +289,9 @@ static size_t make_key(struct slg_recorder *r, const struct slg_record_options *
     out = append_key(out, v->field[SLG_FIELD_HOST]);
     out = append_key(out, v->field[SLG_FIELD_APP]);
     out = append_key(out, v->field[SLG_FIELD_CONTAINER]);
-    for (size_t f = SLG_FIELD_SEVERITY; f < SLG_FIELD_COUNT; f++) {
-        if (slg_rules_field(options->rules, (enum slg_field)f)->place == SLG_PLACE_LABEL)
-            out = append_key(out, cut(v->field[f], slg_rules_value_bytes_max(options->rules)));
-    }
+    for (uint32_t bits = slg_rules_promoted(options->rules); bits != 0; bits &= bits - 1)
+        out = append_key(
+            out, cut(v->field[__builtin_ctz(bits)], slg_rules_value_bytes_max(options->rules)));
     for (size_t i = 0; i < v->sd_label_count; i++) {
         out = append_key(out, v->sd_label[i].name);
         out = append_key(out, v->sd_label[i].value);
@@ -330,6 +329,7 @@ static bool copy_value(struct slg_arena *arena, struct slg_text value, size_t le
 static size_t collect_labels(struct slg_recorder *r, const struct slg_record_options *options,
                              struct slg_text service, size_t value_max, struct slg_label *labels)
 {
+    const struct slg_rule_target *targets = slg_rules_fields(options->rules);
     const struct values *v = &r->values;
     size_t fixed_count;
     const struct slg_label *fixed = slg_rules_fixed(options->rules, &fixed_count);
@@ -337,7 +337,7 @@ static size_t collect_labels(struct slg_recorder *r, const struct slg_record_opt
 
     memcpy(labels, fixed, fixed_count * sizeof(*fixed));
     for (size_t f = 0; f < SLG_FIELD_COUNT; f++) {
-        const struct slg_rule_target *target = slg_rules_field(options->rules, (enum slg_field)f);
+        const struct slg_rule_target *target = &targets[f];
         struct slg_text value = f == SLG_FIELD_SERVICE_NAME ? service : v->field[f];
 
         if (target->place != SLG_PLACE_LABEL || value.len == 0)
@@ -535,11 +535,12 @@ static void add_metadata(struct slg_record *record, struct slg_label *items, siz
 static void emit_metadata(struct slg_recorder *r, const struct slg_record_options *options,
                           struct slg_record *record)
 {
+    const struct slg_rule_target *targets = slg_rules_fields(options->rules);
     const struct values *v = &r->values;
     size_t bytes = 0;
 
     for (size_t f = 0; f < SLG_FIELD_COUNT; f++) {
-        const struct slg_rule_target *target = slg_rules_field(options->rules, (enum slg_field)f);
+        const struct slg_rule_target *target = &targets[f];
 
         if (target->place == SLG_PLACE_METADATA)
             add_metadata(record, r->metadata, &bytes, target->name, v->field[f]);

@@ -16,6 +16,8 @@ struct slg_rules {
     size_t value_bytes_max;
     size_t entry_count; /* the first SLG_FIELD_COUNT are the fields, in order */
     struct entry entries[NAME_COUNT_MAX];
+    struct slg_rule_target fields[SLG_FIELD_COUNT]; /* of the first entries, once compiled */
+    uint32_t promoted;
     size_t fixed_count;
     struct slg_label fixed[SLG_LABEL_COUNT_MAX];
     size_t sd_count;
@@ -230,8 +232,12 @@ static enum slg_status finish(struct slg_rules *rules, struct slg_error *reterr)
     for (size_t i = 0; i < rules->entry_count; i++) {
         const struct entry *entry = &rules->entries[i];
 
+        if (i < SLG_FIELD_COUNT)
+            rules->fields[i] = entry->target;
         if (entry->target.place != SLG_PLACE_LABEL)
             continue;
+        if (i >= SLG_FIELD_SEVERITY && i < SLG_FIELD_COUNT)
+            rules->promoted |= UINT32_C(1) << i;
         labels++;
         if (labels > rules->label_count_max)
             return slg_error_hintf(reterr, SLG_INVALID, "drop some or raise limits.labels_max",
@@ -309,9 +315,14 @@ void slg_rules_destroy(struct slg_rules *rules)
     free(rules);
 }
 
-const struct slg_rule_target *slg_rules_field(const struct slg_rules *rules, enum slg_field field)
+const struct slg_rule_target *slg_rules_fields(const struct slg_rules *rules)
 {
-    return &rules->entries[field].target;
+    return rules->fields;
+}
+
+uint32_t slg_rules_promoted(const struct slg_rules *rules)
+{
+    return rules->promoted;
 }
 
 const struct slg_rule_target *slg_rules_sd(const struct slg_rules *rules, struct slg_text name)

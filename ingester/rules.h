@@ -84,8 +84,10 @@ SLG_MUST_CHECK enum slg_status slg_rule_action_parse(struct slg_text word,
                                                      enum slg_rule_action *ret_action,
                                                      struct slg_error *reterr);
 
-/* Where a field goes. */
-const struct slg_rule_target *slg_rules_field(const struct slg_rules *rules, enum slg_field field);
+/* Where the fields go: SLG_FIELD_COUNT targets, by enum slg_field. */
+const struct slg_rule_target *slg_rules_fields(const struct slg_rules *rules);
+/* Bit per enum slg_field: metadata by default, a label now. */
+uint32_t slg_rules_promoted(const struct slg_rules *rules);
 /* Where the parameter with this full name (sd_...) goes; NULL: metadata under its own name. */
 const struct slg_rule_target *slg_rules_sd(const struct slg_rules *rules, struct slg_text name);
 /* Do rules speak of any sd_ name? If not, slg_rules_sd need not be asked. */

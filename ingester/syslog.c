@@ -146,16 +146,38 @@ static const char *take_iso_time(const char *p, const char *end, bool separator_
     return after != NULL ? after : p;
 }
 
+#define PACK(a, b, c) ((uint32_t)(a) << 16 | (uint32_t)(b) << 8 | (uint32_t)(c))
+
 static unsigned month_of(const char *p)
 {
-    static const char names[] = "janfebmaraprmayjunjulaugsepoctnovdec";
-    char lower[3] = { (char)(p[0] | 0x20), (char)(p[1] | 0x20), (char)(p[2] | 0x20) };
-
-    for (unsigned i = 0; i < 12; i++) {
-        if (memcmp(names + (size_t)i * 3, lower, 3) == 0)
-            return i + 1;
+    switch (PACK((unsigned char)p[0], (unsigned char)p[1], (unsigned char)p[2]) | 0x202020) {
+    case PACK('j', 'a', 'n'):
+        return 1;
+    case PACK('f', 'e', 'b'):
+        return 2;
+    case PACK('m', 'a', 'r'):
+        return 3;
+    case PACK('a', 'p', 'r'):
+        return 4;
+    case PACK('m', 'a', 'y'):
+        return 5;
+    case PACK('j', 'u', 'n'):
+        return 6;
+    case PACK('j', 'u', 'l'):
+        return 7;
+    case PACK('a', 'u', 'g'):
+        return 8;
+    case PACK('s', 'e', 'p'):
+        return 9;
+    case PACK('o', 'c', 't'):
+        return 10;
+    case PACK('n', 'o', 'v'):
+        return 11;
+    case PACK('d', 'e', 'c'):
+        return 12;
+    default:
+        return 0;
     }
-    return 0;
 }
 
 /* Four digits of a believable year that end at a space, ": " or the end; 0: none. */
@@ -706,8 +728,7 @@ static void parse_3164(const struct slg_syslog_options *options, int64_t receive
         after++;
     } else if (after != NULL) {
         m->time_text = span(start, after);
-        if (left(after, end) > 6 && after[0] == ' ' &&
-            memchr(after, '%', left(after, end)) != NULL) {
+        if (left(after, end) > 6 && after[0] == ' ' && after[1] >= 'A' && after[1] <= 'Z') {
             const char *behind = skip_cisco_zone(after, end, &stamp);
 
             if (left(behind, end) > 1 && behind > after && behind[1] == '%')
@@ -814,22 +835,30 @@ size_t slg_syslog_unescape(struct slg_text value, char *out)
 
 struct slg_text slg_syslog_facility_text(uint8_t facility)
 {
-    static const char *const names[24] = {
-        "kern",   "user",   "mail",     "daemon", "auth",   "syslog", "lpr",    "news",
-        "uucp",   "cron",   "authpriv", "ftp",    "ntp",    "audit",  "alert",  "clock",
-        "local0", "local1", "local2",   "local3", "local4", "local5", "local6", "local7",
+#define NAME(text)                                                                                 \
+    {                                                                                              \
+        (text), sizeof(text) - 1                                                                   \
+    }
+    static const struct slg_text names[24] = {
+        NAME("kern"),     NAME("user"),   NAME("mail"),   NAME("daemon"), NAME("auth"),
+        NAME("syslog"),   NAME("lpr"),    NAME("news"),   NAME("uucp"),   NAME("cron"),
+        NAME("authpriv"), NAME("ftp"),    NAME("ntp"),    NAME("audit"),  NAME("alert"),
+        NAME("clock"),    NAME("local0"), NAME("local1"), NAME("local2"), NAME("local3"),
+        NAME("local4"),   NAME("local5"), NAME("local6"), NAME("local7"),
     };
 
     SLG_ASSERT(facility < SLG_ARRAY_LEN(names));
-    return slg_text_make(names[facility], strlen(names[facility]));
+    return names[facility];
 }
 
 struct slg_text slg_syslog_severity_text(uint8_t severity)
 {
-    static const char *const names[8] = {
-        "emergency", "alert", "critical", "error", "warning", "notice", "informational", "debug",
+    static const struct slg_text names[8] = {
+        NAME("emergency"), NAME("alert"),  NAME("critical"),      NAME("error"),
+        NAME("warning"),   NAME("notice"), NAME("informational"), NAME("debug"),
     };
+#undef NAME
 
     SLG_ASSERT(severity < SLG_ARRAY_LEN(names));
-    return slg_text_make(names[severity], strlen(names[severity]));
+    return names[severity];
 }

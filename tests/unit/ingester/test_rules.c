@@ -88,7 +88,7 @@ static void test_fields(void **state)
         if (compile(row->rules, row->count, 15, &rules, &error) != SLG_OK)
             print_error("%s\n", error.message);
         CHECK(row->name, rules != NULL);
-        target = slg_rules_field(rules, row->field);
+        target = &slg_rules_fields(rules)[row->field];
         CHECK(row->name, target->place == row->place);
         if (row->place != DROPPED)
             CHECK(row->name, slg_text_equal_to(target->name, row->target));
