@@ -28,5 +28,7 @@ int slg_batch_id_compare(const struct slg_batch_id *a, const struct slg_batch_id
 {
     int order = memcmp(a->incarnation.bytes, b->incarnation.bytes, SLG_INCARNATION_BYTES);
 
+    if (order == 0)
+        order = slg_shard_id_compare(&a->shard, &b->shard);
     return order != 0 ? order : compare_u64(a->sequence, b->sequence);
 }

@@ -42,7 +42,7 @@ struct slg_batch_id {
     struct slg_shard_id shard;
     uint64_t sequence;
 };
-/* Order of DESIGN section 3: incarnation bytes, then sequence (the shard is equal where it is compared). */
+/* Order of DESIGN section 3: incarnation bytes, shard, sequence. (Slots of one window are merged by it.) */
 int slg_batch_id_compare(const struct slg_batch_id *a, const struct slg_batch_id *b);
 
 enum slg_entry_kind {

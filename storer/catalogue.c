@@ -656,9 +656,24 @@ enum slg_status slg_catalogue_store_storage(struct slg_catalogue *catalogue,
     status = slg_buf_failed(&out) ? slg_errorf(reterr, SLG_NO_MEMORY, "no memory for a record")
                                   : slg_disk_write(path.text, out.data, out.len, reterr);
     slg_buf_fini(&out);
-    if (status == SLG_OK)
-        catalogue->storage = *storage;
+    if (status == SLG_OK) {
+        lock(catalogue);
+        catalogue->storage.counter = storage->counter;
+        unlock(catalogue);
+        catalogue->storage.forget_period_ns = storage->forget_period_ns;
+        catalogue->storage.forget_window_count = storage->forget_window_count;
+    }
     return status;
+}
+
+uint64_t slg_catalogue_counter(struct slg_catalogue *catalogue)
+{
+    uint64_t counter;
+
+    lock(catalogue);
+    counter = catalogue->storage.counter;
+    unlock(catalogue);
+    return counter;
 }
 
 /* Read the record, or make it with the directory. A start raises the counter. */
@@ -684,6 +699,7 @@ static enum slg_status load_storage(struct slg_catalogue *catalogue, struct slg_
     }
     slg_buf_fini(&bytes);
     storage.counter++;
+    memcpy(catalogue->storage.id, storage.id, sizeof(storage.id));
     return status == SLG_OK ? slg_catalogue_store_storage(catalogue, &storage, reterr) : status;
 }
 

@@ -79,7 +79,10 @@ uint64_t slg_catalogue_used_bytes(struct slg_catalogue *catalogue, const struct 
 /* Remove what earlier forgets left behind. */
 void slg_catalogue_sweep(struct slg_catalogue *catalogue);
 
-/* The storage record. Only by one thread at a time (housekeeping). */
+/* The storage record's counter now; any thread. */
+uint64_t slg_catalogue_counter(struct slg_catalogue *catalogue);
+/* The storage record. The id never changes and may be read by any thread; the rest, and store_storage, are for one
+ * thread at a time (housekeeping). */
 const struct slg_storage *slg_catalogue_storage(const struct slg_catalogue *catalogue);
 SLG_MUST_CHECK enum slg_status slg_catalogue_store_storage(struct slg_catalogue *catalogue,
                                                            const struct slg_storage *storage,

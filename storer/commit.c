@@ -18,11 +18,9 @@
  * | read_only, stored_count   | atomics                        | any                                       |
  */
 
-/* Decoded form of the largest batch: payload, columns, stream table. */
-#define DECODE_ARENA_BYTES    ((size_t)16 * 1024 * 1024)
 /* A failed commit with less than this free, besides the reserve, is taken as a full disk. */
-#define FULL_DISK_SLACK_BYTES ((uint64_t)16 * 1024 * 1024)
-#define PEEK_ITEM_COUNT       21 /* items of a batch envelope, docs/FORMATS.md section 2 */
+#define FULL_DISK_SLACK_BYTES      ((uint64_t)16 * 1024 * 1024)
+#define PEEK_ITEM_COUNT            21 /* items of a batch envelope, docs/FORMATS.md section 2 */
 
 struct item {
     const uint8_t *bytes;
@@ -197,6 +195,8 @@ static void check_item(struct lane *lane, struct item *item)
 
     slg_arena_reset(lane->arena);
     status = slg_batch_decode(lane->arena, item->bytes, item->len, &view);
+    if (status == SLG_OK)
+        status = slg_batch_check_streams(&view->header);
     if (status == SLG_LIMIT || status == SLG_NO_MEMORY) {
         decide(item, SLG_STORE_BUSY, "no memory to decode the batch");
         return;
@@ -519,7 +519,7 @@ static enum slg_status start_lane(struct slg_commit *commit, struct lane *lane,
     enum slg_status status = slg_queue_create(commit->options.waiting_max, &lane->queue);
 
     lane->commit = commit;
-    lane->arena = slg_arena_create(DECODE_ARENA_BYTES);
+    lane->arena = slg_arena_create(SLG_BATCH_DECODE_BYTES_MAX);
     if (status != SLG_OK || lane->arena == NULL)
         return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for a commit lane");
     if (pthread_create(&lane->thread, NULL, run_lane, lane) != 0)

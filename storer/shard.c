@@ -476,7 +476,9 @@ void slg_shard_read_end(struct slg_shard_read *read)
 enum slg_status slg_shard_read_totals(struct slg_shard_read *read,
                                       struct slg_shard_totals *ret_totals)
 {
-    struct slg_shard_totals totals = { .ts_min_ns = INT64_MAX, .ts_max_ns = INT64_MIN };
+    struct slg_shard_totals totals = { .ts_min_ns = INT64_MAX,
+                                       .ts_max_ns = INT64_MIN,
+                                       .generation_count = read->count };
 
     for (size_t i = 0; i < read->count; i++) {
         struct state state;

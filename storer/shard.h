@@ -82,7 +82,8 @@ struct slg_shard_totals {
     int64_t ts_min_ns; /* INT64_MAX and INT64_MIN when it holds nothing */
     int64_t ts_max_ns;
     uint64_t stream_count; /* summed over generations */
-    uint64_t file_bytes;   /* pages of the generation files */
+    size_t generation_count;
+    uint64_t file_bytes; /* pages of the generation files */
 };
 /* Where a batch lies. */
 struct slg_batch_ref {

@@ -1,0 +1,123 @@
+#include "storer/retention.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "storer/admit.h"
+
+#define HOUR_NS (INT64_C(3600) * SLG_NS_PER_SEC)
+
+struct round {
+    const struct slg_retention *retention;
+    const struct slg_catalogue_row *rows; /* oldest first */
+    size_t count;
+    size_t forgotten;
+};
+
+static enum slg_status forget(struct round *round, const struct slg_shard_id *id,
+                              enum slg_storer_forget reason, struct slg_error *reterr)
+{
+    const struct slg_retention *retention = round->retention;
+    enum slg_status status = slg_catalogue_forget(retention->catalogue, id, reterr);
+
+    if (status == SLG_AGAIN)
+        return SLG_OK; /* a query has it pinned: next round */
+    if (status != SLG_OK)
+        return status;
+    slg_log_info("shard forgotten shard=%s reason=%s", slg_shard_name_of(id).text,
+                 reason == SLG_STORER_FORGET_TIME ? "time" : "bytes");
+    slg_metric_add_shared(retention->metrics, METRIC_storer_forgotten_shards_total, reason, 1);
+    round->forgotten++;
+    return SLG_OK;
+}
+
+/* May another window go in this hour? Counts it, on disk, before anything is unlinked. */
+static enum slg_status take_window(struct slg_catalogue *catalogue, int64_t now_ns, bool *ret_may,
+                                   struct slg_error *reterr)
+{
+    struct slg_storage storage = *slg_catalogue_storage(catalogue);
+
+    if (now_ns - storage.forget_period_ns >= HOUR_NS || now_ns < storage.forget_period_ns) {
+        storage.forget_period_ns = now_ns - now_ns % HOUR_NS;
+        storage.forget_window_count = 0;
+    }
+    *ret_may = storage.forget_window_count < SLG_RETENTION_WINDOWS_PER_HOUR;
+    if (!*ret_may)
+        return SLG_OK;
+    storage.forget_window_count++;
+    return slg_catalogue_store_storage(catalogue, &storage, reterr);
+}
+
+static enum slg_status forget_old(struct round *round, int64_t now_ns, struct slg_error *reterr)
+{
+    int64_t cutoff_ns = slg_admit_cutoff_ns(round->retention->map, now_ns);
+    int64_t window_ns = -1; /* the one that may go */
+    enum slg_status status = SLG_OK;
+
+    for (size_t i = 0; status == SLG_OK && i < round->count; i++) {
+        const struct slg_shard_id *id = &round->rows[i].id;
+
+        if (id->window_ns + id->length_ns > cutoff_ns)
+            continue;
+        /* keep_from was decided for the cluster; only the clock has to be doubted. */
+        if (id->window_ns + id->length_ns > round->retention->map->keep_from_ns &&
+            id->window_ns != window_ns) {
+            bool may;
+
+            status = take_window(round->retention->catalogue, now_ns, &may, reterr);
+            if (status != SLG_OK)
+                return status;
+            if (!may) {
+                slg_log_warn("expired shards wait: 4 windows an hour are forgotten by themselves "
+                             "next=%s",
+                             slg_shard_name_of(id).text);
+                return SLG_OK;
+            }
+            window_ns = id->window_ns;
+        }
+        status = forget(round, id, SLG_STORER_FORGET_TIME, reterr);
+    }
+    return status;
+}
+
+static enum slg_status forget_surplus(struct round *round, int64_t now_ns, struct slg_error *reterr)
+{
+    const struct slg_retention *retention = round->retention;
+    enum slg_status status = SLG_OK;
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; i < round->count; i++)
+        bytes += slg_catalogue_used_bytes(retention->catalogue, &round->rows[i].id);
+    for (size_t i = 0; status == SLG_OK && i < round->count && bytes > retention->bytes_max; i++) {
+        const struct slg_shard_id *id = &round->rows[i].id;
+        uint64_t freed = slg_catalogue_used_bytes(retention->catalogue, id);
+
+        if (id->window_ns + id->length_ns > now_ns)
+            break;
+        status = forget(round, id, SLG_STORER_FORGET_BYTES, reterr);
+        bytes -= freed < bytes ? freed : bytes;
+    }
+    return status;
+}
+
+enum slg_status slg_retention_run(const struct slg_retention *retention, int64_t now_wall_ns,
+                                  size_t *ret_forgotten, struct slg_error *reterr)
+{
+    struct slg_arena *arena = slg_arena_create(SLG_CATALOGUE_SHARD_COUNT_MAX * 64);
+    struct round round = { .retention = retention };
+    struct slg_catalogue_row *rows;
+    enum slg_status status;
+
+    if (arena == NULL)
+        return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for the list of shards");
+    status = slg_catalogue_list(retention->catalogue, 0, INT64_MAX, arena, &rows, &round.count);
+    round.rows = rows;
+    if (status != SLG_OK)
+        (void)slg_errorf(reterr, status, "no memory for the list of shards");
+    if (status == SLG_OK)
+        status = forget_old(&round, now_wall_ns, reterr);
+    if (status == SLG_OK && retention->bytes_max > 0)
+        status = forget_surplus(&round, now_wall_ns, reterr);
+    slg_arena_destroy(arena);
+    *ret_forgotten = round.forgotten;
+    return status;
+}

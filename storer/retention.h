@@ -1,0 +1,28 @@
+/* storer/retention.h - forgets whole windows: by time (retention, keep_from) and by bytes (DESIGN sections 7, 6 H10).
+ *
+ * Reads apply the same cutoff at once (admit.h); forgetting only gives the disk back. By time at most 4 windows an
+ * hour go by themselves, for a clock that jumped must not empty a store; the count survives a restart. By bytes the
+ * oldest windows go until the rest fits; the window that holds now is never forgotten.
+ * Threads: housekeeping only. */
+#ifndef SLG_STORER_RETENTION_H
+#define SLG_STORER_RETENTION_H
+
+#include "cluster/map.h"
+#include "storer/catalogue.h"
+#include "storer/metrics.h"
+
+#define SLG_RETENTION_WINDOWS_PER_HOUR 4U
+
+struct slg_retention {
+    struct slg_catalogue *catalogue;
+    const struct slg_map *map;
+    struct slg_metric_table *metrics;
+    uint64_t bytes_max; /* of all shards together; 0: no bound by bytes */
+};
+
+/* One round. *ret_forgotten counts shards; what is pinned is left for the next round. IO. */
+SLG_MUST_CHECK enum slg_status slg_retention_run(const struct slg_retention *retention,
+                                                 int64_t now_wall_ns, size_t *ret_forgotten,
+                                                 struct slg_error *reterr);
+
+#endif

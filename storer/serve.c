@@ -1,0 +1,576 @@
+#include "storer/serve.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+
+#include "base/log.h"
+#include "base/queue.h"
+#include "storer/admit.h"
+#include "storer/streams.h"
+
+/* Concurrency
+ * | state            | owner                                     | others                                    |
+ * |------------------|-------------------------------------------|-------------------------------------------|
+ * | struct job       | free list, requester, worker or lane      | handed over through queues                |
+ * | struct worker    | its thread                                | -                                         |
+ * | sessions         | storer/session.h                          | -                                         |
+ */
+
+#define SLICE_NS            (50 * SLG_NS_PER_MS) /* how long a query keeps a worker while others wait */
+#define REQUEST_ARENA_BYTES ((size_t)64 * 1024 * 1024)
+#define KEEP_REPLY_BYTES    ((size_t)256 * 1024) /* a worker's buffer that grew larger is freed */
+#define SMALL_REPLY_BYTES   ((size_t)4096)
+
+struct job {
+    struct slg_serve *serve;
+    enum slg_rpc_type type;
+    const uint8_t *bytes;
+    size_t len;
+    slg_serve_reply *reply;
+    void *reply_ctx;
+    int64_t received_mono_ns;
+    struct slg_session *session; /* a query between two slices */
+};
+
+struct worker {
+    struct slg_serve *serve;
+    pthread_t thread;
+    struct slg_arena *arena;
+    struct slg_buf reply;
+    bool running;
+};
+
+struct slg_serve {
+    struct slg_serve_options options;
+    struct slg_session_table *sessions;
+    struct job *jobs;
+    struct slg_queue *free_jobs;
+    struct slg_queue *queue;
+    struct worker workers[SLG_SERVE_WORKER_COUNT_MAX];
+};
+
+/* ---- replies ---- */
+
+static void finish(struct job *job, const void *reply, size_t len)
+{
+    struct slg_queue *free_jobs = job->serve->free_jobs;
+    slg_serve_reply *call = job->reply;
+    void *ctx = job->reply_ctx;
+    enum slg_status status = slg_queue_push(free_jobs, job);
+
+    SLG_ASSERT(status == SLG_OK); /* it holds all jobs */
+    call(ctx, reply, len);
+}
+
+/* A reply of status and text, without a worker. */
+static void reply_small(slg_serve_reply *reply, void *ctx, enum slg_status status, const char *text)
+{
+    struct slg_buf out;
+
+    slg_buf_init(&out, SMALL_REPLY_BYTES);
+    slg_rpc_encode_failure(&out, status, text);
+    reply(ctx, out.data, out.len); /* without memory it is empty, which is no reply at all */
+    slg_buf_fini(&out);
+}
+
+static void finish_failure(struct job *job, struct slg_buf *out, enum slg_status status,
+                           const struct slg_error *err)
+{
+    slg_buf_clear(out);
+    slg_rpc_encode_failure(out, status, err->message);
+    finish(job, out->data, out->len);
+}
+
+/* ---- STORE ---- */
+
+static void store_done(void *ctx, enum slg_store_result result, const char *text)
+{
+    struct job *job = ctx;
+    struct slg_buf out;
+
+    slg_buf_init(&out, SMALL_REPLY_BYTES);
+    slg_rpc_encode_store_reply(&out, result, job->serve->options.map->epoch, text);
+    finish(job, out.data, out.len);
+    slg_buf_fini(&out);
+}
+
+static void take_store(struct job *job)
+{
+    const uint8_t *batch;
+    size_t batch_len;
+    unsigned flags;
+
+    if (slg_rpc_decode_store(job->bytes, job->len, &flags, &batch, &batch_len) != SLG_OK) {
+        store_done(job, SLG_STORE_MALFORMED, "the message cannot be read");
+        return;
+    }
+    if (slg_commit_submit(job->serve->options.commit, batch, batch_len, flags, store_done, job) !=
+        SLG_OK)
+        store_done(job, SLG_STORE_BUSY, "too many batches wait for the disk");
+}
+
+/* ---- small requests ---- */
+
+static enum slg_status check_epoch(const struct slg_serve *serve, uint64_t epoch,
+                                   struct slg_error *reterr)
+{
+    if (epoch > serve->options.map->epoch)
+        return slg_errorf(reterr, SLG_UNAVAILABLE,
+                          "the request names map epoch %" PRIu64 ", this storer has %" PRIu64,
+                          epoch, serve->options.map->epoch);
+    return SLG_OK;
+}
+
+static int64_t cutoff_ns(const struct slg_serve *serve)
+{
+    return slg_admit_cutoff_ns(serve->options.map, slg_clock_wall_ns(serve->options.clock));
+}
+
+static enum slg_status answer_hello(struct worker *worker, const struct job *job,
+                                    struct slg_error *reterr)
+{
+    const struct slg_serve *serve = worker->serve;
+    const struct slg_map *map = serve->options.map;
+    const struct slg_storage *storage = slg_catalogue_storage(serve->options.catalogue);
+    char storage_id[2 * sizeof(storage->id) + 1];
+    struct slg_rpc_hello hello;
+    enum slg_status status = slg_rpc_decode_hello(job->bytes, job->len, &hello);
+
+    if (status != SLG_OK)
+        return slg_errorf(reterr, status, "the message cannot be read");
+    if (!slg_text_equal_to(hello.cluster_id, map->cluster_id))
+        return slg_errorf(reterr, SLG_INVALID, "this storer belongs to cluster \"%s\"",
+                          map->cluster_id);
+    if (hello.map_epoch == map->epoch &&
+        (hello.map_hash.high != map->hash.high || hello.map_hash.low != map->hash.low))
+        return slg_error_hintf(reterr, SLG_INVALID, "give all nodes the same map",
+                               "the maps of epoch %" PRIu64 " differ", map->epoch);
+    for (size_t i = 0; i < sizeof(storage->id); i++)
+        (void)snprintf(storage_id + 2 * i, 3, "%02x", storage->id[i]); /* two digits and NUL */
+    hello = (struct slg_rpc_hello){ .cluster_id = slg_text_of(map->cluster_id),
+                                    .node_id = slg_text_of(serve->options.node_id),
+                                    .role = slg_text_of("storer"),
+                                    .map_epoch = map->epoch,
+                                    .map_hash = map->hash,
+                                    .storage_id = slg_text_of(storage_id) };
+    slg_rpc_encode_hello_reply(&worker->reply, &hello);
+    return SLG_OK;
+}
+
+static enum slg_status answer_status(struct worker *worker, struct slg_error *reterr)
+{
+    struct slg_buf json;
+    enum slg_status status;
+
+    slg_buf_init(&json, SLG_MESSAGE_BYTES_MAX - SMALL_REPLY_BYTES);
+    status = slg_serve_status(worker->serve, SLG_MESSAGE_BYTES_MAX - 65536, &json, reterr);
+    if (status == SLG_OK)
+        slg_rpc_encode_status_reply(&worker->reply, json.data, json.len);
+    slg_buf_fini(&json);
+    return status;
+}
+
+static enum slg_status answer_streams(struct worker *worker, const struct job *job,
+                                      struct slg_error *reterr)
+{
+    struct slg_rpc_streams request;
+    enum slg_status status = slg_rpc_decode_streams(worker->arena, job->bytes, job->len, &request);
+
+    if (status != SLG_OK)
+        return slg_errorf(reterr, status, "the message cannot be read");
+    status = check_epoch(worker->serve, request.map_epoch, reterr);
+    return status == SLG_OK ? slg_streams_answer(worker->serve->options.catalogue, &request,
+                                                 cutoff_ns(worker->serve), &worker->reply, reterr)
+                            : status;
+}
+
+/* ---- SETS ---- */
+
+/* Digest, and with want_ranges the set, of one shard. *ret_held is false for a shard that holds nothing. */
+static enum slg_status answer_set(struct worker *worker, const struct slg_shard_id *id,
+                                  bool want_ranges, struct slg_rpc_shard_set *ret_row,
+                                  bool *ret_held, struct slg_error *reterr)
+{
+    struct slg_batch_set *set = want_ranges ? slg_batch_set_create() : NULL;
+    struct slg_shard_totals totals;
+    struct slg_buf bytes;
+    enum slg_status status;
+
+    *ret_held = false;
+    if (want_ranges && set == NULL)
+        return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for a set");
+    status = slg_catalogue_totals(worker->serve->options.catalogue, id, &totals, set, reterr);
+    if (status == SLG_NOT_FOUND) { /* never written, or forgotten meanwhile */
+        slg_batch_set_destroy(set);
+        return SLG_OK;
+    }
+    slg_buf_init(&bytes, SLG_MESSAGE_BYTES_MAX);
+    *ret_row = (struct slg_rpc_shard_set){ .shard = *id };
+    if (status == SLG_OK && want_ranges) {
+        char *copy;
+
+        slg_batch_set_encode(&bytes, set);
+        copy = slg_arena_copy(worker->arena, bytes.data, bytes.len);
+        if (copy == NULL || slg_buf_failed(&bytes))
+            status = slg_errorf(reterr, SLG_LIMIT, "the sets are too large for one answer");
+        ret_row->set = slg_text_make(copy, bytes.len);
+    }
+    if (status == SLG_OK) {
+        ret_row->digest = totals.digest;
+        *ret_held = totals.digest.count > 0;
+    }
+    slg_buf_fini(&bytes);
+    slg_batch_set_destroy(set);
+    return status;
+}
+
+static enum slg_status answer_sets(struct worker *worker, const struct job *job,
+                                   struct slg_error *reterr)
+{
+    struct slg_catalogue_row *list;
+    struct slg_rpc_shard_set *rows;
+    struct slg_rpc_sets request;
+    size_t list_count, count = 0;
+    int64_t cutoff = cutoff_ns(worker->serve);
+    enum slg_status status = slg_rpc_decode_sets(job->bytes, job->len, &request);
+
+    if (status != SLG_OK)
+        return slg_errorf(reterr, status, "the message cannot be read");
+    status = check_epoch(worker->serve, request.map_epoch, reterr);
+    if (status != SLG_OK)
+        return status;
+    status = slg_catalogue_list(worker->serve->options.catalogue,
+                                request.from_ns > cutoff ? request.from_ns : cutoff, request.to_ns,
+                                worker->arena, &list, &list_count);
+    if (status != SLG_OK || list_count > SLG_QUERY_SHARD_COUNT_MAX)
+        return slg_error_hintf(reterr, SLG_LIMIT, "ask for a shorter time",
+                               "the time touches more than %zu shards", SLG_QUERY_SHARD_COUNT_MAX);
+    rows = slg_arena_calloc(worker->arena, list_count + 1, sizeof(*rows));
+    if (rows == NULL)
+        return slg_errorf(reterr, SLG_LIMIT, "no memory for %zu shards", list_count);
+    for (size_t i = 0; status == SLG_OK && i < list_count; i++) {
+        bool held;
+
+        status = answer_set(worker, &list[i].id, request.want_ranges, &rows[count], &held, reterr);
+        count += status == SLG_OK && held;
+    }
+    if (status == SLG_OK)
+        slg_rpc_encode_sets_reply(&worker->reply, rows, count);
+    return status;
+}
+
+/* ---- queries ---- */
+
+static enum slg_status open_query(struct worker *worker, struct job *job, struct slg_error *reterr)
+{
+    const struct slg_serve_options *options = &worker->serve->options;
+    uint8_t query_id[16];
+    enum slg_status status;
+
+    if (job->type == SLG_RPC_NEXT) {
+        status = slg_rpc_decode_next(job->bytes, job->len, query_id);
+        if (status != SLG_OK)
+            return slg_errorf(reterr, status, "the message cannot be read");
+        return slg_session_acquire(worker->serve->sessions, query_id, &job->session, reterr);
+    }
+    status = slg_session_open(worker->serve->sessions, options->catalogue, job->bytes, job->len,
+                              job->received_mono_ns, cutoff_ns(worker->serve),
+                              options->view_bytes_max, &job->session, reterr);
+    if (status != SLG_OK)
+        return status;
+    status = check_epoch(worker->serve, job->session->query.map_epoch, reterr);
+    if (status != SLG_OK) {
+        slg_session_close(worker->serve->sessions, job->session);
+        job->session = NULL;
+    }
+    return status;
+}
+
+static void count_page(const struct slg_serve *serve, const struct slg_scan_stats *stats)
+{
+    struct slg_metric_table *metrics = serve->options.metrics;
+
+    slg_metric_observe_shared(metrics, METRIC_storer_scan_seconds, 0, stats->scan_ns);
+    slg_metric_add_shared(metrics, METRIC_storer_scan_bytes_total, 0, stats->bytes_read);
+    slg_metric_add_shared(metrics, METRIC_storer_scan_lines_total, 0, stats->lines_read);
+    slg_metric_add_shared(metrics, METRIC_storer_scan_batches_total, 0, stats->batches_read);
+    slg_metric_add_shared(metrics, METRIC_storer_scan_skipped_batches_total, 0,
+                          stats->batches_skipped);
+}
+
+/* The session is parked or closed before the reply goes out, for the next request may be there at once. */
+static enum slg_status send_page(struct worker *worker, struct job *job, bool more,
+                                 struct slg_error *reterr)
+{
+    struct slg_session *session = job->session;
+    const struct slg_rpc_page page = { .more = more,
+                                       .stats = session->stats,
+                                       .body =
+                                           slg_text_make(session->page.data, session->page.len) };
+
+    slg_rpc_encode_page(&worker->reply, &page);
+    count_page(worker->serve, &session->stats);
+    memset(&session->stats, 0, sizeof(session->stats));
+    slg_buf_fini(&session->page);
+    if (slg_buf_failed(&worker->reply))
+        return slg_errorf(reterr, SLG_LIMIT, "a page is too large for a message");
+    if (more)
+        slg_session_park(worker->serve->sessions, session, slg_clock_mono_ns(slg_clock_system()));
+    else
+        slg_session_close(worker->serve->sessions, session);
+    finish(job, worker->reply.data, worker->reply.len);
+    return SLG_OK;
+}
+
+static void run_query(struct worker *worker, struct job *job)
+{
+    struct slg_error err = { .message = "" };
+    enum slg_status status = SLG_OK;
+    bool more = false;
+
+    if (job->session == NULL)
+        status = open_query(worker, job, &err);
+    if (status == SLG_OK) {
+        struct slg_session *session = job->session;
+
+        do
+            status = slg_scan_step(session->scan, SLICE_NS, &session->page, &more, &session->stats,
+                                   &err);
+        while (status == SLG_AGAIN && slg_queue_push(worker->serve->queue, job) != SLG_OK);
+        if (status == SLG_AGAIN)
+            return; /* it is in the queue again, behind the others */
+        if (status == SLG_OK)
+            status = send_page(worker, job, more, &err);
+        if (status == SLG_OK)
+            return;
+        slg_session_close(worker->serve->sessions, session);
+    }
+    slg_metric_add_shared(worker->serve->options.metrics, METRIC_storer_queries_failed_total, 0, 1);
+    finish_failure(job, &worker->reply, status, &err);
+}
+
+/* ---- workers ---- */
+
+static void run_job(struct worker *worker, struct job *job)
+{
+    struct slg_error err = { .message = "" };
+    enum slg_status status = SLG_UNSUPPORTED;
+
+    slg_arena_reset(worker->arena);
+    slg_buf_clear(&worker->reply);
+    switch (job->type) {
+    case SLG_RPC_QUERY:
+    case SLG_RPC_NEXT:
+        run_query(worker, job);
+        return;
+    case SLG_RPC_HELLO:
+        status = answer_hello(worker, job, &err);
+        break;
+    case SLG_RPC_SETS:
+        status = answer_sets(worker, job, &err);
+        break;
+    case SLG_RPC_STREAMS:
+        status = answer_streams(worker, job, &err);
+        break;
+    case SLG_RPC_STATUS:
+        status = answer_status(worker, &err);
+        break;
+    case SLG_RPC_STORE:
+    case SLG_RPC_CANCEL:
+        break; /* never queued */
+    }
+    if (status == SLG_OK && slg_buf_failed(&worker->reply))
+        status = slg_errorf(&err, SLG_LIMIT, "the answer is too large for a message");
+    if (status == SLG_OK)
+        finish(job, worker->reply.data, worker->reply.len);
+    else
+        finish_failure(job, &worker->reply, status, &err);
+}
+
+static void *run_worker(void *arg)
+{
+    struct worker *worker = arg;
+    void *job;
+
+    while (slg_queue_pop(worker->serve->queue, SLG_DEADLINE_NEVER, &job) == SLG_OK) {
+        run_job(worker, job);
+        if (worker->reply.capacity > KEEP_REPLY_BYTES)
+            slg_buf_fini(&worker->reply);
+    }
+    return NULL;
+}
+
+/* ---- taking requests ---- */
+
+static void take_cancel(struct slg_serve *serve, const uint8_t *bytes, size_t len,
+                        slg_serve_reply *reply, void *reply_ctx)
+{
+    uint8_t query_id[16];
+    enum slg_status status = slg_rpc_decode_cancel(bytes, len, query_id);
+
+    if (status == SLG_OK)
+        slg_session_cancel(serve->sessions, query_id);
+    reply_small(reply, reply_ctx, status, status == SLG_OK ? "" : "the message cannot be read");
+}
+
+static void refuse(struct slg_serve *serve, enum slg_rpc_type type, slg_serve_reply *reply,
+                   void *reply_ctx)
+{
+    struct slg_buf out;
+
+    slg_metric_add_shared(serve->options.metrics, METRIC_storer_requests_refused_total, 0, 1);
+    if (type != SLG_RPC_STORE) {
+        reply_small(reply, reply_ctx, SLG_AGAIN, "too many requests wait");
+        return;
+    }
+    slg_buf_init(&out, SMALL_REPLY_BYTES);
+    slg_rpc_encode_store_reply(&out, SLG_STORE_BUSY, serve->options.map->epoch,
+                               "too many requests wait");
+    reply(reply_ctx, out.data, out.len);
+    slg_buf_fini(&out);
+}
+
+void slg_serve_request(struct slg_serve *serve, const uint8_t *bytes, size_t len,
+                       slg_serve_reply *reply, void *reply_ctx)
+{
+    enum slg_rpc_type type;
+    enum slg_status status = slg_rpc_peek(bytes, len, &type);
+    void *free_job;
+    struct job *job;
+
+    if (status != SLG_OK) {
+        slg_metric_add_shared(serve->options.metrics, METRIC_storer_requests_total, 0, 1);
+        reply_small(reply, reply_ctx, status,
+                    status == SLG_UNSUPPORTED ? "this storer speaks wire version 1 only"
+                                              : "the message cannot be read");
+        return;
+    }
+    slg_metric_add_shared(serve->options.metrics, METRIC_storer_requests_total, type, 1);
+    if (type == SLG_RPC_CANCEL) {
+        take_cancel(serve, bytes, len, reply, reply_ctx);
+        return;
+    }
+    if (slg_queue_try_pop(serve->free_jobs, &free_job) != SLG_OK) {
+        refuse(serve, type, reply, reply_ctx);
+        return;
+    }
+    job = free_job;
+    *job = (struct job){ .serve = serve,
+                         .type = type,
+                         .bytes = bytes,
+                         .len = len,
+                         .reply = reply,
+                         .reply_ctx = reply_ctx,
+                         .received_mono_ns = slg_clock_mono_ns(slg_clock_system()) };
+    if (type == SLG_RPC_STORE) {
+        take_store(job);
+    } else if (slg_queue_push(serve->queue, job) != SLG_OK) { /* closed: stopping */
+        status = slg_queue_push(serve->free_jobs, job);
+        SLG_ASSERT(status == SLG_OK);
+        reply_small(reply, reply_ctx, SLG_CANCELED, "the storer stops");
+    }
+}
+
+void slg_serve_expire(struct slg_serve *serve, int64_t now_mono_ns)
+{
+    slg_session_expire(serve->sessions, now_mono_ns, serve->options.session_idle_ns);
+}
+
+size_t slg_serve_query_count(struct slg_serve *serve)
+{
+    return slg_session_count(serve->sessions);
+}
+
+enum slg_status slg_serve_status(struct slg_serve *serve, size_t row_bytes_max, struct slg_buf *out,
+                                 struct slg_error *reterr)
+{
+    const struct slg_serve_options *options = &serve->options;
+    const struct slg_status_input input = { .catalogue = options->catalogue,
+                                            .map = options->map,
+                                            .node_id = options->node_id,
+                                            .data_dir = options->data_dir,
+                                            .disk_reserve_bytes = options->disk_reserve_bytes,
+                                            .read_only = slg_commit_read_only(options->commit),
+                                            .query_count = slg_serve_query_count(serve) };
+
+    return slg_status_write(&input, row_bytes_max, out, reterr);
+}
+
+/* ---- start and stop ---- */
+
+static enum slg_status start_worker(struct slg_serve *serve, struct worker *worker,
+                                    struct slg_error *reterr)
+{
+    worker->serve = serve;
+    worker->arena = slg_arena_create(REQUEST_ARENA_BYTES);
+    if (worker->arena == NULL)
+        return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for a query worker");
+    slg_buf_init(&worker->reply, SLG_MESSAGE_BYTES_MAX);
+    if (pthread_create(&worker->thread, NULL, run_worker, worker) != 0)
+        return slg_errorf(reterr, SLG_IO, "could not start a query worker");
+    worker->running = true;
+    return SLG_OK;
+}
+
+enum slg_status slg_serve_start(const struct slg_serve_options *options,
+                                struct slg_serve **ret_serve, struct slg_error *reterr)
+{
+    struct slg_serve *serve = calloc(1, sizeof(*serve));
+    enum slg_status status;
+
+    SLG_ASSERT(options->worker_count >= 1);
+    SLG_ASSERT(options->worker_count <= SLG_SERVE_WORKER_COUNT_MAX);
+    if (serve == NULL)
+        return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for the server");
+    serve->options = *options;
+    serve->sessions = slg_session_table_create(options->session_count_max);
+    serve->jobs = calloc(SLG_SERVE_JOB_COUNT, sizeof(*serve->jobs));
+    status = slg_queue_create(SLG_SERVE_JOB_COUNT, &serve->free_jobs);
+    if (status == SLG_OK)
+        status = slg_queue_create(SLG_SERVE_JOB_COUNT, &serve->queue);
+    if (status != SLG_OK || serve->sessions == NULL || serve->jobs == NULL)
+        status = slg_errorf(reterr, SLG_NO_MEMORY, "no memory for the server");
+    for (size_t i = 0; status == SLG_OK && i < SLG_SERVE_JOB_COUNT; i++)
+        status = slg_queue_push(serve->free_jobs, &serve->jobs[i]);
+    for (size_t i = 0; status == SLG_OK && i < options->worker_count; i++)
+        status = start_worker(serve, &serve->workers[i], reterr);
+    if (status != SLG_OK) {
+        slg_serve_stop(serve);
+        slg_serve_destroy(serve);
+        return status;
+    }
+    *ret_serve = serve;
+    return SLG_OK;
+}
+
+void slg_serve_stop(struct slg_serve *serve)
+{
+    if (serve == NULL)
+        return;
+    if (serve->sessions != NULL)
+        slg_session_cancel_all(serve->sessions);
+    if (serve->queue != NULL)
+        slg_queue_close(serve->queue);
+    for (size_t i = 0; i < SLG_SERVE_WORKER_COUNT_MAX; i++) {
+        struct worker *worker = &serve->workers[i];
+
+        if (worker->running && pthread_join(worker->thread, NULL) != 0)
+            slg_log_error("a query worker could not be joined");
+        worker->running = false;
+    }
+}
+
+void slg_serve_destroy(struct slg_serve *serve)
+{
+    if (serve == NULL)
+        return;
+    for (size_t i = 0; i < SLG_SERVE_WORKER_COUNT_MAX; i++) {
+        slg_arena_destroy(serve->workers[i].arena);
+        slg_buf_fini(&serve->workers[i].reply);
+    }
+    slg_session_table_destroy(serve->sessions);
+    slg_queue_destroy(serve->queue);
+    slg_queue_destroy(serve->free_jobs);
+    free(serve->jobs);
+    free(serve);
+}

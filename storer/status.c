@@ -1,0 +1,101 @@
+#include "storer/status.h"
+
+#include <inttypes.h>
+
+#include "cluster/placement.h"
+#include "storer/disk.h"
+
+static bool is_owner(const struct slg_status_input *input, const struct slg_shard_id *id)
+{
+    struct slg_placement placement = slg_placement_of(input->map, id);
+
+    for (uint16_t i = 0; i < placement.owner_count; i++)
+        if (strcmp(input->map->nodes[placement.owners[i]].id, input->node_id) == 0)
+            return true;
+    return false;
+}
+
+static const char *state_of(const struct slg_catalogue_row *row, enum slg_status read)
+{
+    if (row->quarantined || read == SLG_UNAVAILABLE)
+        return "quarantined";
+    if (read != SLG_OK && read != SLG_NOT_FOUND)
+        return "damaged";
+    if (row->suspect)
+        return "suspect";
+    return row->open ? "open" : "closed";
+}
+
+static void write_shard(const struct slg_status_input *input, const struct slg_catalogue_row *row,
+                        struct slg_buf *out)
+{
+    struct slg_shard_totals totals = { .ts_min_ns = INT64_MAX, .ts_max_ns = INT64_MIN };
+    enum slg_status read =
+        slg_catalogue_totals(input->catalogue, &row->id, &totals, /* set= */ NULL, NULL);
+    bool empty = totals.entry_count == 0;
+
+    slg_buf_append_text(out, "{\"shard\":");
+    slg_buf_append_json_text(out, slg_shard_name_of(&row->id).text);
+    slg_buf_append_text(out, ",\"node\":");
+    slg_buf_append_json_text(out, input->node_id);
+    slg_buf_printf(out,
+                   ",\"owner\":%s,\"batches\":%" PRIu64 ",\"set_digest\":\"%016" PRIx64
+                   "%016" PRIx64 "\",\"generations\":%zu,\"parts\":0,\"bytes\":%" PRIu64,
+                   is_owner(input, &row->id) ? "true" : "false", totals.digest.count,
+                   totals.digest.sum.high, totals.digest.sum.low, totals.generation_count,
+                   totals.file_bytes);
+    slg_buf_printf(out, ",\"state\":\"%s\",\"entries\":%" PRIu64, state_of(row, read),
+                   totals.entry_count);
+    slg_buf_printf(out, ",\"ts_min_ns\":%" PRId64 ",\"ts_max_ns\":%" PRId64 "}",
+                   empty ? 0 : totals.ts_min_ns, empty ? 0 : totals.ts_max_ns);
+}
+
+static void write_head(const struct slg_status_input *input, struct slg_buf *out)
+{
+    const struct slg_storage *storage = slg_catalogue_storage(input->catalogue);
+    struct slg_disk_room room = { 0, 0 };
+
+    if (slg_disk_room(input->data_dir, &room, NULL) != SLG_OK)
+        room.total_bytes = 0; /* shown as unknown */
+    slg_buf_append_text(out, "{\"node\":");
+    slg_buf_append_json_text(out, input->node_id);
+    slg_buf_append_text(out, ",\"role\":\"storer\",\"storage_id\":\"");
+    for (size_t i = 0; i < sizeof(storage->id); i++)
+        slg_buf_printf(out, "%02x", storage->id[i]);
+    slg_buf_printf(out,
+                   "\",\"counter\":%" PRIu64 ",\"map_epoch\":%" PRIu64 ",\"state\":\"%s\""
+                   ",\"disk\":{\"free_bytes\":%" PRIu64 ",\"total_bytes\":%" PRIu64
+                   ",\"reserve_bytes\":%" PRIu64 "},\"open_shards\":%zu,\"queries\":%zu",
+                   slg_catalogue_counter(input->catalogue), input->map->epoch,
+                   input->read_only ? "read-only" : "ready", room.free_bytes, room.total_bytes,
+                   input->disk_reserve_bytes, slg_catalogue_open_count(input->catalogue),
+                   input->query_count);
+}
+
+enum slg_status slg_status_write(const struct slg_status_input *input, size_t row_bytes_max,
+                                 struct slg_buf *out, struct slg_error *reterr)
+{
+    struct slg_arena *arena = slg_arena_create(SLG_CATALOGUE_SHARD_COUNT_MAX * 64);
+    struct slg_catalogue_row *rows;
+    size_t count = 0;
+    size_t written = 0;
+    enum slg_status status;
+
+    if (arena == NULL)
+        return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for the status");
+    status = slg_catalogue_list(input->catalogue, 0, INT64_MAX, arena, &rows, &count);
+    if (status != SLG_OK) {
+        slg_arena_destroy(arena);
+        return slg_errorf(reterr, status, "no memory for the list of shards");
+    }
+    write_head(input, out);
+    slg_buf_append_text(out, ",\"shards\":[");
+    for (; written < count && out->len < row_bytes_max; written++) {
+        if (written > 0)
+            slg_buf_append_byte(out, ',');
+        write_shard(input, &rows[written], out);
+    }
+    slg_buf_printf(out, "],\"shards_left_out\":%zu}", count - written);
+    slg_arena_destroy(arena);
+    return slg_buf_failed(out) ? slg_errorf(reterr, SLG_LIMIT, "the status is too large") : SLG_OK;
+}

@@ -1,0 +1,29 @@
+/* storer/status.h - what a storer says of itself, as JSON: node, disk, one row per shard (contracts of `shard ls`).
+ *
+ * {"node", "role", "storage_id", "counter", "map_epoch", "state": "ready"|"read-only", "disk": {"free_bytes",
+ *  "total_bytes", "reserve_bytes"}, "open_shards", "queries", "shards": [{"shard", "node", "owner", "batches",
+ *  "set_digest", "generations", "parts", "bytes", "state", "entries", "ts_min_ns", "ts_max_ns"}], "shards_left_out"}
+ * state of a shard: "open", "closed", "suspect" (read-only, H13), "quarantined" (H20), "damaged" (could not be read).
+ * Threads: any; it opens shards that were not looked into since start. */
+#ifndef SLG_STORER_STATUS_H
+#define SLG_STORER_STATUS_H
+
+#include "cluster/map.h"
+#include "storer/catalogue.h"
+
+struct slg_status_input {
+    struct slg_catalogue *catalogue;
+    const struct slg_map *map;
+    const char *node_id;
+    const char *data_dir;
+    uint64_t disk_reserve_bytes;
+    bool read_only;
+    size_t query_count;
+};
+
+/* Append the document. Rows that would take out past row_bytes_max are left out and counted. */
+SLG_MUST_CHECK enum slg_status slg_status_write(const struct slg_status_input *input,
+                                                size_t row_bytes_max, struct slg_buf *out,
+                                                struct slg_error *reterr);
+
+#endif
