@@ -3,6 +3,8 @@
 #include "tests/helper/test.h"
 
 #include <pthread.h>
+#include <sched.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/queue.h"
@@ -74,25 +76,61 @@ static void test_close_drains_then_cancels(void **state)
     slg_queue_destroy(queue);
 }
 
+#define WAITERS 3
+
+struct waiter {
+    struct slg_queue *queue;
+    _Atomic pid_t thread_id; /* 0 until it runs */
+    enum slg_status status;
+    pthread_t thread;
+};
+
 static void *wait_in_pop(void *arg)
 {
+    struct waiter *waiter = arg;
     void *item;
 
-    return slg_queue_pop(arg, SLG_DEADLINE_NEVER, &item) == SLG_CANCELED ? arg : NULL;
+    waiter->thread_id = gettid();
+    waiter->status = slg_queue_pop(waiter->queue, in_ms(60000), &item);
+    return NULL;
 }
 
-static void test_close_wakes_a_waiter(void **state)
+/* The only thing it can sleep in is the wait for an item. */
+static bool is_asleep(const struct waiter *waiter)
 {
+    char path[64], text[512] = "";
+    FILE *file;
+
+    (void)snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)waiter->thread_id);
+    file = fopen(path, "re");
+    if (file == NULL)
+        return false;
+    (void)fread(text, 1, sizeof(text) - 1, file);
+    (void)fclose(file);
+    return strstr(text, ") S ") != NULL;
+}
+
+static void test_close_wakes_every_waiter(void **state)
+{
+    struct waiter waiters[WAITERS] = { 0 };
     struct slg_queue *queue;
-    pthread_t thread;
-    void *result;
+    int64_t deadline = in_ms(20000);
 
     (void)state;
     assert_int_equal(slg_queue_create(1, &queue), SLG_OK);
-    assert_int_equal(pthread_create(&thread, NULL, wait_in_pop, queue), 0);
-    slg_queue_close(queue); /* before or after the thread waits: both must end */
-    assert_int_equal(pthread_join(thread, &result), 0);
-    assert_ptr_equal(result, queue);
+    for (int i = 0; i < WAITERS; i++) {
+        waiters[i].queue = queue;
+        assert_int_equal(pthread_create(&waiters[i].thread, NULL, wait_in_pop, &waiters[i]), 0);
+    }
+    for (int i = 0; i < WAITERS; i++) {
+        while ((waiters[i].thread_id == 0 || !is_asleep(&waiters[i])) && in_ms(0) < deadline)
+            (void)sched_yield();
+    }
+    slg_queue_close(queue);
+    for (int i = 0; i < WAITERS; i++) {
+        assert_int_equal(pthread_join(waiters[i].thread, NULL), 0);
+        assert_int_equal(waiters[i].status, SLG_CANCELED);
+    }
     slg_queue_destroy(queue);
 }
 
@@ -176,7 +214,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_full_and_empty_are_told),
         cmocka_unit_test(test_close_drains_then_cancels),
-        cmocka_unit_test(test_close_wakes_a_waiter),
+        cmocka_unit_test(test_close_wakes_every_waiter),
         cmocka_unit_test(test_crowd_loses_and_doubles_nothing),
     };
 
