@@ -10,6 +10,8 @@
 #ifndef SLG_PROTO_TRANSPORT_H
 #define SLG_PROTO_TRANSPORT_H
 
+#include <stdbool.h>
+
 #include "base/buf.h"
 #include "base/status.h"
 
@@ -44,12 +46,15 @@ slg_transport_server_start(const struct slg_transport_server_options *options,
                            struct slg_transport_server **ret_server, struct slg_error *reterr);
 /* The URL with its real port; lives as long as the server. */
 const char *slg_transport_server_url(const struct slg_transport_server *server);
-/* No new calls after it returns. Calls in hand may still be replied to (the reply is dropped) and must be, before
+/* Stopping while messages arrive may take 1 s: NNG 1.5.2 can lose a receive then, and its close waits for ever. Stop
+ * sockets when the process ends, not as a matter of routine.
+ * No new calls after it returns. Calls in hand may still be replied to (the reply is dropped) and must be, before
  * destroy. NULL is fine for both. */
 void slg_transport_server_stop(struct slg_transport_server *server);
 void slg_transport_server_destroy(struct slg_transport_server *server);
 
-/* Send the reply (copied) and free the call. Exactly once per call, from any thread. */
+/* Send the reply (copied) and free the call. Exactly once per call, from any thread. A reply over
+ * SLG_MESSAGE_BYTES_MAX is sent as an empty one, which no parser takes. */
 void slg_transport_call_reply(struct slg_transport_call *call, const void *reply, size_t reply_len);
 
 /* ---- asking ---- */
@@ -68,11 +73,17 @@ slg_transport_client_start(const struct slg_transport_client_options *options,
 /* Cancels what is in flight (callbacks run with CANCELED) and waits for them. NULL is fine. */
 void slg_transport_client_stop(struct slg_transport_client *client);
 
+/* Is there a connection now? For status displays; a request may still fail. */
+bool slg_transport_client_connected(const struct slg_transport_client *client);
+
 /* status: OK with reply; TIMEOUT; UNAVAILABLE (no connection, or it closed: the peer may have acted); CANCELED.
  * Runs on a library thread. */
 typedef void slg_transport_done(void *ctx, enum slg_status status, const uint8_t *reply,
                                 size_t reply_len);
-/* AGAIN: in_flight_max reached, done will not be called. OK: done will be called exactly once. */
+/* AGAIN: in_flight_max reached; LIMIT: over SLG_MESSAGE_BYTES_MAX; NO_MEMORY; CANCELED: the client
+ * is being stopped. done will not be called for any of these.
+ * OK: done will be called exactly once. Without a connection the request fails as UNAVAILABLE 1 s after the client's
+ * start or the loss of the connection, at once when that was longer ago. done may ask the next question. */
 SLG_MUST_CHECK enum slg_status slg_transport_request(struct slg_transport_client *client,
                                                      const void *request, size_t request_len,
                                                      int32_t timeout_ms, slg_transport_done *done,

@@ -1,0 +1,812 @@
+/* The only file that includes NNG. Written for 1.5.2 and 1.10+: socket_set and dialer/listener_set only, contexts
+ * with aio, no nng_setopt family, no nng_ctx_sendmsg.
+ *
+ * What was learned about NNG (all true of 1.5.2; sources and our own tests):
+ *  - REQ resends by itself after 60 s and on reconnect: NNG_OPT_REQ_RESENDTIME is set to never. A request whose
+ *    connection closes then fails at once.
+ *  - NNG_OPT_RECVMAXSZ is unlimited by default: set on every socket, dialer and listener.
+ *  - After a successful send NNG owns the message; after a failed one it is still in the aio, ours.
+ *  - Dialing in the background retries for ever; its default pause is 1 s.
+ *  - An operation on a context while nng_close runs may use freed memory (nni_ctx_rele destroys outside the lock):
+ *    every aio is stopped before, and none is begun after.
+ *  - nng_close may wait for ever when a message arrives just then (tcptran_pipe_recv_cb begins a read on an aio that is
+ *    stopped, which fails silently): it runs on a thread of its own, which we wait for with a deadline.
+ *  - An aio that is stopped may drop what is begun on it without a callback (1.5.2) or call back (1.10): both are met.
+ *
+ * Concurrency
+ *   server->stopping, replying   atomic; stop sets the one and waits until the other is 0
+ *   call                    handed over in turn: library callback -> handler -> the thread that replies -> library;
+ *                           NNG's own locks order these
+ *   client->slots[i]        the thread that took it (atomic `taken`), then the library's callback, which gives it back
+ *   client->connection_count, change_mono_ns, stopping: atomic */
+#include "proto/transport.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <nng/nng.h>
+#include <nng/protocol/reqrep0/rep.h>
+#include <nng/protocol/reqrep0/req.h>
+#include <nng/supplemental/tls/tls.h>
+
+#include "base/clock.h"
+#include "proto/limits.h"
+
+#define URL_BYTES_MAX       ((size_t)NNG_MAXADDRLEN)
+#define PEM_BYTES_MAX       ((size_t)1024 * 1024)
+#define CALL_COUNT_MAX      1024
+#define IN_FLIGHT_MAX       256
+#define FRAME_BYTES         ((size_t)64) /* room for NNG's own request ids over our limit */
+#define RECONNECT_MIN_MS    100
+#define RECONNECT_MAX_MS    5000
+#define CONNECT_WAIT_MS     1000 /* how long after start, or a loss, a request waits for a connection */
+#define CLOSE_WAIT_MS       1000
+#define REQUEST_TIMEOUT_MIN 1
+
+/* ---- what both sides need ---- */
+
+static bool has_prefix(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+static enum slg_status check_url(const char *url, const struct slg_transport_tls *tls,
+                                 struct slg_error *reterr)
+{
+    bool encrypted = has_prefix(url, "tls+tcp://");
+
+    if (strlen(url) >= URL_BYTES_MAX)
+        return slg_errorf(reterr, SLG_INVALID, "address is longer than %zu bytes: \"%.80s...\"",
+                          URL_BYTES_MAX - 1, url);
+    if (!encrypted && !has_prefix(url, "tcp://") && !has_prefix(url, "inproc://"))
+        return slg_error_hintf(reterr, SLG_INVALID,
+                               "write tcp://HOST:PORT, tls+tcp://HOST:PORT or inproc://NAME",
+                               "address \"%s\" has no known scheme", url);
+    if (encrypted && (tls->cert_file == NULL || tls->key_file == NULL || tls->ca_file == NULL))
+        return slg_errorf(reterr, SLG_INVALID,
+                          "address \"%s\" asks for TLS, but certificate, key or CA is not set",
+                          url);
+    if (!encrypted && tls->cert_file != NULL && !has_prefix(url, "inproc://"))
+        return slg_error_hintf(reterr, SLG_INVALID, "write tls+tcp://",
+                               "address \"%s\" would not use the certificate that is set", url);
+    return SLG_OK;
+}
+
+/* The whole file as a NUL-terminated text to free, or NULL. */
+static char *read_pem(const char *path, struct slg_error *reterr)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char *text = NULL;
+    struct stat stat_of;
+    ssize_t len = -1;
+
+    if (fd >= 0 && fstat(fd, &stat_of) == 0 && stat_of.st_size > 0 &&
+        (size_t)stat_of.st_size <= PEM_BYTES_MAX)
+        text = calloc(1, (size_t)stat_of.st_size + 1);
+    if (text != NULL)
+        len = read(fd, text, (size_t)stat_of.st_size);
+    if (text == NULL || len != (ssize_t)stat_of.st_size) {
+        (void)slg_errorf(reterr, SLG_INVALID, "could not read \"%s\": %s", path,
+                         fd < 0 ? strerror(errno) : "not a PEM file of up to 1 MiB");
+        free(text);
+        text = NULL;
+    }
+    if (fd >= 0)
+        (void)close(fd); /* only read from */
+    return text;
+}
+
+/* nng_tls_config with certificate, key and CA; both sides must show a certificate. */
+static enum slg_status make_tls(const struct slg_transport_tls *tls, nng_tls_mode mode,
+                                nng_tls_config **ret_config, struct slg_error *reterr)
+{
+    nng_tls_config *config = NULL;
+    char *cert = read_pem(tls->cert_file, reterr);
+    char *key = cert == NULL ? NULL : read_pem(tls->key_file, reterr);
+    char *ca = key == NULL ? NULL : read_pem(tls->ca_file, reterr);
+    const char *step = "TLS";
+    int rc = 0;
+
+    if (ca != NULL && (rc = nng_tls_config_alloc(&config, mode)) == 0) {
+        step = tls->cert_file;
+        rc = nng_tls_config_own_cert(config, cert, key, NULL);
+        if (rc == 0) {
+            step = tls->ca_file;
+            rc = nng_tls_config_ca_chain(config, ca, NULL);
+        }
+        if (rc == 0)
+            rc = nng_tls_config_auth_mode(config, NNG_TLS_AUTH_MODE_REQUIRED);
+        if (rc == 0 && mode == NNG_TLS_MODE_CLIENT && tls->server_name != NULL)
+            rc = nng_tls_config_server_name(config, tls->server_name);
+    }
+    if (key != NULL)
+        explicit_bzero(key, strlen(key));
+    free(cert);
+    free(key);
+    if (ca == NULL)
+        return SLG_INVALID; /* read_pem has filled reterr */
+    free(ca);
+    if (rc != 0) {
+        if (config != NULL)
+            nng_tls_config_free(config);
+        return slg_errorf(reterr, SLG_INVALID, "could not use \"%s\" for TLS: %s", step,
+                          nng_strerror(rc));
+    }
+    *ret_config = config;
+    return SLG_OK;
+}
+
+static enum slg_status fail_start(const char *verb, const char *url, int rc,
+                                  struct slg_error *reterr)
+{
+    enum slg_status status = SLG_INVALID;
+
+    if (rc == NNG_EADDRINUSE)
+        status = SLG_UNAVAILABLE;
+    else if (rc == NNG_ENOMEM || rc == NNG_ENOFILES)
+        status = SLG_NO_MEMORY;
+    return slg_errorf(reterr, status, "could not %s \"%s\": %s", verb, url, nng_strerror(rc));
+}
+
+/* An option that some transports do not know. */
+static int unless_unknown(int rc)
+{
+    return rc == NNG_ENOTSUP ? 0 : rc;
+}
+
+/* ---- closing, with a deadline ---- */
+
+struct closing {
+    nng_socket socket;
+    sem_t done;
+    atomic_int holders; /* the thread and the one that waits; the last frees */
+};
+
+static void drop_closing(struct closing *closing)
+{
+    if (atomic_fetch_sub(&closing->holders, 1) > 1)
+        return;
+    (void)sem_destroy(&closing->done); /* nobody waits on it */
+    free(closing);
+}
+
+static void *run_close(void *ctx)
+{
+    struct closing *closing = ctx;
+
+    (void)nng_close(closing->socket); /* fails only when it is closed already */
+    (void)sem_post(&closing->done);   /* fails only on overflow */
+    drop_closing(closing);
+    return NULL;
+}
+
+/* Close the socket. After CLOSE_WAIT_MS it is left to its thread: the process is about to end, and of ours nothing is
+ * referenced by it any more. */
+static void close_socket(nng_socket socket)
+{
+    struct closing *closing = calloc(1, sizeof(*closing));
+    struct timespec deadline;
+    pthread_t thread;
+
+    if (closing == NULL) {
+        (void)nng_close(socket); /* as above; without memory we wait */
+        return;
+    }
+    closing->socket = socket;
+    atomic_store(&closing->holders, 2);
+    (void)sem_init(&closing->done, 0, 0); /* fails only for values out of range */
+    if (pthread_create(&thread, NULL, run_close, closing) != 0) {
+        (void)run_close(closing); /* no thread to be had: wait */
+        drop_closing(closing);
+        return;
+    }
+    (void)pthread_detach(thread); /* fails only for a thread that is not joinable */
+    (void)clock_gettime(CLOCK_REALTIME, &deadline); /* what sem_timedwait takes; it cannot fail */
+    deadline.tv_sec += CLOSE_WAIT_MS / 1000;
+    while (sem_timedwait(&closing->done, &deadline) != 0 && errno == EINTR)
+        ;
+    drop_closing(closing);
+}
+
+/* A message of these bytes, or NULL. */
+static nng_msg *make_message(const void *bytes, size_t len)
+{
+    nng_msg *message = NULL;
+
+    if (nng_msg_alloc(&message, 0) != 0)
+        return NULL;
+    if (len > 0 && nng_msg_append(message, bytes, len) != 0) {
+        nng_msg_free(message);
+        return NULL;
+    }
+    return message;
+}
+
+/* ---- serving ---- */
+
+enum call_state {
+    CALL_RECEIVING, /* the library has it */
+    CALL_HELD,      /* the handler, or whoever it handed it to */
+    CALL_SENDING,   /* the library has it */
+    CALL_ENDED,     /* after stop */
+};
+
+struct slg_transport_call {
+    struct slg_transport_server *server;
+    nng_ctx ctx;
+    bool ctx_open;
+    nng_aio *aio;
+    nng_msg *request;
+    enum call_state state;
+};
+
+struct slg_transport_server {
+    struct slg_transport_server_options options;
+    nng_socket socket;
+    bool socket_open;
+    nng_listener listener;
+    atomic_bool stopping;
+    atomic_int replying; /* threads between their look at `stopping` and the end of nng_ctx_send */
+    char url[URL_BYTES_MAX + 8];
+    size_t call_count;
+    struct slg_transport_call calls[];
+};
+
+static void receive_next(struct slg_transport_call *call)
+{
+    if (atomic_load(&call->server->stopping)) {
+        call->state = CALL_ENDED;
+        return;
+    }
+    call->state = CALL_RECEIVING;
+    nng_ctx_recv(call->ctx, call->aio);
+}
+
+static void take_request(struct slg_transport_call *call)
+{
+    struct slg_transport_server *server = call->server;
+    int rc = nng_aio_result(call->aio);
+
+    if (rc != 0) {
+        /* Closed: the end. Anything else concerns one message only. */
+        if (rc == NNG_ECLOSED || rc == NNG_ECANCELED)
+            call->state = CALL_ENDED;
+        else
+            receive_next(call);
+        return;
+    }
+    call->request = nng_aio_get_msg(call->aio);
+    nng_aio_set_msg(call->aio, NULL);
+    call->state = CALL_HELD;
+    server->options.handler(server->options.handler_ctx, call, nng_msg_body(call->request),
+                            nng_msg_len(call->request));
+}
+
+static void on_call(void *ctx)
+{
+    struct slg_transport_call *call = ctx;
+
+    switch (call->state) {
+    case CALL_RECEIVING:
+        take_request(call);
+        return;
+    case CALL_SENDING:
+        if (nng_aio_result(call->aio) != 0 && nng_aio_get_msg(call->aio) != NULL)
+            nng_msg_free(nng_aio_get_msg(call->aio)); /* the peer is gone; it will ask again */
+        nng_aio_set_msg(call->aio, NULL);
+        receive_next(call);
+        return;
+    case CALL_HELD:
+    case CALL_ENDED:
+        return; /* aborted before it began */
+    }
+}
+
+void slg_transport_call_reply(struct slg_transport_call *call, const void *reply, size_t reply_len)
+{
+    struct slg_transport_server *server = call->server;
+    nng_msg *message;
+
+    SLG_ASSERT(call->state == CALL_HELD);
+    if (reply_len > SLG_MESSAGE_BYTES_MAX)
+        reply_len =
+            0; /* the peer would drop the connection; an empty reply fails this request only */
+    message =
+        make_message(reply, reply_len); /* before the request goes: the reply may be a part of it */
+    nng_msg_free(call->request);
+    call->request = NULL;
+    (void)atomic_fetch_add(&server->replying, 1); /* before the look: see stop */
+    if (atomic_load(&server->stopping)) {
+        if (message != NULL)
+            nng_msg_free(message);
+        call->state = CALL_ENDED;
+    } else if (message == NULL) { /* no memory: the peer's request times out */
+        receive_next(call);
+    } else {
+        call->state = CALL_SENDING;
+        nng_aio_set_msg(call->aio, message);
+        nng_ctx_send(call->ctx, call->aio);
+    }
+    (void)atomic_fetch_sub(&server->replying, 1); /* the old value says nothing */
+}
+
+static int set_server_options(struct slg_transport_server *server, nng_tls_config *tls)
+{
+    int rc = unless_unknown(nng_listener_set_size(server->listener, NNG_OPT_RECVMAXSZ,
+                                                  SLG_MESSAGE_BYTES_MAX + FRAME_BYTES));
+
+    if (rc == 0)
+        rc = unless_unknown(nng_listener_set_bool(server->listener, NNG_OPT_TCP_KEEPALIVE, true));
+    if (rc == 0 && tls != NULL)
+        rc = nng_listener_set_ptr(server->listener, NNG_OPT_TLS_CONFIG, tls);
+    return rc;
+}
+
+/* The URL as given, but with the port that the listener got. */
+static void find_url(struct slg_transport_server *server, const char *url)
+{
+    const char *colon = strrchr(url, ':');
+    int port = 0;
+
+    (void)snprintf(server->url, sizeof(server->url), "%s", url); /* check_url has seen the length */
+    if (has_prefix(url, "inproc://") || colon == NULL || strcmp(colon, ":0") != 0)
+        return;
+    if (nng_listener_get_int(server->listener, NNG_OPT_TCP_BOUND_PORT, &port) == 0)
+        (void)snprintf(server->url, sizeof(server->url), "%.*s:%d", (int)(colon - url), url, port);
+}
+
+static enum slg_status listen_on(struct slg_transport_server *server, struct slg_error *reterr)
+{
+    const char *url = server->options.url;
+    nng_tls_config *tls = NULL;
+    enum slg_status status;
+    int rc;
+
+    if (has_prefix(url, "tls+tcp://")) {
+        status = make_tls(&server->options.tls, NNG_TLS_MODE_SERVER, &tls, reterr);
+        if (status != SLG_OK)
+            return status;
+    }
+    rc = nng_rep0_open(&server->socket);
+    server->socket_open = rc == 0;
+    if (rc == 0)
+        rc = nng_socket_set_size(server->socket, NNG_OPT_RECVMAXSZ,
+                                 SLG_MESSAGE_BYTES_MAX + FRAME_BYTES);
+    if (rc == 0)
+        rc = nng_listener_create(&server->listener, server->socket, url);
+    if (rc == 0)
+        rc = set_server_options(server, tls);
+    if (rc == 0)
+        rc = nng_listener_start(server->listener, 0);
+    if (tls != NULL)
+        nng_tls_config_free(tls); /* the listener holds its own reference */
+    if (rc != 0)
+        return fail_start("listen on", url, rc, reterr);
+    find_url(server, url);
+    return SLG_OK;
+}
+
+static int open_calls(struct slg_transport_server *server)
+{
+    for (size_t i = 0; i < server->call_count; i++) {
+        struct slg_transport_call *call = &server->calls[i];
+        int rc;
+
+        call->server = server;
+        call->state = CALL_ENDED;
+        rc = nng_aio_alloc(&call->aio, on_call, call);
+        if (rc == 0)
+            rc = nng_ctx_open(&call->ctx, server->socket);
+        if (rc != 0)
+            return rc;
+        call->ctx_open = true;
+    }
+    return 0;
+}
+
+enum slg_status slg_transport_server_start(const struct slg_transport_server_options *options,
+                                           struct slg_transport_server **ret_server,
+                                           struct slg_error *reterr)
+{
+    struct slg_transport_server *server;
+    enum slg_status status = check_url(options->url, &options->tls, reterr);
+    int rc;
+
+    SLG_ASSERT(options->handler != NULL);
+    SLG_ASSERT(options->call_count_max >= 1 && options->call_count_max <= CALL_COUNT_MAX);
+    if (status != SLG_OK)
+        return status;
+    server = calloc(1, sizeof(*server) + options->call_count_max * sizeof(server->calls[0]));
+    if (server == NULL)
+        return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for the server of \"%s\"",
+                          options->url);
+    server->options = *options;
+    server->call_count = options->call_count_max;
+    status = listen_on(server, reterr);
+    if (status == SLG_OK) {
+        rc = open_calls(server);
+        if (rc != 0)
+            status = fail_start("serve", options->url, rc, reterr);
+    }
+    if (status != SLG_OK) {
+        slg_transport_server_stop(server);
+        slg_transport_server_destroy(server);
+        return status;
+    }
+    server->options.url = server->url; /* the caller's may go now */
+    for (size_t i = 0; i < server->call_count; i++)
+        receive_next(&server->calls[i]);
+    *ret_server = server;
+    return SLG_OK;
+}
+
+const char *slg_transport_server_url(const struct slg_transport_server *server)
+{
+    return server->url;
+}
+
+void slg_transport_server_stop(struct slg_transport_server *server)
+{
+    if (server == NULL || atomic_exchange(&server->stopping, true))
+        return;
+    /* Who looked at `stopping` before is in a call of the library that does not block: a moment. */
+    while (atomic_load(&server->replying) > 0)
+        (void)sched_yield(); /* cannot fail on Linux */
+    /* Waits for callbacks, so for handlers too, and lets nothing begin. */
+    for (size_t i = 0; i < server->call_count; i++)
+        if (server->calls[i].aio != NULL)
+            nng_aio_stop(server->calls[i].aio);
+    if (server->socket_open)
+        close_socket(server->socket);
+}
+
+void slg_transport_server_destroy(struct slg_transport_server *server)
+{
+    if (server == NULL)
+        return;
+    SLG_ASSERT(atomic_load(&server->stopping));
+    for (size_t i = 0; i < server->call_count; i++) {
+        struct slg_transport_call *call = &server->calls[i];
+
+        if (call->aio == NULL)
+            continue;
+        SLG_ASSERT(call->state != CALL_HELD);
+        if (call->state == CALL_SENDING && nng_aio_get_msg(call->aio) != NULL)
+            nng_msg_free(nng_aio_get_msg(call->aio)); /* begun on a stopped aio */
+        nng_aio_free(call->aio);
+    }
+    free(server);
+}
+
+/* ---- asking ---- */
+
+enum slot_state {
+    SLOT_SENDING,
+    SLOT_WAITING,
+};
+
+struct slot {
+    struct slg_transport_client *client;
+    atomic_bool taken;
+    nng_ctx ctx;
+    nng_aio *aio;
+    enum slot_state state;
+    int64_t deadline_mono_ns;
+    slg_transport_done *done;
+    void *done_ctx;
+};
+
+struct slg_transport_client {
+    nng_socket socket;
+    nng_dialer dialer;
+    atomic_bool stopping;
+    atomic_size_t next_slot; /* a hint: where a free one may be */
+    atomic_int connection_count;
+    atomic_int_least64_t change_mono_ns; /* start, or the last loss of a connection */
+    size_t slot_count;
+    struct slot slots[];
+};
+
+static int64_t now_ns(void)
+{
+    return slg_clock_mono_ns(slg_clock_system());
+}
+
+static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *ctx)
+{
+    struct slg_transport_client *client = ctx;
+
+    (void)pipe;
+    if (event == NNG_PIPE_EV_ADD_POST) {
+        (void)atomic_fetch_add(&client->connection_count, 1); /* the old value says nothing */
+    } else if (event == NNG_PIPE_EV_REM_POST) {
+        atomic_store(&client->change_mono_ns, now_ns());
+        (void)atomic_fetch_sub(&client->connection_count, 1); /* as above */
+    }
+}
+
+bool slg_transport_client_connected(const struct slg_transport_client *client)
+{
+    return atomic_load(&client->connection_count) > 0;
+}
+
+static enum slg_status status_of(const struct slot *slot, int rc)
+{
+    if (atomic_load(&slot->client->stopping))
+        return SLG_CANCELED;
+    if (rc == NNG_ENOMEM)
+        return SLG_NO_MEMORY;
+    if (rc == NNG_ETIMEDOUT &&
+        (slot->state == SLOT_WAITING || slg_transport_client_connected(slot->client)))
+        return SLG_TIMEOUT;
+    return SLG_UNAVAILABLE;
+}
+
+/* The slot is free before done runs, so that done may ask the next question. Another thread may then use the aio while
+ * this callback of it has not returned: as allowed as doing so inside the callback (the task counts its runs). */
+static void finish(struct slot *slot, enum slg_status status, nng_msg *reply)
+{
+    slg_transport_done *done = slot->done;
+    void *done_ctx = slot->done_ctx;
+
+    atomic_store(&slot->taken, false);
+    done(done_ctx, status, reply == NULL ? NULL : nng_msg_body(reply),
+         reply == NULL ? 0 : nng_msg_len(reply));
+    if (reply != NULL)
+        nng_msg_free(reply);
+}
+
+static void set_timeout(nng_aio *aio, int64_t left_ns)
+{
+    int64_t ms = (left_ns + SLG_NS_PER_MS - 1) / SLG_NS_PER_MS;
+
+    nng_aio_set_timeout(aio, ms < REQUEST_TIMEOUT_MIN ? REQUEST_TIMEOUT_MIN : (nng_duration)ms);
+}
+
+static void on_slot(void *ctx)
+{
+    struct slot *slot = ctx;
+    int rc = nng_aio_result(slot->aio);
+    nng_msg *message = nng_aio_get_msg(slot->aio);
+
+    nng_aio_set_msg(slot->aio, NULL);
+    if (rc != 0) {
+        /* A failed send leaves us the message; a failed receive has none. */
+        if (slot->state == SLOT_SENDING && message != NULL)
+            nng_msg_free(message);
+        finish(slot, status_of(slot, rc), NULL);
+        return;
+    }
+    if (slot->state == SLOT_WAITING) {
+        finish(slot, SLG_OK, message);
+        return;
+    }
+    slot->state = SLOT_WAITING;
+    set_timeout(slot->aio, slot->deadline_mono_ns - now_ns());
+    nng_ctx_recv(slot->ctx, slot->aio);
+}
+
+static int open_slots(struct slg_transport_client *client)
+{
+    for (size_t i = 0; i < client->slot_count; i++) {
+        struct slot *slot = &client->slots[i];
+        int rc;
+
+        slot->client = client;
+        rc = nng_aio_alloc(&slot->aio, on_slot, slot);
+        if (rc == 0)
+            rc = nng_ctx_open(&slot->ctx, client->socket);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+static int set_socket_options(struct slg_transport_client *client)
+{
+    int rc =
+        nng_socket_set_size(client->socket, NNG_OPT_RECVMAXSZ, SLG_MESSAGE_BYTES_MAX + FRAME_BYTES);
+
+    if (rc == 0)
+        rc = nng_socket_set_ms(client->socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE);
+    if (rc == 0)
+        rc = nng_socket_set_ms(client->socket, NNG_OPT_RECONNMINT, RECONNECT_MIN_MS);
+    if (rc == 0)
+        rc = nng_socket_set_ms(client->socket, NNG_OPT_RECONNMAXT, RECONNECT_MAX_MS);
+    if (rc == 0)
+        rc = nng_pipe_notify(client->socket, NNG_PIPE_EV_ADD_POST, on_pipe, client);
+    if (rc == 0)
+        rc = nng_pipe_notify(client->socket, NNG_PIPE_EV_REM_POST, on_pipe, client);
+    return rc;
+}
+
+static int dial(struct slg_transport_client *client, const char *url, nng_tls_config *tls)
+{
+    int rc = nng_dialer_create(&client->dialer, client->socket, url);
+
+    if (rc == 0)
+        rc = unless_unknown(nng_dialer_set_size(client->dialer, NNG_OPT_RECVMAXSZ,
+                                                SLG_MESSAGE_BYTES_MAX + FRAME_BYTES));
+    if (rc == 0)
+        rc = unless_unknown(nng_dialer_set_bool(client->dialer, NNG_OPT_TCP_KEEPALIVE, true));
+    if (rc == 0 && tls != NULL)
+        rc = nng_dialer_set_ptr(client->dialer, NNG_OPT_TLS_CONFIG, tls);
+    if (rc == 0)
+        rc = nng_dialer_start(client->dialer, NNG_FLAG_NONBLOCK);
+    return rc;
+}
+
+enum slg_status slg_transport_client_start(const struct slg_transport_client_options *options,
+                                           struct slg_transport_client **ret_client,
+                                           struct slg_error *reterr)
+{
+    size_t slot_count = options->in_flight_max;
+    enum slg_status status = check_url(options->url, &options->tls, reterr);
+    struct slg_transport_client *client;
+    nng_tls_config *tls = NULL;
+    int rc;
+
+    SLG_ASSERT(options->in_flight_max >= 1 && options->in_flight_max <= IN_FLIGHT_MAX);
+    if (status == SLG_OK && has_prefix(options->url, "tls+tcp://"))
+        status = make_tls(&options->tls, NNG_TLS_MODE_CLIENT, &tls, reterr);
+    if (status != SLG_OK)
+        return status;
+    client = calloc(1, sizeof(*client) + slot_count * sizeof(client->slots[0]));
+    rc = client == NULL ? NNG_ENOMEM : nng_req0_open(&client->socket);
+    if (rc != 0) {
+        free(client);
+        if (tls != NULL)
+            nng_tls_config_free(tls);
+        return fail_start("dial", options->url, rc, reterr);
+    }
+    client->slot_count = slot_count;
+    atomic_store(&client->change_mono_ns, now_ns());
+    rc = set_socket_options(client);
+    if (rc == 0)
+        rc = open_slots(client);
+    if (rc == 0)
+        rc = dial(client, options->url, tls);
+    if (tls != NULL)
+        nng_tls_config_free(tls); /* the dialer holds its own reference */
+    if (rc != 0) {
+        slg_transport_client_stop(client);
+        return fail_start("dial", options->url, rc, reterr);
+    }
+    *ret_client = client;
+    return SLG_OK;
+}
+
+void slg_transport_client_stop(struct slg_transport_client *client)
+{
+    if (client == NULL)
+        return;
+    atomic_store(&client->stopping, true);
+    (void)nng_pipe_notify(client->socket, NNG_PIPE_EV_ADD_POST, NULL,
+                          NULL); /* fails only when closed */
+    (void)nng_pipe_notify(client->socket, NNG_PIPE_EV_REM_POST, NULL, NULL); /* as above */
+    for (size_t i = 0; i < client->slot_count; i++)
+        if (client->slots[i].aio != NULL)
+            nng_aio_stop(client->slots[i].aio);
+    /* No callback runs any more, nor will one. What was begun on an aio that was stopped is finished here. */
+    for (size_t i = 0; i < client->slot_count; i++) {
+        struct slot *slot = &client->slots[i];
+
+        if (!atomic_load(&slot->taken))
+            continue;
+        if (slot->state == SLOT_SENDING && nng_aio_get_msg(slot->aio) != NULL)
+            nng_msg_free(nng_aio_get_msg(slot->aio));
+        finish(slot, SLG_CANCELED, NULL);
+    }
+    close_socket(client->socket);
+    for (size_t i = 0; i < client->slot_count; i++)
+        if (client->slots[i].aio != NULL)
+            nng_aio_free(client->slots[i].aio);
+    free(client);
+}
+
+/* A free slot, or NULL when as many requests as allowed are in flight. */
+static struct slot *take_slot(struct slg_transport_client *client)
+{
+    size_t start = atomic_fetch_add(&client->next_slot, 1);
+
+    for (size_t i = 0; i < client->slot_count; i++) {
+        struct slot *slot = &client->slots[(start + i) % client->slot_count];
+
+        if (!atomic_exchange(&slot->taken, true))
+            return slot;
+    }
+    return NULL;
+}
+
+/* While connected a request may wait for its turn to be sent as long as for its answer; else only so long after the
+ * start or a loss as reconnecting may take. */
+static int64_t send_patience_ns(const struct slg_transport_client *client, int64_t now,
+                                int64_t timeout_ns)
+{
+    int64_t left_ns;
+
+    if (slg_transport_client_connected(client))
+        return timeout_ns;
+    left_ns = atomic_load(&client->change_mono_ns) + CONNECT_WAIT_MS * SLG_NS_PER_MS - now;
+    if (left_ns < 0)
+        left_ns = 0;
+    return left_ns < timeout_ns ? left_ns : timeout_ns;
+}
+
+enum slg_status slg_transport_request(struct slg_transport_client *client, const void *request,
+                                      size_t request_len, int32_t timeout_ms,
+                                      slg_transport_done *done, void *done_ctx)
+{
+    int64_t now = now_ns();
+    struct slot *slot;
+    nng_msg *message;
+
+    SLG_ASSERT(done != NULL);
+    if (request_len > SLG_MESSAGE_BYTES_MAX)
+        return SLG_LIMIT;
+    if (atomic_load(&client->stopping))
+        return SLG_CANCELED;
+    if (timeout_ms < REQUEST_TIMEOUT_MIN)
+        timeout_ms = REQUEST_TIMEOUT_MIN;
+    message = make_message(request, request_len);
+    if (message == NULL)
+        return SLG_NO_MEMORY;
+    slot = take_slot(client);
+    if (slot == NULL) {
+        nng_msg_free(message);
+        return SLG_AGAIN;
+    }
+    slot->done = done;
+    slot->done_ctx = done_ctx;
+    slot->state = SLOT_SENDING;
+    slot->deadline_mono_ns = now + timeout_ms * SLG_NS_PER_MS;
+    nng_aio_set_msg(slot->aio, message);
+    set_timeout(slot->aio, send_patience_ns(client, now, timeout_ms * SLG_NS_PER_MS));
+    nng_ctx_send(slot->ctx, slot->aio);
+    return SLG_OK;
+}
+
+/* ---- asking and waiting ---- */
+
+struct wait {
+    sem_t arrived;
+    enum slg_status status;
+    struct slg_buf *reply_out;
+};
+
+static void on_arrived(void *ctx, enum slg_status status, const uint8_t *reply, size_t reply_len)
+{
+    struct wait *wait = ctx;
+
+    wait->status = status;
+    if (status == SLG_OK) {
+        slg_buf_append(wait->reply_out, reply, reply_len);
+        if (slg_buf_failed(wait->reply_out))
+            wait->status = SLG_LIMIT;
+    }
+    (void)sem_post(&wait->arrived); /* fails only on overflow */
+}
+
+enum slg_status slg_transport_ask(struct slg_transport_client *client, const void *request,
+                                  size_t request_len, int32_t timeout_ms, struct slg_buf *reply_out)
+{
+    struct wait wait = { .reply_out = reply_out };
+    enum slg_status status;
+
+    (void)sem_init(&wait.arrived, 0, 0); /* fails only for values out of range */
+    status = slg_transport_request(client, request, request_len, timeout_ms, on_arrived, &wait);
+    if (status == SLG_OK) {
+        while (sem_wait(&wait.arrived) != 0) /* a signal came between */
+            ;
+        status = wait.status;
+    }
+    (void)sem_destroy(&wait.arrived); /* nobody waits on it */
+    return status;
+}
