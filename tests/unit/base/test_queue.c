@@ -100,14 +100,15 @@ static bool is_asleep(const struct waiter *waiter)
 {
     char path[64], text[512] = "";
     FILE *file;
+    size_t len;
 
     (void)snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)waiter->thread_id);
     file = fopen(path, "re");
     if (file == NULL)
         return false;
-    (void)fread(text, 1, sizeof(text) - 1, file);
+    len = fread(text, 1, sizeof(text) - 1, file);
     (void)fclose(file);
-    return strstr(text, ") S ") != NULL;
+    return len > 0 && strstr(text, ") S ") != NULL;
 }
 
 static void test_close_wakes_every_waiter(void **state)
