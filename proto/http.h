@@ -4,7 +4,7 @@
  * that thread, may block, and answers exactly once. GET and POST forms are read alike: slg_http_param looks into
  * the query string and, for application/x-www-form-urlencoded, the body.
  *
- * Refuses: bodies over body_bytes_max (413), header blocks over 32 KiB (431), more than connection_count_max
+ * Refuses: bodies over body_bytes_max (413), request lines and headers over about 150 KiB (431, 414), more than connection_count_max
  *          connections (closed at once), a path without a route (404 "404 page not found"), a method that the
  *          route does not take (405), a client outside `allow` (403), a missing or wrong token (401). All texts are
  *          text/plain with X-Content-Type-Options: nosniff.
@@ -91,7 +91,7 @@ void slg_http_answer(struct slg_http_request *request, unsigned code, const char
 void slg_http_answer_text(struct slg_http_request *request, unsigned code, const char *text);
 
 /* A pulled answer. `pull` appends up to about 64 KiB to out per call, on the connection's thread, after the handler
- * has returned. Returns OK (more to come), CANCELED-free end by SLG_NOT_FOUND ("nothing more"), any other status
+ * has returned. Returns OK (more to come) or NOT_FOUND (what was appended is the last); any other status
  * aborts the connection, so that the client sees an incomplete answer and not a short one. `release` is called once
  * at the end, whatever happened, also when the client went away. */
 typedef enum slg_status slg_http_pull(void *ctx, struct slg_buf *out);

@@ -1,0 +1,133 @@
+#include "daemon/role.h"
+
+#include <unistd.h>
+
+#include "base/log.h"
+
+#define ARENA_BYTES ((size_t)16 << 20)
+
+static enum slg_status no_memory(struct slg_error *reterr)
+{
+    return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for the settings of the daemons");
+}
+
+enum slg_status slg_parts_texts(struct slg_parts *parts, const char *key,
+                                const char *const **ret_texts, size_t *ret_count,
+                                struct slg_error *reterr)
+{
+    size_t count = slg_conf_count(parts->conf, "%s", key);
+    const char **texts = slg_arena_calloc(parts->arena, count + 1, sizeof(*texts));
+
+    if (texts == NULL)
+        return no_memory(reterr);
+    for (size_t i = 0; i < count; i++)
+        texts[i] = slg_conf_text(parts->conf, "%s[%zu]", key, i);
+    *ret_texts = texts;
+    *ret_count = count;
+    return SLG_OK;
+}
+
+enum slg_status slg_parts_secrets(struct slg_parts *parts, const char *key,
+                                  const char *const **ret_texts, size_t *ret_count,
+                                  struct slg_error *reterr)
+{
+    size_t count = slg_conf_count(parts->conf, "%s", key);
+    const char **texts = slg_arena_calloc(parts->arena, count + 1, sizeof(*texts));
+    struct slg_buf secret;
+    enum slg_status status = texts == NULL ? no_memory(reterr) : SLG_OK;
+
+    slg_buf_init(&secret, SLG_CONF_SECRET_MAX);
+    for (size_t i = 0; i < count && status == SLG_OK; i++) {
+        slg_buf_clear(&secret);
+        status = slg_conf_secret(slg_conf_text(parts->conf, "%s[%zu]", key, i), &secret, reterr);
+        if (status != SLG_OK)
+            (void)slg_error_context(reterr, "%s[%zu]", key, i);
+        else
+            texts[i] = slg_arena_copy(parts->arena, secret.data, secret.len);
+        if (status == SLG_OK && texts[i] == NULL)
+            status = no_memory(reterr);
+    }
+    if (secret.data != NULL)
+        explicit_bzero(secret.data, secret.capacity);
+    slg_buf_fini(&secret);
+    *ret_texts = texts;
+    *ret_count = count;
+    return status;
+}
+
+const char *slg_parts_path(const struct slg_parts *parts, const char *key)
+{
+    const char *path = slg_conf_text(parts->conf, "%s", key);
+
+    return path[0] == '\0' ? NULL : path;
+}
+
+struct slg_transport_tls slg_parts_tls(const struct slg_parts *parts)
+{
+    return (struct slg_transport_tls){ .cert_file = slg_parts_path(parts, "transport.tls.cert"),
+                                       .key_file = slg_parts_path(parts, "transport.tls.key"),
+                                       .ca_file = slg_parts_path(parts, "transport.tls.ca") };
+}
+
+static enum slg_status name_node(struct slg_parts *parts, struct slg_error *reterr)
+{
+    char host[256];
+
+    parts->node_id = slg_conf_text(parts->conf, "node.id");
+    if (parts->node_id[0] != '\0')
+        return SLG_OK;
+    if (gethostname(host, sizeof(host)) != 0)
+        return slg_error_hintf(reterr, SLG_IO, "set node.id", "could not find the host's name");
+    host[sizeof(host) - 1] = '\0';
+    parts->node_id = slg_arena_copy(parts->arena, host, strlen(host));
+    return parts->node_id == NULL ? no_memory(reterr) : SLG_OK;
+}
+
+enum slg_status slg_parts_start(struct slg_parts *parts, enum slg_role role,
+                                const struct slg_conf *conf, struct slg_error *reterr)
+{
+    enum slg_status status;
+
+    *parts = (struct slg_parts){ .role = role, .conf = conf };
+    parts->arena = slg_arena_create(ARENA_BYTES);
+    parts->registry = slg_metric_registry_create();
+    if (parts->arena == NULL || parts->registry == NULL)
+        return no_memory(reterr);
+    status = name_node(parts, reterr);
+    if (status == SLG_OK)
+        status = slg_parts_make_map(parts, reterr);
+    if (status == SLG_OK && (role == SLG_ROLE_ALL || role == SLG_ROLE_STORER))
+        status = slg_parts_start_storer(parts, reterr);
+    if (status == SLG_OK && (role == SLG_ROLE_ALL || role == SLG_ROLE_INGESTER))
+        status = slg_parts_start_ingester(parts, reterr);
+    if (status == SLG_OK && (role == SLG_ROLE_ALL || role == SLG_ROLE_QUERIER))
+        status = slg_parts_start_querier(parts, reterr);
+    return status;
+}
+
+void slg_parts_stop(struct slg_parts *parts, uint64_t *ret_left)
+{
+    *ret_left = 0;
+    if (parts->ingester != NULL)
+        slg_ingester_stop(parts->ingester, ret_left);
+    slg_querier_stop(parts->querier);
+    parts->querier = NULL;
+    if (parts->storer != NULL)
+        slg_storer_stop(parts->storer);
+}
+
+void slg_parts_fini(struct slg_parts *parts)
+{
+    uint64_t left;
+
+    slg_parts_stop(parts, &left);
+    slg_ingester_destroy(parts->ingester);
+    slg_storer_destroy(parts->storer);
+    slg_rules_destroy(parts->rules);
+    slg_masks_destroy(parts->masks);
+    slg_zone_cache_destroy(parts->zones);
+    slg_map_unref(parts->map);
+    slg_metric_registry_destroy(parts->registry);
+    slg_arena_destroy(parts->arena);
+    *parts = (struct slg_parts){ 0 };
+}

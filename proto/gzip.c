@@ -1,0 +1,89 @@
+#include "proto/gzip.h"
+
+#include <zlib.h>
+
+#define PIECE_BYTES ((size_t)16384)
+#define WINDOW_ANY  (15 + 32) /* find gzip or zlib by their heads */
+#define WINDOW_GZIP (15 + 16)
+#define LEVEL                                                                                      \
+    1 /* LIMITS section 6: 118-164 MB/s; higher levels only cost time on the way to a browser */
+#define MEMORY_LEVEL 8
+
+struct slg_gzip {
+    z_stream stream;
+};
+
+enum slg_status slg_gzip_unpack(const void *bytes, size_t len, struct slg_buf *out)
+{
+    z_stream stream = { 0 };
+    enum slg_status status = SLG_OK;
+    int rc = Z_OK;
+
+    if (len > UINT32_MAX || inflateInit2(&stream, WINDOW_ANY) != Z_OK)
+        return SLG_MALFORMED;
+    stream.next_in = (Bytef *)(uintptr_t)bytes; /* zlib does not write to it */
+    stream.avail_in = (uInt)len;
+    while (status == SLG_OK && rc != Z_STREAM_END) {
+        size_t room =
+            out->bytes_max - out->len < PIECE_BYTES ? out->bytes_max - out->len : PIECE_BYTES;
+
+        if (room == 0 || !slg_buf_reserve(out, room)) {
+            status = SLG_LIMIT;
+            break;
+        }
+        stream.next_out = out->data + out->len;
+        stream.avail_out = (uInt)room;
+        rc = inflate(&stream, Z_NO_FLUSH);
+        out->len += room - stream.avail_out;
+        if (rc != Z_OK && rc != Z_STREAM_END)
+            status = SLG_MALFORMED; /* Z_BUF_ERROR too: no input is left */
+    }
+    if (status == SLG_OK && stream.avail_in > 0)
+        status = SLG_MALFORMED;
+    (void)inflateEnd(&stream); /* frees only */
+    return status;
+}
+
+struct slg_gzip *slg_gzip_create(void)
+{
+    struct slg_gzip *gzip = calloc(1, sizeof(*gzip));
+
+    if (gzip == NULL)
+        return NULL;
+    if (deflateInit2(&gzip->stream, LEVEL, Z_DEFLATED, WINDOW_GZIP, MEMORY_LEVEL,
+                     Z_DEFAULT_STRATEGY) != Z_OK) {
+        free(gzip);
+        return NULL;
+    }
+    return gzip;
+}
+
+void slg_gzip_destroy(struct slg_gzip *gzip)
+{
+    if (gzip == NULL)
+        return;
+    (void)deflateEnd(&gzip->stream); /* frees only; says so when the stream is not at its end */
+    free(gzip);
+}
+
+enum slg_status slg_gzip_pack(struct slg_gzip *gzip, const void *bytes, size_t len, bool last,
+                              struct slg_buf *out)
+{
+    z_stream *stream = &gzip->stream;
+    int rc;
+
+    SLG_ASSERT(len <= UINT32_MAX);
+    stream->next_in = (Bytef *)(uintptr_t)bytes;
+    stream->avail_in = (uInt)len;
+    do {
+        if (!slg_buf_reserve(out, PIECE_BYTES))
+            return SLG_LIMIT;
+        stream->next_out = out->data + out->len;
+        stream->avail_out = (uInt)PIECE_BYTES;
+        rc = deflate(stream, last ? Z_FINISH : Z_NO_FLUSH);
+        out->len += PIECE_BYTES - stream->avail_out;
+        if (rc == Z_STREAM_ERROR)
+            return SLG_IO;
+    } while (stream->avail_in > 0 || (last && rc != Z_STREAM_END));
+    return SLG_OK;
+}

@@ -1,0 +1,921 @@
+/* Concurrency:
+ * | state                 | owner                  | others                                            |
+ * | server, routes, allow | set before start       | read by every connection's thread                 |
+ * | stopping              | atomic                 | set by stop, read by streams                      |
+ * | struct slg_http_request | its connection's thread | nobody                                         |
+ * libmicrohttpd runs one thread per connection; a request lives until its answer is out (request_completed). */
+#include "proto/http.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <microhttpd.h>
+#include <netdb.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "proto/gzip.h"
+
+#define CONNECTION_MEMORY_BYTES ((size_t)160 * 1024) /* request line and headers; touched as used */
+#define PARAM_COUNT_MAX         ((size_t)1024)
+#define ANSWER_HEADER_COUNT_MAX ((size_t)8)
+#define ALLOW_COUNT_MAX         ((size_t)256)
+#define GZIP_BYTES_MIN          ((size_t)1024)
+#define STREAM_PIECE_BYTES      ((size_t)64 * 1024)
+#define STREAM_BUFFER_BYTES_MAX                                                                    \
+    ((size_t)16 << 20) /* one pulled piece: 64 KiB and one long line, escaped */
+#define FILE_BYTES_MAX ((size_t)1 << 20)
+#define LISTEN_BACKLOG 511U
+#define ADDRESS_BYTES  72
+
+struct network {
+    uint8_t address[16]; /* IPv4 mapped into IPv6 */
+    unsigned bits;
+};
+
+struct slg_http_server {
+    struct slg_http_server_options options;
+    struct MHD_Daemon *daemon;
+    int listen_fd;
+    struct network allow[ALLOW_COUNT_MAX];
+    size_t allow_count;
+    char *tls_cert;
+    char *tls_key;
+    char address[ADDRESS_BYTES];
+    atomic_bool stopping;
+};
+
+struct param {
+    struct slg_text name;
+    struct slg_text value; /* followed by a NUL */
+};
+
+struct slg_http_request {
+    struct slg_http_server *server;
+    struct MHD_Connection *connection;
+    const char *method;
+    const char *path;
+    const struct slg_http_route *route;
+    struct slg_text segment;
+    struct slg_arena *arena; /* parameters */
+    struct param *params;
+    size_t param_count;
+    struct slg_buf body;
+    struct slg_buf unpacked;
+    struct slg_text body_text;
+    unsigned refuse_code; /* decided before the body came; 0 = none */
+    const char *refuse_text;
+    struct {
+        const char *name;
+        char *value;
+    } headers[ANSWER_HEADER_COUNT_MAX];
+    size_t header_count;
+    bool answered;
+    enum MHD_Result queued;
+    char peer[INET6_ADDRSTRLEN];
+};
+
+/* ---- addresses ---- */
+
+static void map_ipv4(const void *ipv4, uint8_t out[16])
+{
+    memset(out, 0, 10);
+    out[10] = out[11] = 0xFF;
+    memcpy(out + 12, ipv4, 4);
+}
+
+static bool address_of(const struct sockaddr *address, uint8_t out[16])
+{
+    if (address->sa_family == AF_INET) {
+        map_ipv4(&((const struct sockaddr_in *)(const void *)address)->sin_addr, out);
+        return true;
+    }
+    if (address->sa_family != AF_INET6)
+        return false;
+    memcpy(out, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, 16);
+    return true;
+}
+
+static bool network_of(const char *text, struct network *ret_network)
+{
+    const char *slash = strchr(text, '/');
+    size_t len = slash == NULL ? strlen(text) : (size_t)(slash - text);
+    char host[INET6_ADDRSTRLEN + 1];
+    unsigned bits = 128;
+    struct in_addr ipv4;
+
+    if (len >= sizeof(host))
+        return false;
+    memcpy(host, text, len);
+    host[len] = '\0';
+    if (inet_pton(AF_INET, host, &ipv4) == 1) {
+        map_ipv4(&ipv4, ret_network->address);
+    } else if (inet_pton(AF_INET6, host, ret_network->address) != 1) {
+        return false;
+    }
+    if (slash != NULL) {
+        char *end;
+        unsigned long number = strtoul(slash + 1, &end, 10);
+        unsigned long most = strchr(host, ':') == NULL ? 32 : 128;
+
+        if (end == slash + 1 || *end != '\0' || number > most)
+            return false;
+        bits = (unsigned)(128 - most + number);
+    }
+    ret_network->bits = bits;
+    return true;
+}
+
+static bool network_has(const struct network *network, const uint8_t address[16])
+{
+    size_t whole = network->bits / 8;
+    unsigned rest = network->bits % 8;
+    uint8_t mask = (uint8_t)(0xFF00U >> rest);
+
+    if (memcmp(network->address, address, whole) != 0)
+        return false;
+    return rest == 0 || ((network->address[whole] ^ address[whole]) & mask) == 0;
+}
+
+static bool peer_allowed(const struct slg_http_server *server, const struct sockaddr *peer)
+{
+    uint8_t address[16];
+
+    if (server->options.allow_count == 0)
+        return true;
+    if (!address_of(peer, address))
+        return false;
+    for (size_t i = 0; i < server->allow_count; i++) {
+        if (network_has(&server->allow[i], address))
+            return true;
+    }
+    return false;
+}
+
+static void print_peer(const struct sockaddr *peer, char text[INET6_ADDRSTRLEN])
+{
+    uint8_t address[16];
+
+    text[0] = '\0';
+    if (!address_of(peer, address))
+        return;
+    if (IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)(const void *)address))
+        (void)inet_ntop(AF_INET, address + 12, text, INET6_ADDRSTRLEN); /* it fits */
+    else
+        (void)inet_ntop(AF_INET6, address, text, INET6_ADDRSTRLEN);
+}
+
+/* ---- routes ---- */
+
+/* Does path match pattern? {name} takes one segment, which may not be empty. */
+static bool path_matches(const char *pattern, const char *path, struct slg_text *ret_segment)
+{
+    const char *open = strchr(pattern, '{');
+    const char *close;
+    size_t head, tail, len = strlen(path);
+
+    if (open == NULL)
+        return strcmp(pattern, path) == 0;
+    close = strchr(open, '}');
+    SLG_ASSERT(close != NULL);
+    head = (size_t)(open - pattern);
+    tail = strlen(close + 1);
+    if (len <= head + tail || strncmp(pattern, path, head) != 0 ||
+        strcmp(close + 1, path + len - tail) != 0)
+        return false;
+    *ret_segment = slg_text_make(path + head, len - head - tail);
+    return memchr(ret_segment->at, '/', ret_segment->len) == NULL;
+}
+
+static unsigned method_bit(const char *method)
+{
+    if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0)
+        return SLG_HTTP_GET;
+    if (strcmp(method, "POST") == 0)
+        return SLG_HTTP_POST;
+    if (strcmp(method, "PUT") == 0)
+        return SLG_HTTP_PUT;
+    return strcmp(method, "DELETE") == 0 ? SLG_HTTP_DELETE : 0;
+}
+
+static void refuse(struct slg_http_request *request, unsigned code, const char *text)
+{
+    request->refuse_code = code;
+    request->refuse_text = text;
+}
+
+static void find_route(struct slg_http_request *request)
+{
+    const struct slg_http_server_options *options = &request->server->options;
+
+    for (size_t i = 0; i < options->route_count; i++) {
+        if (!path_matches(options->routes[i].path, request->path, &request->segment))
+            continue;
+        if ((options->routes[i].methods & method_bit(request->method)) == 0) {
+            refuse(request, 405, "method not allowed");
+            continue;
+        }
+        request->route = &options->routes[i];
+        request->refuse_code = 0;
+        return;
+    }
+    if (request->refuse_code == 0)
+        refuse(request, 404, "404 page not found");
+}
+
+/* ---- tokens ---- */
+
+/* Equal time for any two texts: their hashes are compared, every byte of them. */
+static bool same_secret(const char *a, size_t a_len, const char *b)
+{
+    uint8_t hash_a[32], hash_b[32], difference = 0;
+
+    slg_hash_sha256(a, a_len, hash_a);
+    slg_hash_sha256(b, strlen(b), hash_b);
+    for (size_t i = 0; i < sizeof(hash_a); i++)
+        difference |= hash_a[i] ^ hash_b[i];
+    return difference == 0;
+}
+
+static bool known_token(const struct slg_http_server_options *options, const char *token,
+                        size_t len)
+{
+    bool known = false;
+
+    for (size_t i = 0; i < options->token_count; i++)
+        known |= same_secret(token, len, options->tokens[i]);
+    return known;
+}
+
+/* libmicrohttpd 0.9.75 (Debian 12) and 1.0 (Debian 13) read basic auth by different functions. */
+static bool basic_password_known(struct slg_http_request *request)
+{
+    const struct slg_http_server_options *options = &request->server->options;
+    bool good = false;
+#if MHD_VERSION >= 0x00097701
+    struct MHD_BasicAuthInfo *basic = MHD_basic_auth_get_username_password3(request->connection);
+
+    if (basic != NULL && basic->password != NULL)
+        good = known_token(options, basic->password, basic->password_len);
+    MHD_free(basic);
+#else
+    char *password = NULL;
+    char *user = MHD_basic_auth_get_username_password(request->connection, &password);
+
+    if (password != NULL)
+        good = known_token(options, password, strlen(password));
+    MHD_free(user);
+    MHD_free(password);
+#endif
+    return good;
+}
+
+static bool authorized(struct slg_http_request *request)
+{
+    const struct slg_http_server_options *options = &request->server->options;
+    const char *header = slg_http_header(request, "Authorization");
+
+    if (options->token_count == 0 || (request->route != NULL && request->route->open))
+        return true;
+    if (header == NULL)
+        return false;
+    if (strncasecmp(header, "Bearer ", 7) == 0)
+        return known_token(options, header + 7, strlen(header + 7));
+    return basic_password_known(request);
+}
+
+/* ---- parameters ---- */
+
+static void add_param(struct slg_http_request *request, struct slg_text name, struct slg_text value)
+{
+    if (request->param_count == PARAM_COUNT_MAX)
+        return;
+    if (request->params == NULL)
+        request->params =
+            slg_arena_calloc(request->arena, PARAM_COUNT_MAX, sizeof(*request->params));
+    if (request->params != NULL)
+        request->params[request->param_count++] = (struct param){ name, value };
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* application/x-www-form-urlencoded; a '%' without two digits stays as it is. NUL-terminated copy. */
+static struct slg_text form_decode(struct slg_arena *arena, const char *text, size_t len)
+{
+    char *out = slg_arena_alloc(arena, len + 1);
+    size_t out_len = 0;
+
+    if (out == NULL)
+        return slg_text_make("", 0);
+    for (size_t i = 0; i < len; i++) {
+        int high = i + 2 < len ? hex_digit(text[i + 1]) : -1;
+        int low = i + 2 < len ? hex_digit(text[i + 2]) : -1;
+
+        if (text[i] == '%' && high >= 0 && low >= 0) {
+            out[out_len++] = (char)(high * 16 + low);
+            i += 2;
+        } else {
+            out[out_len++] = text[i] == '+' ? ' ' : text[i];
+        }
+    }
+    out[out_len] = '\0';
+    return slg_text_make(out, out_len);
+}
+
+static void take_form(struct slg_http_request *request, struct slg_text form)
+{
+    while (form.len > 0) {
+        const char *amp = memchr(form.at, '&', form.len);
+        size_t len = amp == NULL ? form.len : (size_t)(amp - form.at);
+        const char *equal = len == 0 ? NULL : memchr(form.at, '=', len);
+        size_t name_len = equal == NULL ? len : (size_t)(equal - form.at);
+
+        if (len > 0)
+            add_param(request, form_decode(request->arena, form.at, name_len),
+                      equal == NULL ? slg_text_make("", 0)
+                                    : form_decode(request->arena, equal + 1, len - name_len - 1));
+        len += amp != NULL;
+        form = slg_text_make(form.at + len, form.len - len);
+    }
+}
+
+static enum MHD_Result take_argument(void *ctx, enum MHD_ValueKind kind, const char *name,
+                                     size_t name_len, const char *value, size_t value_len)
+{
+    (void)kind;
+    add_param(ctx, slg_text_make(name, name_len),
+              slg_text_make(value == NULL ? "" : value, value == NULL ? 0 : value_len));
+    return MHD_YES;
+}
+
+/* Form values come before those of the query string, as in Go's http.Request.Form. */
+static void read_params(struct slg_http_request *request)
+{
+    static const char form[] = "application/x-www-form-urlencoded";
+    const char *type = slg_http_header(request, "Content-Type");
+
+    if (type != NULL && strncasecmp(type, form, sizeof(form) - 1) == 0)
+        take_form(request, request->body_text);
+    (void)MHD_get_connection_values_n(request->connection, MHD_GET_ARGUMENT_KIND, take_argument,
+                                      request);
+}
+
+/* ---- what handlers ask ---- */
+
+const char *slg_http_method(const struct slg_http_request *request)
+{
+    return request->method;
+}
+
+const char *slg_http_path(const struct slg_http_request *request)
+{
+    return request->path;
+}
+
+struct slg_text slg_http_path_segment(const struct slg_http_request *request)
+{
+    return request->segment;
+}
+
+bool slg_http_param(const struct slg_http_request *request, const char *name,
+                    struct slg_text *ret_value)
+{
+    return slg_http_param_at(request, name, 0, ret_value);
+}
+
+bool slg_http_param_at(const struct slg_http_request *request, const char *name, size_t n,
+                       struct slg_text *ret_value)
+{
+    for (size_t i = 0; i < request->param_count; i++) {
+        if (!slg_text_equal_to(request->params[i].name, name) || n-- > 0)
+            continue;
+        *ret_value = request->params[i].value;
+        return true;
+    }
+    return false;
+}
+
+const char *slg_http_header(const struct slg_http_request *request, const char *name)
+{
+    return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+}
+
+struct slg_text slg_http_body(const struct slg_http_request *request)
+{
+    return request->body_text;
+}
+
+const char *slg_http_peer(const struct slg_http_request *request)
+{
+    return request->peer;
+}
+
+bool slg_http_client_gone(const struct slg_http_request *request)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct pollfd fd = { .events = POLLRDHUP };
+
+    if (info == NULL)
+        return false;
+    fd.fd = info->connect_fd;
+    return poll(&fd, 1, 0) > 0 && (fd.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
+/* ---- answering ---- */
+
+void slg_http_answer_header(struct slg_http_request *request, const char *name, const char *value)
+{
+    char *copy;
+
+    SLG_ASSERT(request->header_count < ANSWER_HEADER_COUNT_MAX);
+    copy = slg_arena_copy(request->arena, value, strlen(value));
+    if (copy == NULL)
+        return; /* a tiny arena at its end: the answer goes without it */
+    request->headers[request->header_count].name = name;
+    request->headers[request->header_count++].value = copy;
+}
+
+/* gzip with a weight above 0 (RFC 9110 section 12.5.3, as far as clients use it). */
+static bool wants_gzip(const struct slg_http_request *request)
+{
+    const char *accept = slg_http_header(request, "Accept-Encoding");
+    const char *gzip = accept == NULL ? NULL : strcasestr(accept, "gzip");
+
+    if (gzip == NULL)
+        return false;
+    gzip += 4;
+    gzip += strspn(gzip, " ");
+    if (*gzip != ';')
+        return true;
+    gzip += 1 + strspn(gzip + 1, " ");
+    return strncasecmp(gzip, "q=0", 3) != 0 || strpbrk(gzip, "123456789") != NULL;
+}
+
+static void add_headers(struct slg_http_request *request, struct MHD_Response *response,
+                        const char *content_type, bool gzipped)
+{
+    /* Names and values are ours: adding them fails for want of memory only, and then the answer lacks them. */
+    (void)MHD_add_response_header(response, "Content-Type", content_type);
+    (void)MHD_add_response_header(response, "Vary", "Accept-Encoding");
+    if (gzipped)
+        (void)MHD_add_response_header(response, "Content-Encoding", "gzip");
+    for (size_t i = 0; i < request->header_count; i++)
+        (void)MHD_add_response_header(response, request->headers[i].name,
+                                      request->headers[i].value);
+}
+
+static void queue_response(struct slg_http_request *request, unsigned code,
+                           struct MHD_Response *response)
+{
+    SLG_ASSERT(!request->answered);
+    request->answered = true;
+    if (response == NULL) {
+        request->queued = MHD_NO; /* no memory: the connection closes */
+        return;
+    }
+    request->queued = MHD_queue_response(request->connection, code, response);
+    MHD_destroy_response(response);
+}
+
+void slg_http_answer(struct slg_http_request *request, unsigned code, const char *content_type,
+                     const void *body, size_t len)
+{
+    bool gzipped = len >= GZIP_BYTES_MIN && wants_gzip(request);
+    struct MHD_Response *response = NULL;
+    struct slg_gzip *gzip = gzipped ? slg_gzip_create() : NULL;
+    struct slg_buf packed;
+
+    slg_buf_init(&packed, len + (len >> 1) + 65536);
+    if (gzip != NULL && slg_gzip_pack(gzip, body, len, /* last= */ true, &packed) == SLG_OK)
+        response = MHD_create_response_from_buffer(packed.len, packed.data, MHD_RESPMEM_MUST_COPY);
+    else
+        gzipped = false;
+    if (!gzipped)
+        response = MHD_create_response_from_buffer(len, (void *)(uintptr_t)(len == 0 ? "" : body),
+                                                   MHD_RESPMEM_MUST_COPY);
+    slg_gzip_destroy(gzip);
+    slg_buf_fini(&packed);
+    if (response != NULL)
+        add_headers(request, response, content_type, gzipped);
+    queue_response(request, code, response);
+}
+
+void slg_http_answer_text(struct slg_http_request *request, unsigned code, const char *text)
+{
+    struct slg_buf line;
+
+    slg_buf_init(&line, strlen(text) + 2);
+    slg_buf_append_text(&line, text);
+    slg_buf_append_byte(&line, '\n');
+    slg_http_answer_header(request, "X-Content-Type-Options", "nosniff");
+    slg_http_answer(request, code, "text/plain; charset=utf-8", line.data, line.len);
+    slg_buf_fini(&line);
+}
+
+/* ---- streams ---- */
+
+struct stream {
+    struct slg_http_server *server;
+    slg_http_pull *pull;
+    slg_http_release *release;
+    void *ctx;
+    struct slg_gzip *gzip;  /* NULL: as it is */
+    struct slg_buf pulled;  /* raw piece, when packing */
+    struct slg_buf ready;   /* what waits to be sent */
+    size_t sent;            /* of ready */
+    enum slg_status status; /* OK: more to pull */
+};
+
+/* Pull one piece into `ready`. */
+static void pull_piece(struct stream *stream)
+{
+    bool last;
+
+    slg_buf_clear(&stream->ready);
+    stream->sent = 0;
+    if (stream->gzip == NULL) {
+        stream->status = stream->pull(stream->ctx, &stream->ready);
+        return;
+    }
+    slg_buf_clear(&stream->pulled);
+    stream->status = stream->pull(stream->ctx, &stream->pulled);
+    last = stream->status == SLG_NOT_FOUND;
+    if (stream->status == SLG_OK || last) {
+        if (slg_gzip_pack(stream->gzip, stream->pulled.data, stream->pulled.len, last,
+                          &stream->ready) != SLG_OK)
+            stream->status = SLG_IO;
+    }
+}
+
+static ssize_t read_stream(void *ctx, uint64_t position, char *out, size_t out_max)
+{
+    struct stream *stream = ctx;
+    size_t len;
+
+    (void)position;
+    while (stream->sent == stream->ready.len) {
+        if (stream->status == SLG_NOT_FOUND)
+            return MHD_CONTENT_READER_END_OF_STREAM;
+        if (stream->status != SLG_OK || atomic_load(&stream->server->stopping))
+            return MHD_CONTENT_READER_END_WITH_ERROR;
+        pull_piece(stream);
+    }
+    len = stream->ready.len - stream->sent;
+    len = len < out_max ? len : out_max;
+    memcpy(out, stream->ready.data + stream->sent, len);
+    stream->sent += len;
+    return (ssize_t)len;
+}
+
+static void free_stream(void *ctx)
+{
+    struct stream *stream = ctx;
+
+    if (stream->release != NULL)
+        stream->release(stream->ctx);
+    slg_gzip_destroy(stream->gzip);
+    slg_buf_fini(&stream->pulled);
+    slg_buf_fini(&stream->ready);
+    free(stream);
+}
+
+void slg_http_answer_stream(struct slg_http_request *request, unsigned code,
+                            const char *content_type, slg_http_pull *pull,
+                            slg_http_release *release, void *ctx)
+{
+    struct stream *stream = calloc(1, sizeof(*stream));
+    struct MHD_Response *response;
+
+    if (stream == NULL) {
+        if (release != NULL)
+            release(ctx);
+        queue_response(request, code, NULL);
+        return;
+    }
+    stream->server = request->server;
+    stream->pull = pull;
+    stream->release = release;
+    stream->ctx = ctx;
+    stream->gzip = wants_gzip(request) ? slg_gzip_create() : NULL;
+    slg_buf_init(&stream->pulled, STREAM_BUFFER_BYTES_MAX);
+    slg_buf_init(&stream->ready, STREAM_BUFFER_BYTES_MAX);
+    response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_PIECE_BYTES, read_stream,
+                                                 stream, free_stream);
+    if (response == NULL)
+        free_stream(stream);
+    else
+        add_headers(request, response, content_type, stream->gzip != NULL);
+    queue_response(request, code, response);
+}
+
+/* ---- the life of a request ---- */
+
+static struct slg_http_request *start_request(struct slg_http_server *server,
+                                              struct MHD_Connection *connection, const char *method,
+                                              const char *path)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    struct slg_http_request *request = calloc(1, sizeof(*request));
+
+    if (request == NULL)
+        return NULL;
+    request->arena = slg_arena_create(server->options.body_bytes_max * 2 + ((size_t)1 << 20));
+    if (request->arena == NULL) {
+        free(request);
+        return NULL;
+    }
+    request->server = server;
+    request->connection = connection;
+    request->method = method;
+    request->path = path;
+    slg_buf_init(&request->body, server->options.body_bytes_max);
+    slg_buf_init(&request->unpacked, server->options.body_bytes_max);
+    if (info != NULL)
+        print_peer(info->client_addr, request->peer);
+    find_route(request);
+    if (info == NULL || !peer_allowed(server, info->client_addr))
+        refuse(request, 403, "this address may not connect");
+    else if (!authorized(request))
+        refuse(request, 401, "a valid token is needed");
+    return request;
+}
+
+static void free_request(struct slg_http_request *request)
+{
+    slg_buf_fini(&request->body);
+    slg_buf_fini(&request->unpacked);
+    slg_arena_destroy(request->arena);
+    free(request);
+}
+
+static void request_completed(void *ctx, struct MHD_Connection *connection, void **request_ctx,
+                              enum MHD_RequestTerminationCode code)
+{
+    (void)ctx;
+    (void)connection;
+    (void)code;
+    if (*request_ctx != NULL)
+        free_request(*request_ctx);
+    *request_ctx = NULL;
+}
+
+/* Bodies of refused requests are read and thrown away, up to the same limit, so that the client sees the answer. */
+static void take_body(struct slg_http_request *request, const char *bytes, size_t len)
+{
+    if (slg_buf_failed(&request->body))
+        return;
+    slg_buf_append(&request->body, bytes, len);
+    if (slg_buf_failed(&request->body)) {
+        if (request->refuse_code == 0)
+            refuse(request, 413, "the body is larger than this server takes");
+        slg_buf_fini(&request->body);
+        request->body.failed = true;
+    }
+}
+
+static void unpack_body(struct slg_http_request *request)
+{
+    const char *encoding = slg_http_header(request, "Content-Encoding");
+
+    request->body_text = slg_text_make(request->body.data, request->body.len);
+    if (encoding == NULL || request->refuse_code != 0 || request->body.len == 0 ||
+        (strcasecmp(encoding, "gzip") != 0 && strcasecmp(encoding, "deflate") != 0))
+        return; /* snappy and others are the handler's */
+    switch (slg_gzip_unpack(request->body.data, request->body.len, &request->unpacked)) {
+    case SLG_OK:
+        request->body_text = slg_text_make(request->unpacked.data, request->unpacked.len);
+        return;
+    case SLG_LIMIT:
+        refuse(request, 413, "the unpacked body is larger than this server takes");
+        return;
+    default:
+        refuse(request, 400, "the body is not what Content-Encoding says");
+    }
+}
+
+static enum MHD_Result run_request(struct slg_http_request *request)
+{
+    unpack_body(request);
+    if (request->refuse_code == 401)
+        slg_http_answer_header(request, "WWW-Authenticate", "Basic realm=\"silage\"");
+    if (request->refuse_code != 0) {
+        slg_http_answer_text(request, request->refuse_code, request->refuse_text);
+        return request->queued;
+    }
+    read_params(request);
+    request->route->handler(request->server->options.handler_ctx, request);
+    if (!request->answered)
+        slg_http_answer_text(request, 500, "the handler gave no answer");
+    return request->queued;
+}
+
+static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, const char *path,
+                                  const char *method, const char *version, const char *upload,
+                                  size_t *upload_len, void **request_ctx)
+{
+    struct slg_http_request *request = *request_ctx;
+
+    (void)version;
+    if (request == NULL) {
+        *request_ctx = start_request(ctx, connection, method, path);
+        return *request_ctx == NULL ? MHD_NO : MHD_YES;
+    }
+    if (*upload_len > 0) {
+        take_body(request, upload, *upload_len);
+        *upload_len = 0;
+        return MHD_YES;
+    }
+    return run_request(request);
+}
+
+/* ---- the server ---- */
+
+static enum slg_status split_address(const char *listen, char host[64], char port[8],
+                                     struct slg_error *reterr)
+{
+    const char *colon = strrchr(listen, ':');
+    size_t len = colon == NULL ? 0 : (size_t)(colon - listen);
+
+    if (colon == NULL || len >= 64 || strlen(colon + 1) >= 8 || colon[1] == '\0')
+        return slg_errorf(reterr, SLG_INVALID, "\"%.64s\" is no address, write HOST:PORT", listen);
+    if (len >= 2 && listen[0] == '[' && listen[len - 1] == ']') {
+        listen++;
+        len -= 2;
+    }
+    memcpy(host, listen, len);
+    host[len] = '\0';
+    (void)snprintf(port, 8, "%s", colon + 1); /* measured above */
+    return SLG_OK;
+}
+
+static enum slg_status bind_socket(struct slg_http_server *server, const struct addrinfo *address,
+                                   struct slg_error *reterr)
+{
+    int one = 1;
+
+    server->listen_fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (server->listen_fd < 0)
+        return slg_errorf(reterr, SLG_IO, "could not open a socket: %s", strerror(errno));
+    (void)setsockopt(server->listen_fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    if (address->ai_family == AF_INET6) /* IPv4 has its own listener */
+        (void)setsockopt(server->listen_fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
+    if (bind(server->listen_fd, address->ai_addr, address->ai_addrlen) != 0 ||
+        listen(server->listen_fd, LISTEN_BACKLOG) != 0)
+        return slg_error_hintf(
+            reterr, SLG_UNAVAILABLE, "is another process using it? choose another address",
+            "could not listen on %s: %s", server->options.listen, strerror(errno));
+    return SLG_OK;
+}
+
+static void print_address(struct slg_http_server *server)
+{
+    struct sockaddr_storage address;
+    socklen_t len = sizeof(address);
+    char host[INET6_ADDRSTRLEN + 16], port[8];
+
+    if (getsockname(server->listen_fd, (struct sockaddr *)&address, &len) != 0 ||
+        getnameinfo((struct sockaddr *)&address, len, host, sizeof(host), port, sizeof(port),
+                    NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+        return;
+    (void)snprintf(server->address, sizeof(server->address),
+                   address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+}
+
+static enum slg_status open_socket(struct slg_http_server *server, struct slg_error *reterr)
+{
+    struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
+    struct addrinfo *found = NULL;
+    char host[64], port[8];
+    enum slg_status status = split_address(server->options.listen, host, port, reterr);
+    int rc;
+
+    if (status != SLG_OK)
+        return status;
+    rc = getaddrinfo(host[0] == '\0' ? NULL : host, port, &hints, &found);
+    if (rc != 0)
+        return slg_errorf(reterr, SLG_INVALID, "cannot listen on \"%.64s\": %s",
+                          server->options.listen, gai_strerror(rc));
+    status = bind_socket(server, found, reterr);
+    freeaddrinfo(found);
+    print_address(server);
+    return status;
+}
+
+static enum slg_status read_file(const char *path, char **ret_text, struct slg_error *reterr)
+{
+    FILE *file = fopen(path, "re");
+    char *text = calloc(1, FILE_BYTES_MAX + 1);
+    size_t len = 0;
+
+    if (file != NULL && text != NULL)
+        len = fread(text, 1, FILE_BYTES_MAX, file);
+    if (file != NULL)
+        (void)fclose(file); /* read only */
+    if (len == 0) {
+        free(text);
+        return slg_errorf(reterr, SLG_INVALID, "could not read \"%s\": %s", path, strerror(errno));
+    }
+    *ret_text = text;
+    return SLG_OK;
+}
+
+static enum slg_status prepare(struct slg_http_server *server, struct slg_error *reterr)
+{
+    const struct slg_http_server_options *options = &server->options;
+    enum slg_status status = SLG_OK;
+
+    if (options->allow_count > ALLOW_COUNT_MAX)
+        return slg_errorf(reterr, SLG_LIMIT, "more than %zu networks in an allow list",
+                          ALLOW_COUNT_MAX);
+    for (size_t i = 0; i < options->allow_count; i++) {
+        if (!network_of(options->allow[i], &server->allow[i]))
+            return slg_errorf(reterr, SLG_INVALID, "\"%.64s\" is no network, write 192.0.2.0/24",
+                              options->allow[i]);
+    }
+    server->allow_count = options->allow_count;
+    if (options->tls_cert_file != NULL)
+        status = read_file(options->tls_cert_file, &server->tls_cert, reterr);
+    if (status == SLG_OK && options->tls_key_file != NULL)
+        status = read_file(options->tls_key_file, &server->tls_key, reterr);
+    return status == SLG_OK ? open_socket(server, reterr) : status;
+}
+
+static void start_daemon(struct slg_http_server *server)
+{
+    const struct slg_http_server_options *options = &server->options;
+    unsigned flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL;
+    struct MHD_OptionItem tls[] = {
+        { MHD_OPTION_HTTPS_MEM_CERT, 0, server->tls_cert },
+        { MHD_OPTION_HTTPS_MEM_KEY, 0, server->tls_key },
+        { MHD_OPTION_END, 0, NULL },
+    };
+    struct MHD_OptionItem none[] = { { MHD_OPTION_END, 0, NULL } };
+    bool secure = server->tls_cert != NULL;
+
+    server->daemon = MHD_start_daemon(
+        secure ? flags | MHD_USE_TLS : flags, 0, NULL, NULL, on_request, server,
+        MHD_OPTION_LISTEN_SOCKET, server->listen_fd, MHD_OPTION_NOTIFY_COMPLETED, request_completed,
+        server, MHD_OPTION_CONNECTION_LIMIT, (unsigned)options->connection_count_max,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)((options->idle_timeout_ms + 999) / 1000),
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY_BYTES, MHD_OPTION_ARRAY,
+        secure ? tls : none, MHD_OPTION_END);
+}
+
+enum slg_status slg_http_server_start(const struct slg_http_server_options *options,
+                                      struct slg_http_server **ret_server, struct slg_error *reterr)
+{
+    struct slg_http_server *server = calloc(1, sizeof(*server));
+    enum slg_status status;
+
+    SLG_ASSERT(options->body_bytes_max > 0);
+    SLG_ASSERT(options->connection_count_max > 0);
+    if (server == NULL)
+        return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for the HTTP server");
+    server->options = *options;
+    server->listen_fd = -1;
+    atomic_init(&server->stopping, false);
+    status = prepare(server, reterr);
+    if (status == SLG_OK) {
+        start_daemon(server);
+        if (server->daemon == NULL)
+            status = slg_errorf(reterr, SLG_IO, "could not start the HTTP server on %s%s",
+                                server->address,
+                                server->tls_cert == NULL ? "" : ": is the certificate good?");
+    }
+    if (status != SLG_OK) {
+        slg_http_server_stop(server);
+        return status;
+    }
+    *ret_server = server;
+    return SLG_OK;
+}
+
+const char *slg_http_server_address(const struct slg_http_server *server)
+{
+    return server->address;
+}
+
+void slg_http_server_stop(struct slg_http_server *server)
+{
+    if (server == NULL)
+        return;
+    atomic_store(&server->stopping, true);
+    if (server->daemon != NULL)
+        MHD_stop_daemon(server->daemon); /* closes the socket and waits for the threads */
+    else if (server->listen_fd >= 0)
+        (void)close(server->listen_fd); /* nothing was accepted */
+    free(server->tls_cert);
+    free(server->tls_key);
+    free(server);
+}
