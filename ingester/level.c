@@ -1,7 +1,7 @@
 #include "ingester/level.h"
 
 #ifdef __SSE2__
-#include <immintrin.h>
+#include <emmintrin.h>
 #endif
 
 enum level {

@@ -312,10 +312,12 @@ static void destroy_thread(struct thread *t)
 
 static void tell_buffer(const struct slg_listener *listener, int buffer_bytes)
 {
-    if (buffer_bytes < SLG_LISTENER_BUFFER_BYTES)
+    int wanted = slg_listener_buffer_bytes(listener);
+
+    if (buffer_bytes < wanted)
         slg_log_warn("receive buffer is small, bursts will be lost listener=%s granted_bytes=%d "
                      "wanted_bytes=%d hint=%s",
-                     slg_listener_address(listener), buffer_bytes, SLG_LISTENER_BUFFER_BYTES,
+                     slg_listener_address(listener), buffer_bytes, wanted,
                      "raise net.core.rmem_max or give CAP_NET_ADMIN");
     else
         slg_log_info("listening protocol=udp address=%s buffer_bytes=%d",
