@@ -57,6 +57,8 @@ bool slg_leaf_shape_of(const struct slg_logql_expr *expr, struct slg_leaf_shape 
     if (shape.range != NULL) {
         shape.kind = kind_of(shape.range);
         shape.log = &shape.range->log;
+        if (shape.grouping != NULL && shape.grouping->without && shape.grouping->label_count == 0)
+            shape.grouping = NULL; /* `without ()` keeps all */
     }
     *ret_shape = shape;
     return true;
