@@ -329,7 +329,7 @@ static enum slg_status resolve_stream(struct decoder *d, const struct slg_push_s
 {
     struct slg_error error = { .message = "" };
     struct slg_stream_ref *ref;
-    struct slg_label_set set;
+    struct slg_label_set set = { NULL, 0 };
     struct slg_label *items;
     struct slg_text service;
     struct slg_buf buf;
