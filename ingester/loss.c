@@ -227,7 +227,8 @@ static void report(struct slg_loss *loss)
     if (loss->report_lines == 0)
         atomic_store_explicit(&loss->report_state, REPORT_NONE, memory_order_relaxed);
     else
-        (void)slg_batcher_flush(loss->batcher, /* deadline= */ 0); /* else the next tick seals it */
+        (void)slg_batcher_flush(loss->batcher,
+                                /* deadline_mono_ns= */ 0); /* else the next tick seals it */
 }
 
 void slg_loss_tick(struct slg_loss *loss, bool at_once)

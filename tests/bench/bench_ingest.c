@@ -2,7 +2,7 @@
  *
  *   bench_ingest send FILE PORT RATE COUNT    lines of FILE to 127.0.0.1:PORT, paced, stamps of RFC 5424 lines renewed
  *   bench_ingest limit PORT SECONDS           bare recvmmsg loop; prints CPU per datagram
- *   bench_ingest sink PORT                    a storer that says "stored" to everything, until its stdin ends
+ *   bench_ingest sink PORT SECONDS            a storer that says "stored" to everything
  *   bench_ingest ingest PORT SINK_PORT SECONDS   the whole ingester, R=1; prints CPU of the process per line
  * tests/bench/bench_ingest.sh runs them in turn. */
 #include <arpa/inet.h>
@@ -15,7 +15,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "ingester/ingester.h"
 
@@ -211,7 +210,7 @@ static void sink_handle(void *ctx, struct slg_transport_call *call, const uint8_
     slg_buf_fini(&reply);
 }
 
-static void run_sink(const char *port)
+static void run_sink(const char *port, uint64_t seconds)
 {
     char url[64];
     struct slg_transport_server_options options = { .url = url,
@@ -219,15 +218,13 @@ static void run_sink(const char *port)
                                                     .handler = sink_handle };
     struct slg_transport_server *server;
     struct slg_error error;
-    char byte;
 
     (void)snprintf(url, sizeof(url), "tcp://127.0.0.1:%s", port);
     if (slg_transport_server_start(&options, &server, &error) != SLG_OK) {
         (void)fprintf(stderr, "%s\n", error.message);
         exit(1);
     }
-    while (read(0, &byte, 1) > 0) {
-    }
+    pause_until(now_ns() + (int64_t)seconds * SLG_NS_PER_SEC);
     slg_transport_server_stop(server);
     slg_transport_server_destroy(server);
 }
@@ -325,14 +322,14 @@ int main(int argc, char **argv)
                    number(argv[5]));
     } else if (argc == 4 && strcmp(argv[1], "limit") == 0) {
         run_limit((uint16_t)number(argv[2]), number(argv[3]));
-    } else if (argc == 3 && strcmp(argv[1], "sink") == 0) {
-        run_sink(argv[2]);
+    } else if (argc == 4 && strcmp(argv[1], "sink") == 0) {
+        run_sink(argv[2], number(argv[3]));
     } else if (argc == 5 && strcmp(argv[1], "ingest") == 0) {
         run_ingest(argv[2], argv[3], number(argv[4]));
     } else {
         (void)fprintf(stderr,
                       "usage: bench_ingest send FILE PORT RATE COUNT | limit PORT SECONDS | "
-                      "sink PORT | ingest PORT SINK_PORT SECONDS\n");
+                      "sink PORT SECONDS | ingest PORT SINK_PORT SECONDS\n");
         return 2;
     }
     return 0;

@@ -16,8 +16,9 @@ sink_port=$((port + 1))
 count=$((rate * (seconds - 1)))
 ratios=()
 
-coproc SINK { exec "$program" sink "$sink_port"; }
-trap 'exec {SINK[1]}>&- || true; wait "$SINK_PID" 2>/dev/null || true' EXIT
+"$program" sink "$sink_port" $(((seconds + 2) * rounds * 2 + 5)) &
+sink=$!
+trap 'kill "$sink" 2>/dev/null || true' EXIT
 
 # measure WHAT ARGS...: start the receiver, send, print its line.
 measure() {

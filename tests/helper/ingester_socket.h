@@ -91,4 +91,40 @@ static inline void test_send_text(int fd, const char *text)
     test_send(fd, text, strlen(text));
 }
 
+struct test_answer {
+    int code;
+    char text[65536]; /* headers and body */
+    const char *body;
+};
+
+/* One HTTP request on a connection of its own; headers: lines that end in CRLF, or "". */
+static inline void test_http(const char *address, const char *method, const char *path,
+                             const char *headers, const void *body, size_t len,
+                             struct test_answer *ret_answer)
+{
+    int fd = test_connect(address, SOCK_STREAM);
+    char head[1024];
+    size_t got = 0;
+    ssize_t n;
+    int head_len = snprintf(head, sizeof(head),
+                            "%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s"
+                            "Content-Length: %zu\r\n\r\n",
+                            method, path, headers, len);
+
+    assert_true(head_len > 0 && (size_t)head_len < sizeof(head));
+    test_send(fd, head, (size_t)head_len);
+    test_send(fd, body, len);
+    while (got < sizeof(ret_answer->text) - 1 &&
+           (n = recv(fd, ret_answer->text + got, sizeof(ret_answer->text) - 1 - got, 0)) > 0)
+        got += (size_t)n;
+    ret_answer->text[got] = '\0';
+    close(fd);
+    assert_true(got > 12);
+    ret_answer->code = (ret_answer->text[9] - '0') * 100 + (ret_answer->text[10] - '0') * 10 +
+                       (ret_answer->text[11] - '0');
+    ret_answer->body = strstr(ret_answer->text, "\r\n\r\n");
+    assert_non_null(ret_answer->body);
+    ret_answer->body += 4;
+}
+
 #endif
