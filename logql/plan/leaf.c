@@ -50,6 +50,7 @@ bool slg_leaf_shape_of(const struct slg_logql_expr *expr, struct slg_leaf_shape 
                expr->vector.inner->kind == SLG_LOGQL_EXPR_RANGE_AGGREGATION &&
                can_inject(&expr->vector.inner->range)) {
         shape.range = &expr->vector.inner->range;
+        shape.is_injected = true;
         shape.grouping = expr->vector.grouping.present ? &expr->vector.grouping : &no_grouping;
     } else {
         return false;
