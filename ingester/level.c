@@ -1,7 +1,7 @@
 #include "ingester/level.h"
 
 #ifdef __SSE2__
-#include <emmintrin.h>
+#include <immintrin.h>
 #endif
 
 enum level {

@@ -9,13 +9,8 @@ struct group {
 };
 
 struct ranked {
-    uint32_t group, id;
+    uint32_t group, index;
     double value;
-};
-
-struct ranking {
-    const struct slg_label_pool *pool;
-    bool descending;
 };
 
 struct slg_aggregate {
@@ -168,30 +163,26 @@ static bool fold(struct slg_aggregate *a, const struct slg_vector *in, struct sl
     return true;
 }
 
-static int compare_ranked(const void *x, const void *y, void *user)
+static int compare_ranked(const void *x, const void *y, void *descending)
 {
     const struct ranked *a = x, *b = y;
-    const struct ranking *ranking = user;
 
     if (a->group != b->group)
         return a->group < b->group ? -1 : 1;
     if (isnan(a->value) != isnan(b->value))
         return isnan(a->value) ? 1 : -1;
     if (a->value < b->value)
-        return ranking->descending ? 1 : -1;
+        return *(const bool *)descending ? 1 : -1;
     if (a->value > b->value)
-        return ranking->descending ? -1 : 1;
-    return slg_label_set_compare(slg_label_pool_set(ranking->pool, a->id),
-                                 slg_label_pool_set(ranking->pool, b->id));
+        return *(const bool *)descending ? -1 : 1;
+    return a->index < b->index ? -1 : a->index > b->index;
 }
 
 /* topk and its kin: the first k of each group by value; sort: all of them. */
 static bool rank(struct slg_aggregate *a, const struct slg_vector *in, struct slg_vector *out)
 {
     enum slg_logql_vector_op op = a->expr->op;
-    struct ranking ranking = { .pool = a->pool,
-                               .descending =
-                                   op != SLG_LOGQL_VECTOR_BOTTOMK && op != SLG_LOGQL_VECTOR_SORT };
+    bool descending = op != SLG_LOGQL_VECTOR_BOTTOMK && op != SLG_LOGQL_VECTOR_SORT;
     bool all = op == SLG_LOGQL_VECTOR_SORT || op == SLG_LOGQL_VECTOR_SORT_DESC;
     uint64_t taken = 0;
 
@@ -202,16 +193,18 @@ static bool rank(struct slg_aggregate *a, const struct slg_vector *in, struct sl
             return false;
     }
     for (size_t i = 0; i < in->count; i++) {
-        a->ranked[i] = (struct ranked){ .id = in->items[i].id, .value = in->items[i].value };
+        a->ranked[i] = (struct ranked){ .index = (uint32_t)i, .value = in->items[i].value };
         if (!all && !find_group(a, in->items[i].id, &a->ranked[i].group))
             return false;
     }
     if (in->count > 0)
-        qsort_r(a->ranked, in->count, sizeof(*a->ranked), compare_ranked, &ranking);
+        qsort_r(a->ranked, in->count, sizeof(*a->ranked), compare_ranked, &descending);
     for (size_t i = 0; i < in->count; i++) {
+        const struct slg_vector_item *item = &in->items[a->ranked[i].index];
+
         taken = i > 0 && a->ranked[i].group == a->ranked[i - 1].group ? taken + 1 : 1;
         if ((all || taken <= (uint64_t)a->expr->k) &&
-            !slg_vector_append(out, a->arena, a->ranked[i].id, a->ranked[i].value))
+            !slg_vector_append(out, a->arena, item->id, item->value))
             return false;
     }
     return true;

@@ -1,6 +1,6 @@
 /* logql/pipe/matcher.h - stream selectors: =, !=, =~, !~ over label sets, compiled once.
  *
- * Regular expressions are anchored at both ends and '.' does not match a newline. A label that is not there has the
+ * Regular expressions are anchored at both ends and '.' matches a newline too (as in Prometheus; in filters it does not). A label that is not there has the
  * empty value.
  * Owner:   the set copies what it needs; destroy frees it. Threads: immutable once created, any thread may match. */
 #ifndef SLG_LOGQL_PIPE_MATCHER_H

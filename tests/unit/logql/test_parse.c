@@ -176,8 +176,8 @@ static void test_words_as_labels(void **state)
         "{rate=\"x\",sum=\"y\",ip=\"z\",vector=\"a\",label_replace=\"b\",topk=\"c\"}",
         "sum by (rate, count, duration, bytes) (rate({max=\"x\"} | unwrap bytes [1m]))",
         "{a=\"b\"} | json min, max=\"x\" | duration > 1s | bytes > 1KB | ip = ip(\"::1\")",
-        "{a=\"b\"} | label_format rate=bytes | drop sum, avg=\"1\" | xml = \"y\" | variants = "
-        "\"z\"",
+        ("{a=\"b\"} | label_format rate=bytes | drop sum, avg=\"1\" | xml = \"y\" | variants = "
+         "\"z\""),
         "{\xC3\xA9t\xC3\xA9=\"b\"}",
     };
 

@@ -1,0 +1,95 @@
+/* A recorder over arbitrary datagrams: the texts of the message lie inside it, limits hold, nothing is refused but the
+ * empty message. The first byte chooses options.
+ * Covers: syslog.c docker.c mail.c mask.c record.c */
+#include "ingester/record.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct slg_rules *make_rules(void)
+{
+    static const struct slg_rule rules[] = {
+        { SLG_RULE_PROMOTE, { "severity", 8 }, { NULL, 0 } },
+        { SLG_RULE_PROMOTE, { "sd_a_k", 6 }, { NULL, 0 } },
+        { SLG_RULE_RENAME, { "sd_a_l", 6 }, { "ell", 3 } },
+    };
+    struct slg_rules_options options = { .rules = rules,
+                                         .rule_count = SLG_ARRAY_LEN(rules),
+                                         .label_count_max = 15,
+                                         .value_bytes_max = 64 };
+    struct slg_rules *compiled;
+
+    SLG_ASSERT(slg_rules_compile(&options, &compiled, NULL) == SLG_OK);
+    return compiled;
+}
+
+static void check_inside(struct slg_text text, const uint8_t *data, size_t size)
+{
+    if (text.len == 0)
+        return;
+    SLG_ASSERT((const uint8_t *)text.at >= data);
+    SLG_ASSERT((const uint8_t *)text.at + text.len <= data + size);
+}
+
+static void check_message(const struct slg_syslog_options *options, int64_t receive_ns,
+                          const uint8_t *data, size_t size)
+{
+    static struct slg_syslog_message m;
+
+    slg_syslog_parse(options, receive_ns, data, size, &m);
+    slg_docker_apply(SLG_DOCKER_AUTO, &m);
+    check_inside(m.whole, data, size);
+    check_inside(m.host, data, size);
+    check_inside(m.app, data, size);
+    check_inside(m.pid, data, size);
+    check_inside(m.msgid, data, size);
+    check_inside(m.text, data, size);
+    check_inside(m.container, data, size);
+    check_inside(m.time_text, data, size);
+    SLG_ASSERT(m.facility < 24);
+    SLG_ASSERT(m.severity < 8);
+    SLG_ASSERT(m.param_count <= SLG_SYSLOG_PARAM_COUNT_MAX);
+    for (size_t i = 0; i < m.param_count; i++)
+        check_inside(m.params[i].value, data, size);
+    if ((m.flags & SLG_SYSLOG_PARSE_ERROR) != 0 && m.format == SLG_SYSLOG_FORMAT_RAW)
+        SLG_ASSERT(m.text.len == m.whole.len);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct slg_recorder *recorder;
+    static struct slg_rules *rules;
+    static struct slg_masks *masks;
+    struct slg_record_source source = { .address = { "192.0.2.7", 9 },
+                                        .receive_ns = INT64_C(1795300950000000000) };
+    struct slg_record_options options;
+    struct slg_record record;
+    size_t bytes = 0;
+    size_t mask_count;
+    enum slg_status status;
+
+    if (recorder == NULL) {
+        SLG_ASSERT(slg_recorder_create(&recorder) == SLG_OK);
+        rules = make_rules();
+        SLG_ASSERT(slg_masks_create(slg_masks_default(&mask_count), 1, &masks, NULL) == SLG_OK);
+    }
+    if (size == 0)
+        return 0;
+    slg_record_options_init(&options);
+    options.rules = rules;
+    options.masks = masks;
+    options.raw = (data[0] & 1) != 0;
+    options.docker = (enum slg_docker_mode)((data[0] >> 1) % 3);
+    options.syslog.zone_forced = (data[0] & 8) != 0;
+    check_message(&options.syslog, source.receive_ns, data + 1, size - 1);
+    status = slg_recorder_take(recorder, &options, &source, data + 1, size - 1, &record);
+    SLG_ASSERT(status == SLG_OK || status == SLG_AGAIN);
+    if (status != SLG_OK)
+        return 0;
+    SLG_ASSERT(record.metadata_count <= SLG_METADATA_COUNT_MAX);
+    SLG_ASSERT(record.stream->labels.count <= SLG_LABEL_COUNT_MAX);
+    SLG_ASSERT(record.line.len <= size);
+    for (size_t i = 0; i < record.metadata_count; i++)
+        bytes += record.metadata[i].name.len + record.metadata[i].value.len;
+    SLG_ASSERT(bytes <= SLG_METADATA_BYTES_MAX);
+    return 0;
+}

@@ -1,0 +1,73 @@
+/* logql/pipe/json.h - `| json`, `| json a="b.c[0]"`, `| unpack`.
+ *
+ * Rules are those of the lenient scanner that Loki uses (grafana/jsonparser), not of RFC 8259: it looks only at what it
+ * needs. `json`: objects are flattened with '_', arrays skipped, null gives no label, numbers keep their text, the
+ * first of equal names wins, what follows the first object is not looked at; labels found before an error stay.
+ * With paths a missing one gives an empty label, an object or array its text. `unpack`: string members of the object
+ * become labels and `_entry` the line; nothing happens without `_entry`.
+ * Threads: one (stages remember keys). Bounds: SLG_JSON_*. */
+#ifndef SLG_LOGQL_PIPE_JSON_H
+#define SLG_LOGQL_PIPE_JSON_H
+
+#include "base/status.h"
+#include "logql/pipe/context.h"
+#include "logql/syntax/ast.h"
+
+/* Nesting of objects that is followed; deeper is JSONParserErr. */
+#define SLG_JSON_DEPTH_MAX      512
+/* A flattened name; longer is JSONParserErr. */
+#define SLG_JSON_NAME_BYTES_MAX ((size_t)16384)
+#define SLG_JSON_PATH_COUNT_MAX                                                                    \
+    64 /* expressions that are searched in one pass; more take more passes */
+
+struct slg_json_segment {
+    bool is_index;
+    struct slg_text key;
+    uint64_t index;
+};
+
+struct slg_json_path {
+    const struct slg_json_segment *segments;
+    size_t segment_count; /* at least 1 */
+};
+
+/* Parse `a.b["c d"][0]`. INVALID with the reason; LIMIT: arena. */
+SLG_MUST_CHECK enum slg_status slg_json_path_parse(struct slg_arena *arena, struct slg_text text,
+                                                   struct slg_json_path *ret_path,
+                                                   struct slg_error *reterr);
+
+struct slg_json_expression {
+    struct slg_json_path path;
+    struct slg_symbol *symbol;
+};
+
+struct slg_json_stage {
+    struct slg_json_expression *expressions;
+    size_t expression_count;
+    struct slg_key_guess guess;
+};
+
+SLG_MUST_CHECK enum slg_status slg_json_stage_create(struct slg_context *context,
+                                                     const struct slg_logql_stage *from,
+                                                     struct slg_json_stage **ret_stage,
+                                                     struct slg_error *reterr);
+/* False: a later label filter has dropped the entry. */
+bool slg_json_stage_run(struct slg_json_stage *stage, struct slg_context *context);
+
+struct slg_unpack_stage {
+    struct slg_key_guess guess;
+};
+bool slg_unpack_stage_run(struct slg_unpack_stage *stage, struct slg_context *context);
+
+/* ---- shared with logfmt, templates and tests ---- */
+
+/* The escape at text[0] = '\\': writes its character as UTF-8, returns the bytes read, 0 if malformed. A lone surrogate
+ * is U+FFFD. */
+size_t slg_json_escape(const char *text, size_t len, uint8_t utf8[4], size_t *ret_utf8_len);
+/* Resolve escapes into out[text.len]; false when one is malformed. */
+bool slg_json_unescape(struct slg_text text, char *out, size_t *ret_len);
+/* The text with every U+FFFD and every bad byte replaced by a space (Prometheus refuses U+FFFD in labels); the text
+ * itself when there is none. */
+struct slg_text slg_json_printable(struct slg_context *context, struct slg_text text);
+
+#endif

@@ -1,0 +1,239 @@
+#include "logql/pipe/result.h"
+
+#include <string.h>
+
+struct entry {
+    struct slg_label label;
+    uint8_t category;
+};
+
+struct slg_hash128 slg_result_hash(struct slg_context *context, const struct slg_label_set *labels)
+{
+    size_t bytes = 0, n = 0;
+    char *buffer;
+
+    for (size_t i = 0; i < labels->count; i++)
+        bytes += labels->items[i].name.len + labels->items[i].value.len + 8;
+    buffer = slg_context_alloc(context, bytes);
+    if (buffer == NULL)
+        return (struct slg_hash128){ 0 };
+    for (size_t i = 0; i < labels->count; i++) {
+        const struct slg_label *label = &labels->items[i];
+        uint32_t lens[2] = { (uint32_t)label->name.len, (uint32_t)label->value.len };
+
+        memcpy(buffer + n, lens, sizeof(lens));
+        n += sizeof(lens);
+        memcpy(buffer + n, label->name.at, label->name.len);
+        n += label->name.len;
+        if (label->value.len > 0)
+            memcpy(buffer + n, label->value.at, label->value.len);
+        n += label->value.len;
+    }
+    return slg_hash_xxh3_128(buffer, bytes);
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+    const struct entry *left = a, *right = b;
+
+    return slg_text_compare(left->label.name, right->label.name);
+}
+
+static void sort_entries(struct entry *entries, size_t count)
+{
+    if (count > 64) {
+        qsort(entries, count, sizeof(entries[0]), compare_entries);
+        return;
+    }
+    for (size_t i = 1; i < count; i++) {
+        struct entry moving = entries[i];
+        size_t at = i;
+
+        for (; at > 0 && slg_text_compare(entries[at - 1].label.name, moving.label.name) > 0; at--)
+            entries[at] = entries[at - 1];
+        entries[at] = moving;
+    }
+}
+
+/* Is the symbol of a stream label hidden by a parsed or metadata label, or dropped? */
+static bool is_hidden(const struct slg_context *context, const struct slg_symbol *symbol)
+{
+    return symbol->entry_id == context->entry_id &&
+           (symbol->deleted || symbol->item != SLG_CONTEXT_NO_ITEM);
+}
+
+static bool in_group(const struct slg_result_grouping *grouping, const struct slg_symbol *symbol)
+{
+    for (size_t i = 0; i < grouping->symbol_count; i++)
+        if (grouping->symbols[i] == symbol)
+            return true;
+    return false;
+}
+
+static bool export(struct slg_context *context, struct entry *entries, size_t count,
+                   bool want_categories, struct slg_pipe_result *ret)
+{
+    struct slg_label *labels = slg_context_alloc(context, (count + 1) * sizeof(labels[0]));
+    uint8_t *categories = want_categories ? slg_context_alloc(context, count + 1) : NULL;
+
+    if (labels == NULL || (want_categories && categories == NULL))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        labels[i] = entries[i].label;
+        if (want_categories)
+            categories[i] = entries[i].category;
+    }
+    ret->labels = (struct slg_label_set){ .items = labels, .count = count };
+    ret->categories = categories;
+    ret->hash = slg_result_hash(context, &ret->labels);
+    return !context->exhausted;
+}
+
+static size_t add_error(struct entry *entries, size_t count, const char *name,
+                        struct slg_text value)
+{
+    struct slg_text key = slg_text_of(name);
+
+    if (value.len == 0)
+        return count;
+    /* A label of that name may have been parsed; the error itself wins. */
+    for (size_t i = 0; i < count; i++)
+        if (slg_text_equal(entries[i].label.name, key)) {
+            entries[i].label.value = value;
+            return count;
+        }
+    entries[count] = (struct entry){ .label = { .name = key, .value = value },
+                                     .category = SLG_PIPE_CATEGORY_PARSED };
+    return count + 1;
+}
+
+/* Everything, but what `without` takes away (NULL: nothing). */
+static bool build_all(struct slg_context *context, const struct slg_result_grouping *without,
+                      bool keep_empty, bool want_categories, struct slg_pipe_result *ret)
+{
+    const struct slg_pipe_stream *stream = context->stream;
+    size_t count = 0;
+    struct entry *entries = slg_context_alloc(
+        context, (stream->labels.count + context->live_count + 2) * sizeof(entries[0]));
+
+    if (entries == NULL)
+        return false;
+    for (size_t i = 0; i < stream->labels.count; i++)
+        if (!is_hidden(context, stream->symbols[i]) &&
+            (without == NULL || !in_group(without, stream->symbols[i])))
+            entries[count++] = (struct entry){ .label = stream->labels.items[i],
+                                               .category = SLG_PIPE_CATEGORY_STREAM };
+    for (size_t i = 0; i < context->item_count; i++) {
+        const struct slg_context_item *item = &context->items[i];
+
+        if (!item->live || (without != NULL && in_group(without, item->symbol)) ||
+            (!keep_empty && item->value.len == 0))
+            continue;
+        entries[count++] =
+            (struct entry){ .label = { .name = item->symbol->name, .value = item->value },
+                            .category = (uint8_t)item->category };
+    }
+    if (without == NULL) {
+        count = add_error(entries, count, "__error__", context->error);
+        count = add_error(entries, count, "__error_details__", context->error_details);
+    }
+    sort_entries(entries, count);
+    return export(context, entries, count, want_categories, ret);
+}
+
+/* Only the labels of `by`. */
+static bool build_by(struct slg_context *context, const struct slg_result_grouping *by,
+                     struct slg_pipe_result *ret)
+{
+    size_t count = 0;
+    struct entry *entries = slg_context_alloc(context, (by->symbol_count + 1) * sizeof(entries[0]));
+
+    if (entries == NULL)
+        return false;
+    for (size_t i = 0; i < by->symbol_count; i++) {
+        struct slg_symbol *symbol = by->symbols[i];
+        struct slg_text value;
+
+        /* What was dropped stays away, even when a later stage has set it again. */
+        if (symbol->entry_id == context->entry_id && symbol->deleted)
+            continue;
+        if (slg_context_get(context, symbol, &value) && value.len > 0)
+            entries[count++].label = (struct slg_label){ .name = symbol->name, .value = value };
+    }
+    return export(context, entries, count, /* want_categories= */ false, ret);
+}
+
+/* Nothing but the stream's labels: what grouping leaves of them is the same for every entry. */
+static bool build_stream_group(struct slg_context *context,
+                               const struct slg_result_grouping *grouping,
+                               struct slg_pipe_result *ret)
+{
+    /* Streams are made by the pipe, which is not const there. */
+    struct slg_pipe_stream *stream = (struct slg_pipe_stream *)(uintptr_t)context->stream;
+    struct slg_label *labels;
+    size_t count = 0;
+
+    if (!stream->grouped_ready) {
+        labels =
+            slg_arena_calloc(context->static_arena, stream->labels.count + 1, sizeof(labels[0]));
+        if (labels == NULL) {
+            context->exhausted = true;
+            return false;
+        }
+        for (size_t i = 0; i < stream->labels.count; i++)
+            if (in_group(grouping, stream->symbols[i]) != grouping->without)
+                labels[count++] = stream->labels.items[i];
+        stream->grouped = (struct slg_label_set){ .items = labels, .count = count };
+        stream->grouped_hash = slg_result_hash(context, &stream->grouped);
+        stream->grouped_ready = true;
+    }
+    ret->labels = stream->grouped;
+    ret->hash = stream->grouped_hash;
+    return true;
+}
+
+static bool build_stream(struct slg_context *context, bool want_categories,
+                         struct slg_pipe_result *ret)
+{
+    const struct slg_pipe_stream *stream = context->stream;
+
+    ret->labels = stream->labels;
+    ret->hash = stream->hash;
+    if (want_categories) {
+        uint8_t *categories = slg_context_alloc(context, stream->labels.count + 1);
+
+        if (categories == NULL)
+            return false;
+        memset(categories, SLG_PIPE_CATEGORY_STREAM, stream->labels.count + 1);
+        ret->categories = categories;
+    }
+    return true;
+}
+
+bool slg_result_build(struct slg_context *context, const struct slg_result_grouping *grouping,
+                      struct slg_pipe_result *ret)
+{
+    bool unchanged = context->live_count == 0 && !context->has_deleted;
+
+    ret->categories = NULL;
+    ret->has_error = context->error.len > 0;
+    ret->error = context->error;
+    ret->preserve_error = context->preserve_error;
+    if (ret->has_error)
+        return build_all(context, NULL, grouping->keep_empty, grouping->want_categories, ret);
+    if (grouping->no_labels) {
+        ret->labels = (struct slg_label_set){ 0 };
+        ret->hash = slg_hash_xxh3_128("", 0);
+        return true;
+    }
+    if (unchanged && !grouping->grouped)
+        return build_stream(context, grouping->want_categories, ret);
+    if (unchanged)
+        return build_stream_group(context, grouping, ret);
+    if (!grouping->grouped)
+        return build_all(context, NULL, grouping->keep_empty, grouping->want_categories, ret);
+    if (grouping->without)
+        return build_all(context, grouping, grouping->keep_empty, /* want_categories= */ false,
+                         ret);
+    return build_by(context, grouping, ret);
+}
