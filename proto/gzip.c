@@ -17,6 +17,7 @@ enum slg_status slg_gzip_unpack(const void *bytes, size_t len, struct slg_buf *o
 {
     z_stream stream = { 0 };
     enum slg_status status = SLG_OK;
+    uint8_t surplus;
     int rc = Z_OK;
 
     if (len > UINT32_MAX || inflateInit2(&stream, WINDOW_ANY) != Z_OK)
@@ -27,14 +28,20 @@ enum slg_status slg_gzip_unpack(const void *bytes, size_t len, struct slg_buf *o
         size_t room =
             out->bytes_max - out->len < PIECE_BYTES ? out->bytes_max - out->len : PIECE_BYTES;
 
-        if (room == 0 || !slg_buf_reserve(out, room)) {
+        if (room > 0 && !slg_buf_reserve(out, room)) {
             status = SLG_LIMIT;
             break;
         }
-        stream.next_out = out->data + out->len;
-        stream.avail_out = (uInt)room;
+        /* Full: the end may still come, but not one byte more. */
+        stream.next_out = room > 0 ? out->data + out->len : &surplus;
+        stream.avail_out = (uInt)(room > 0 ? room : 1);
         rc = inflate(&stream, Z_NO_FLUSH);
-        out->len += room - stream.avail_out;
+        if (room > 0) {
+            out->len += room - stream.avail_out;
+        } else if (stream.avail_out == 0) {
+            status = SLG_LIMIT;
+            break;
+        }
         if (rc != Z_OK && rc != Z_STREAM_END)
             status = SLG_MALFORMED; /* Z_BUF_ERROR too: no input is left */
     }

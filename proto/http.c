@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "proto/gzip.h"
 
@@ -26,9 +27,12 @@
 #define STREAM_PIECE_BYTES      ((size_t)64 * 1024)
 #define STREAM_BUFFER_BYTES_MAX                                                                    \
     ((size_t)16 << 20) /* one pulled piece: 64 KiB and one long line, escaped */
-#define FILE_BYTES_MAX ((size_t)1 << 20)
-#define LISTEN_BACKLOG 511U
-#define ADDRESS_BYTES  72
+#define FILE_BYTES_MAX   ((size_t)1 << 20)
+#define HEADER_BYTES_MAX ((size_t)32 * 1024) /* all header lines; the request line may be longer */
+#define BODY_SECONDS_MAX ((int64_t)120)      /* a body that trickles longer than this is cut */
+#define DISCARD_FACTOR   2 /* refused bodies are read up to this many times the limit */
+#define LISTEN_BACKLOG   511U
+#define ADDRESS_BYTES    72
 
 struct network {
     uint8_t address[16]; /* IPv4 mapped into IPv6 */
@@ -65,6 +69,8 @@ struct slg_http_request {
     struct slg_buf body;
     struct slg_buf unpacked;
     struct slg_text body_text;
+    uint64_t received_bytes; /* of the body */
+    int64_t body_deadline_mono_ns;
     unsigned refuse_code; /* decided before the body came; 0 = none */
     const char *refuse_text;
     struct {
@@ -526,6 +532,7 @@ void slg_http_answer_text(struct slg_http_request *request, unsigned code, const
 
 struct stream {
     struct slg_http_server *server;
+    const struct slg_http_request *request; /* lives until the answer is out */
     slg_http_pull *pull;
     slg_http_release *release;
     void *ctx;
@@ -566,7 +573,8 @@ static ssize_t read_stream(void *ctx, uint64_t position, char *out, size_t out_m
     while (stream->sent == stream->ready.len) {
         if (stream->status == SLG_NOT_FOUND)
             return MHD_CONTENT_READER_END_OF_STREAM;
-        if (stream->status != SLG_OK || atomic_load(&stream->server->stopping))
+        if (stream->status != SLG_OK || atomic_load(&stream->server->stopping) ||
+            slg_http_client_gone(stream->request))
             return MHD_CONTENT_READER_END_WITH_ERROR;
         pull_piece(stream);
     }
@@ -603,6 +611,7 @@ void slg_http_answer_stream(struct slg_http_request *request, unsigned code,
         return;
     }
     stream->server = request->server;
+    stream->request = request;
     stream->pull = pull;
     stream->release = release;
     stream->ctx = ctx;
@@ -620,6 +629,18 @@ void slg_http_answer_stream(struct slg_http_request *request, unsigned code,
 
 /* ---- the life of a request ---- */
 
+static enum MHD_Result add_header_bytes(void *ctx, enum MHD_ValueKind kind, const char *name,
+                                        size_t name_len, const char *value, size_t value_len)
+{
+    size_t *bytes = ctx;
+
+    (void)kind;
+    (void)name;
+    (void)value;
+    *bytes += name_len + value_len + 4; /* ": " and the line end */
+    return MHD_YES;
+}
+
 static struct slg_http_request *start_request(struct slg_http_server *server,
                                               struct MHD_Connection *connection, const char *method,
                                               const char *path)
@@ -627,6 +648,7 @@ static struct slg_http_request *start_request(struct slg_http_server *server,
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     struct slg_http_request *request = calloc(1, sizeof(*request));
+    size_t header_bytes = 0;
 
     if (request == NULL)
         return NULL;
@@ -643,7 +665,13 @@ static struct slg_http_request *start_request(struct slg_http_server *server,
     slg_buf_init(&request->unpacked, server->options.body_bytes_max);
     if (info != NULL)
         print_peer(info->client_addr, request->peer);
+    request->body_deadline_mono_ns =
+        slg_clock_mono_ns(slg_clock_system()) + BODY_SECONDS_MAX * SLG_NS_PER_SEC;
     find_route(request);
+    (void)MHD_get_connection_values_n(connection, MHD_HEADER_KIND, add_header_bytes,
+                                      &header_bytes); /* the count says nothing */
+    if (header_bytes > HEADER_BYTES_MAX)
+        refuse(request, 431, "the header lines are larger than this server takes");
     if (info == NULL || !peer_allowed(server, info->client_addr))
         refuse(request, 403, "this address may not connect");
     else if (!authorized(request))
@@ -670,18 +698,24 @@ static void request_completed(void *ctx, struct MHD_Connection *connection, void
     *request_ctx = NULL;
 }
 
-/* Bodies of refused requests are read and thrown away, up to the same limit, so that the client sees the answer. */
-static void take_body(struct slg_http_request *request, const char *bytes, size_t len)
+/* Bodies of refused requests are read and thrown away, so that the client sees the answer, but not for ever: false
+ * closes the connection. */
+static bool take_body(struct slg_http_request *request, const char *bytes, size_t len)
 {
-    if (slg_buf_failed(&request->body))
-        return;
+    size_t bytes_max = request->server->options.body_bytes_max;
+
+    request->received_bytes += len;
+    if (request->received_bytes > DISCARD_FACTOR * (uint64_t)bytes_max ||
+        slg_clock_mono_ns(slg_clock_system()) > request->body_deadline_mono_ns)
+        return false;
+    if (request->refuse_code != 0)
+        return true;
     slg_buf_append(&request->body, bytes, len);
     if (slg_buf_failed(&request->body)) {
-        if (request->refuse_code == 0)
-            refuse(request, 413, "the body is larger than this server takes");
+        refuse(request, 413, "the body is larger than this server takes");
         slg_buf_fini(&request->body);
-        request->body.failed = true;
     }
+    return true;
 }
 
 static void unpack_body(struct slg_http_request *request)
@@ -720,6 +754,18 @@ static enum MHD_Result run_request(struct slg_http_request *request)
     return request->queued;
 }
 
+/* A body that says beforehand that it is too long is refused before it is sent. */
+static bool announced_too_much(struct slg_http_request *request)
+{
+    const char *length = slg_http_header(request, "Content-Length");
+
+    if (length == NULL || strtoull(length, NULL, 10) <= request->server->options.body_bytes_max)
+        return false;
+    if (request->refuse_code == 0)
+        refuse(request, 413, "the body is larger than this server takes");
+    return true;
+}
+
 static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, const char *path,
                                   const char *method, const char *version, const char *upload,
                                   size_t *upload_len, void **request_ctx)
@@ -728,13 +774,17 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
 
     (void)version;
     if (request == NULL) {
-        *request_ctx = start_request(ctx, connection, method, path);
-        return *request_ctx == NULL ? MHD_NO : MHD_YES;
+        request = start_request(ctx, connection, method, path);
+        *request_ctx = request;
+        if (request == NULL)
+            return MHD_NO;
+        return announced_too_much(request) ? run_request(request) : MHD_YES;
     }
     if (*upload_len > 0) {
-        take_body(request, upload, *upload_len);
+        enum MHD_Result result = take_body(request, upload, *upload_len) ? MHD_YES : MHD_NO;
+
         *upload_len = 0;
-        return MHD_YES;
+        return result;
     }
     return run_request(request);
 }
