@@ -278,9 +278,6 @@ void slg_api_label_values(void *ctx, struct slg_http_request *request)
     struct meta meta;
     enum slg_status status = meta_init(&meta, ctx, request, &error);
 
-    if (status == SLG_OK && !slg_label_name_valid(name))
-        status =
-            slg_errorf(&error, SLG_INVALID, "invalid label name: \"%.*s\"", (int)name.len, name.at);
     if (status == SLG_OK)
         status = optional_selector(&meta, &error);
     if (status == SLG_OK)
