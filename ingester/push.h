@@ -5,7 +5,8 @@
  * that break a limit are left out, each with its reason; the others go on (Loki answers 400 then, with the texts).
  * service_name and detected_level are discovered; metadata names are made label names (user.id -> user_id).
  * docs/adr/0004-push-decoding.md says why the readers are our own.
- * Owner:   what is handed out borrows from the body and the arena.
+ * Owner:   an entry's metadata and its line, if masked, live until `take` returns; its stream lives as long as the
+ *          arena, an unmasked line as long as body and arena.
  * Threads: pure.
  * Refuses: depth over 8 (JSON), a decompressed size over the limit (looked at before anything is allocated),
  *          lengths beyond the end, times outside int64. */
