@@ -29,6 +29,19 @@ bool slg_buf_failed(const struct slg_buf *buf)
     return buf->failed;
 }
 
+void slg_buf_trim(struct slg_buf *buf)
+{
+    uint8_t *data;
+
+    if (buf->len == 0 || buf->len == buf->capacity)
+        return;
+    data = realloc(buf->data, buf->len);
+    if (data == NULL)
+        return; /* it stays as it is */
+    buf->data = data;
+    buf->capacity = buf->len;
+}
+
 bool slg_buf_reserve(struct slg_buf *buf, size_t more)
 {
     size_t capacity = buf->capacity < CAPACITY_MIN ? CAPACITY_MIN : buf->capacity;

@@ -27,6 +27,8 @@ void slg_buf_fini(struct slg_buf *buf);
 /* len = 0 and failed = false; keeps the memory. */
 void slg_buf_clear(struct slg_buf *buf);
 bool slg_buf_failed(const struct slg_buf *buf);
+/* Give back the memory behind len, for what is kept long. */
+void slg_buf_trim(struct slg_buf *buf);
 
 /* Make room for `more` bytes after len without changing len; false sets failed. */
 bool slg_buf_reserve(struct slg_buf *buf, size_t more);

@@ -211,8 +211,8 @@ static enum slg_status seal(struct slg_batcher *b, struct builder *builder, int6
     struct slg_forward_batch *batch = b->spare;
     enum slg_status status;
 
-    if (batch == NULL &&
-        slg_forward_take(b->options.forward, b->options.own, /* deadline= */ 0, &batch) != SLG_OK)
+    if (batch == NULL && slg_forward_take(b->options.forward, b->options.own,
+                                          /* deadline_mono_ns= */ 0, &batch) != SLG_OK)
         return SLG_AGAIN;
     b->spare = batch;
     renew_incarnation(b);
@@ -225,7 +225,8 @@ static enum slg_status seal(struct slg_batcher *b, struct builder *builder, int6
     batch->listener = builder->listener;
     batch->own = b->options.own;
     batch->unsettled = &shard->unsettled;
-    memcpy(batch->waiters, builder->waiters, sizeof(batch->waiters[0]) * builder->waiter_count);
+    for (size_t i = 0; i < builder->waiter_count; i++)
+        batch->waiters[i] = builder->waiters[i];
     batch->waiter_count = builder->waiter_count;
     atomic_fetch_add_explicit(&shard->unsettled, 1, memory_order_relaxed);
     status = slg_forward_submit(b->options.forward, batch, b->scratch.data, b->scratch.len);

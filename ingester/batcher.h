@@ -46,7 +46,8 @@ struct slg_batcher;
 SLG_MUST_CHECK enum slg_status slg_batcher_create(const struct slg_batcher_options *options,
                                                   struct slg_batcher **ret_batcher,
                                                   struct slg_error *reterr);
-void slg_batcher_destroy(struct slg_batcher *batcher); /* what is in builders is forgotten */
+/* What is in builders is forgotten. Only after slg_forward_stop: batches on their way point into it. */
+void slg_batcher_destroy(struct slg_batcher *batcher);
 
 struct slg_batcher_entry {
     const struct slg_stream_ref *stream;

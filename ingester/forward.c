@@ -61,6 +61,7 @@ struct slg_forward {
     struct slg_forward_options options;
     struct slg_forward_batch *objects; /* all of them: pool, then reserved */
     size_t object_count;
+    struct slg_queue *warm; /* of the pool's objects, those with a buffer: taken first */
     struct slg_queue *pool;
     struct slg_queue *reserved;
     struct slg_queue *events;
@@ -273,11 +274,15 @@ static void give_back(struct slg_forward *f, struct slg_forward_batch *batch)
     struct slg_forward_batch *tokens = batch->tokens;
     enum slg_status status;
 
-    free(batch->message);
-    batch->message = NULL;
     batch->tokens = NULL;
-    status = slg_queue_push(batch->reserved ? f->reserved : f->pool, batch);
-    SLG_ASSERT(status == SLG_OK); /* the queue holds every object there is */
+    slg_buf_clear(&batch->message);
+    /* Whoever waits for room waits at the pool; it is empty then, and gets the object. */
+    if (batch->reserved || slg_queue_count(f->pool) == 0 ||
+        slg_queue_push(f->warm, batch) != SLG_OK) {
+        slg_buf_fini(&batch->message);
+        status = slg_queue_push(batch->reserved ? f->reserved : f->pool, batch);
+        SLG_ASSERT(status == SLG_OK); /* the queue holds every object there is */
+    }
     while (tokens != NULL) {
         struct slg_forward_batch *next = tokens->next;
 
@@ -417,7 +422,7 @@ static bool send_batch(struct slg_forward *f, uint16_t node_index, struct slg_fo
         return false;
     request->busy = true;
     request->batch = batch;
-    if (slg_transport_request(node->client, batch->message, batch->message_len,
+    if (slg_transport_request(node->client, batch->message.data, batch->message.len,
                               f->options.timeout_ms, on_store, request) != SLG_OK) {
         request->busy = false;
         f->send_failed = true;
@@ -663,6 +668,7 @@ static enum slg_status make_pool(struct slg_forward *f)
     f->object_count = count + SLG_FORWARD_RESERVED_COUNT;
     f->objects = calloc(f->object_count, sizeof(*f->objects));
     if (f->objects == NULL || slg_queue_create(count, &f->pool) != SLG_OK ||
+        slg_queue_create(SLG_FORWARD_WARM_COUNT, &f->warm) != SLG_OK ||
         slg_queue_create(SLG_FORWARD_RESERVED_COUNT, &f->reserved) != SLG_OK ||
         slg_queue_create(f->object_count + answers + 2, &f->events) != SLG_OK)
         return SLG_NO_MEMORY;
@@ -670,6 +676,7 @@ static enum slg_status make_pool(struct slg_forward *f)
         enum slg_status status;
 
         f->objects[i].event = EVENT_SUBMIT;
+        slg_buf_init(&f->objects[i].message, SLG_MESSAGE_BYTES_MAX);
         f->objects[i].reserved = i >= count;
         status = slg_queue_push(i >= count ? f->reserved : f->pool, &f->objects[i]);
         SLG_ASSERT(status == SLG_OK);
@@ -743,9 +750,10 @@ void slg_forward_destroy(struct slg_forward *f)
     slg_queue_destroy(f->events);
     slg_queue_destroy(f->reserved);
     slg_queue_destroy(f->pool);
+    slg_queue_destroy(f->warm);
     for (size_t i = 0; i < f->object_count; i++)
         if (f->objects != NULL)
-            free(f->objects[i].message);
+            slg_buf_fini(&f->objects[i].message);
     free(f->objects);
     slg_map_unref(atomic_exchange(&f->map_next, NULL));
     slg_map_unref(f->map);
@@ -759,10 +767,12 @@ enum slg_status slg_forward_take(struct slg_forward *f, bool reserved, int64_t d
 {
     struct slg_queue *queue = reserved ? f->reserved : f->pool;
     struct slg_forward_batch *batch;
-    void *item;
-    enum slg_status status = deadline_mono_ns == 0 ? slg_queue_try_pop(queue, &item)
-                                                   : slg_queue_pop(queue, deadline_mono_ns, &item);
+    void *item = NULL;
+    enum slg_status status = reserved ? SLG_AGAIN : slg_queue_try_pop(f->warm, &item);
 
+    if (status != SLG_OK)
+        status = deadline_mono_ns == 0 ? slg_queue_try_pop(queue, &item)
+                                       : slg_queue_pop(queue, deadline_mono_ns, &item);
     if (status != SLG_OK)
         return status;
     batch = item;
@@ -785,7 +795,7 @@ static void charge(struct slg_forward *f, struct slg_forward_batch *batch)
 {
     void *item;
 
-    for (size_t paid = SLG_FORWARD_TOKEN_BYTES; paid < batch->message_len && !batch->reserved;
+    for (size_t paid = SLG_FORWARD_TOKEN_BYTES; paid < batch->message.len && !batch->reserved;
          paid += SLG_FORWARD_TOKEN_BYTES) {
         struct slg_forward_batch *token;
 
@@ -800,23 +810,18 @@ static void charge(struct slg_forward *f, struct slg_forward_batch *batch)
 enum slg_status slg_forward_submit(struct slg_forward *f, struct slg_forward_batch *batch,
                                    const uint8_t *bytes, size_t len)
 {
-    struct slg_buf message;
+    bool warm = batch->message.capacity > 0;
     enum slg_status status;
 
     if (atomic_load(&f->refusing))
         return SLG_CANCELED;
-    slg_buf_init(&message, SLG_MESSAGE_BYTES_MAX);
-    if (slg_buf_reserve(&message, len + STORE_OVERHEAD_BYTES))
-        slg_rpc_encode_store(&message, /* flags= */ 0, bytes, len);
-    if (slg_buf_failed(&message)) {
-        slg_buf_fini(&message);
+    slg_buf_clear(&batch->message);
+    if (slg_buf_reserve(&batch->message, len + STORE_OVERHEAD_BYTES))
+        slg_rpc_encode_store(&batch->message, /* flags= */ 0, bytes, len);
+    if (slg_buf_failed(&batch->message))
         return SLG_NO_MEMORY;
-    }
-    batch->message_len = message.len;
-    /* Exactly its size; give_back frees it. Shrinking fails only if it stays as it is. */
-    batch->message = realloc(message.data, message.len);
-    if (batch->message == NULL)
-        batch->message = message.data;
+    if (!warm && slg_forward_batch_count(f) >= SLG_FORWARD_WARM_COUNT)
+        slg_buf_trim(&batch->message);
     batch->submitted_mono_ns = now_mono(f);
     charge(f, batch);
     atomic_fetch_add_explicit(&f->batch_count, 1, memory_order_relaxed);
@@ -850,5 +855,5 @@ size_t slg_forward_ready_count(struct slg_forward *f)
 
 size_t slg_forward_free_count(struct slg_forward *f)
 {
-    return slg_queue_count(f->pool);
+    return slg_queue_count(f->pool) + slg_queue_count(f->warm);
 }

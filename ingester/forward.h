@@ -22,6 +22,7 @@
 
 #define SLG_FORWARD_TOKEN_BYTES    ((size_t)64 * 1024)
 #define SLG_FORWARD_RESERVED_COUNT ((size_t)2) /* objects that only loss entries may take */
+#define SLG_FORWARD_WARM_COUNT     ((size_t)8) /* pooled objects that keep their buffers */
 #define SLG_FORWARD_WAITER_MAX     ((size_t)64)
 #define SLG_FORWARD_MEMORY_MIN     ((size_t)1024 * 1024)
 #define SLG_FORWARD_MEMORY_MAX     ((size_t)16 * 1024 * 1024 * 1024)
@@ -48,8 +49,7 @@ struct slg_forward_batch {
     size_t waiter_count;
     /* forward's. */
     bool reserved;
-    uint8_t *message; /* the encoded STORE request */
-    size_t message_len;
+    struct slg_buf message; /* the encoded STORE request */
     struct slg_replica replica;
     size_t request_count; /* out now */
     bool released;
@@ -91,9 +91,9 @@ SLG_MUST_CHECK enum slg_status slg_forward_take(struct slg_forward *forward, boo
                                                 struct slg_forward_batch **ret_batch);
 /* Give one back unused. */
 void slg_forward_put(struct slg_forward *forward, struct slg_forward_batch *batch);
-/* Send the encoded batch bytes[0..len), which are copied: the one allocation per batch (of about 1,000 entries), of
- * exactly its size, so that a backlog takes no more memory than its bytes. NO_MEMORY: the batch stays with the caller.
- * CANCELED: stopping, likewise. */
+/* Send the encoded batch bytes[0..len), which are copied. In steady state nothing is allocated: a few objects keep their
+ * buffers. In a backlog each batch has a block of exactly its size, so that it takes no more memory than its bytes.
+ * NO_MEMORY: the batch stays with the caller. CANCELED: stopping, likewise. */
 SLG_MUST_CHECK enum slg_status slg_forward_submit(struct slg_forward *forward,
                                                   struct slg_forward_batch *batch,
                                                   const uint8_t *bytes, size_t len);

@@ -25,6 +25,7 @@ struct slg_listener {
     size_t index;
     bool insecure;
     bool split_lines;
+    int buffer_bytes;
     struct slg_record_options record;
     struct slg_cidr *allow;
     size_t allow_count;
@@ -217,6 +218,12 @@ static enum slg_status check(const struct slg_listener_options *options,
         return slg_errorf(reterr, SLG_INVALID,
                           "job \"%s\" of listener %s is reserved for the ingester itself",
                           SLG_RESERVED_JOB, options->listen);
+    if (listener->buffer_bytes < SLG_LISTENER_BUFFER_BYTES_MIN ||
+        listener->buffer_bytes > SLG_LISTENER_BUFFER_BYTES_MAX)
+        return slg_errorf(reterr, SLG_INVALID,
+                          "receive buffer of %d bytes of listener %s is not between %d and %d",
+                          listener->buffer_bytes, options->listen, SLG_LISTENER_BUFFER_BYTES_MIN,
+                          SLG_LISTENER_BUFFER_BYTES_MAX);
     if (options->allow_count > SLG_LISTENER_ALLOW_COUNT_MAX ||
         options->host_count > SLG_LISTENER_HOST_COUNT_MAX)
         return slg_errorf(reterr, SLG_INVALID, "listener %s names more than %zu CIDRs or %zu hosts",
@@ -271,6 +278,8 @@ enum slg_status slg_listener_create(const struct slg_listener_options *options, 
     listener->index = index;
     listener->insecure = options->insecure && options->allow_count == 0;
     listener->split_lines = options->split_lines;
+    listener->buffer_bytes =
+        options->buffer_bytes != 0 ? options->buffer_bytes : SLG_LISTENER_BUFFER_BYTES;
     listener->record = options->record;
     listener->record.listener_index = (uint32_t)index;
     status = parse_listen(options->listen, &listener->bound, &listener->bound_len, reterr);
@@ -336,6 +345,11 @@ bool slg_listener_allows(const struct slg_listener *listener, const struct slg_a
     return listener->allow_count == 0;
 }
 
+int slg_listener_buffer_bytes(const struct slg_listener *listener)
+{
+    return listener->buffer_bytes;
+}
+
 const char *slg_listener_host_name(const struct slg_listener *listener,
                                    const struct slg_address *address)
 {
@@ -347,9 +361,8 @@ const char *slg_listener_host_name(const struct slg_listener *listener,
 
 /* ---- sockets ---- */
 
-static void ask_buffer(int fd, int *ret_buffer_bytes)
+static void ask_buffer(int fd, int wanted, int *ret_buffer_bytes)
 {
-    int wanted = SLG_LISTENER_BUFFER_BYTES;
     socklen_t len = sizeof(*ret_buffer_bytes);
 
     /* FORCE needs CAP_NET_ADMIN; without it the kernel clamps to net.core.rmem_max. */
@@ -403,7 +416,7 @@ enum slg_status slg_listener_open(struct slg_listener *listener, bool shared, in
                           strerrordesc_np(errno));
     *ret_buffer_bytes = 0;
     if (listener->kind == SLG_LISTENER_UDP)
-        ask_buffer(fd, ret_buffer_bytes);
+        ask_buffer(fd, listener->buffer_bytes, ret_buffer_bytes);
     status = bind_socket(listener, shared, fd, reterr);
     if (status != SLG_OK) {
         (void)close(fd);

@@ -12,11 +12,14 @@
 
 #include "ingester/record.h"
 
-#define SLG_LISTENER_COUNT_MAX       ((size_t)32)
-#define SLG_LISTENER_ALLOW_COUNT_MAX ((size_t)256)
-#define SLG_LISTENER_HOST_COUNT_MAX  ((size_t)4096)
-#define SLG_LISTENER_BUFFER_BYTES    (8 * 1024 * 1024) /* SO_RCVBUF asked for, LIMITS section 1 */
-#define SLG_RESERVED_JOB             "silage"
+#define SLG_LISTENER_COUNT_MAX        ((size_t)32)
+#define SLG_LISTENER_ALLOW_COUNT_MAX  ((size_t)256)
+#define SLG_LISTENER_HOST_COUNT_MAX   ((size_t)4096)
+/* SO_RCVBUF asked for by default, LIMITS section 1. */
+#define SLG_LISTENER_BUFFER_BYTES     (8 * 1024 * 1024)
+#define SLG_LISTENER_BUFFER_BYTES_MIN 4096
+#define SLG_LISTENER_BUFFER_BYTES_MAX (256 * 1024 * 1024)
+#define SLG_RESERVED_JOB              "silage"
 
 enum slg_listener_kind { SLG_LISTENER_UDP, SLG_LISTENER_TCP };
 
@@ -50,8 +53,9 @@ struct slg_listener_options {
     const char *listen;       /* "127.0.0.1:1514", "[::1]:1514"; port 0: a free one */
     const char *const *allow; /* CIDRs; none: everybody who reaches it, on loopback only */
     size_t allow_count;
-    bool insecure;                    /* off loopback without an allow-list */
-    bool split_lines;                 /* UDP: each LF within a datagram ends a message */
+    bool insecure;    /* off loopback without an allow-list */
+    bool split_lines; /* UDP: each LF within a datagram ends a message */
+    int buffer_bytes; /* UDP: receive buffer to ask for; 0: SLG_LISTENER_BUFFER_BYTES */
     struct slg_record_options record; /* listener_index is set here */
     const struct slg_listener_host *hosts;
     size_t host_count;
@@ -72,6 +76,8 @@ const struct slg_record_options *slg_listener_record(const struct slg_listener *
 /* "127.0.0.1:1514", with the real port once it is open. */
 const char *slg_listener_address(const struct slg_listener *listener);
 bool slg_listener_allows(const struct slg_listener *listener, const struct slg_address *address);
+/* Receive buffer wanted. */
+int slg_listener_buffer_bytes(const struct slg_listener *listener);
 /* Configured name, or "". */
 const char *slg_listener_host_name(const struct slg_listener *listener,
                                    const struct slg_address *address);

@@ -96,7 +96,7 @@ enum slg_status slg_loss_create(const struct slg_loss_options *options, struct s
     loss->report_mono_ns = slg_clock_mono_ns(loss->clock) - SLG_LOSS_EVERY_NS;
     slg_buf_init(&loss->canonical, SLG_LABEL_SET_BYTES_MAX);
     make_stream(loss);
-    status = slg_buf_failed(&loss->canonical)
+    status = slg_queue_create(1, &loss->ended) != SLG_OK || slg_buf_failed(&loss->canonical)
                  ? slg_errorf(reterr, SLG_NO_MEMORY, "no memory for loss reports")
                  : slg_batcher_create(&loss->options.batcher, &loss->batcher, reterr);
     if (status != SLG_OK) {
@@ -227,7 +227,8 @@ static void report(struct slg_loss *loss)
     if (loss->report_lines == 0)
         atomic_store_explicit(&loss->report_state, REPORT_NONE, memory_order_relaxed);
     else
-        (void)slg_batcher_flush(loss->batcher, /* deadline= */ 0); /* else the next tick seals it */
+        (void)slg_batcher_flush(loss->batcher,
+                                /* deadline_mono_ns= */ 0); /* else the next tick seals it */
 }
 
 void slg_loss_tick(struct slg_loss *loss, bool at_once)

@@ -25,7 +25,7 @@ struct slg_loss;
 SLG_MUST_CHECK enum slg_status slg_loss_create(const struct slg_loss_options *options,
                                                struct slg_loss **ret_loss,
                                                struct slg_error *reterr);
-void slg_loss_destroy(struct slg_loss *loss);
+void slg_loss_destroy(struct slg_loss *loss); /* only after slg_forward_stop */
 /* Look, and report what is due; at_once: not waiting for the interval (at stop). */
 void slg_loss_tick(struct slg_loss *loss, bool at_once);
 /* Entries dropped that no accepted loss entry tells of. */

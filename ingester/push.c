@@ -329,7 +329,7 @@ static enum slg_status resolve_stream(struct decoder *d, const struct slg_push_s
 {
     struct slg_error error = { .message = "" };
     struct slg_stream_ref *ref;
-    struct slg_label_set set;
+    struct slg_label_set set = { NULL, 0 };
     struct slg_label *items;
     struct slg_text service;
     struct slg_buf buf;
@@ -504,8 +504,11 @@ static enum slg_status hand_out(struct decoder *d, const struct slg_stream_ref *
             return slg_errorf(d->reterr, SLG_LIMIT, "the push needs too much memory");
         entry.line = slg_masks_apply(d->options->masks, masks, line->line, scratch);
     }
-    entry.metadata = items;
+    entry.metadata =
+        (const struct slg_label *)(void *)slg_arena_copy(d->arena, items, count * sizeof(items[0]));
     entry.metadata_count = count;
+    if (entry.metadata == NULL)
+        return slg_errorf(d->reterr, SLG_LIMIT, "the push needs too much memory");
     status = d->take(d->ctx, &entry);
     if (status == SLG_OK) {
         d->result->entry_count++;
@@ -531,11 +534,10 @@ static enum slg_status deliver_stream(struct decoder *d, const struct slg_push_s
     masks = slg_masks_select(d->options->masks, app);
     for (size_t i = 0; i < stream->entry_count && status == SLG_OK; i++) {
         const struct slg_push_line *line = &d->request.lines[stream->entry_first + i];
-        struct slg_arena_mark mark = slg_arena_mark(d->arena);
 
+        /* No scratch is taken back: entries live as long as the arena, and the taker may use it too. */
         if (check_entry(d, &ref->labels, line))
             status = hand_out(d, ref, masks, line);
-        slg_arena_rewind(d->arena, mark);
     }
     return status;
 }

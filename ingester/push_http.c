@@ -45,13 +45,19 @@ struct job {
     uint8_t marks[JOB_SETTLED + 1]; /* queues carry pointers: the address says which event */
 };
 
+/* Memory of one request while it is decoded and its entries wait for their builders. */
+struct workspace {
+    struct slg_arena *decoding; /* the decoder's: the body, streams and its scratch */
+    struct slg_arena *kept;     /* ours: the entries */
+};
+
 struct slg_push_http {
     struct slg_push_http_options options;
     struct slg_clock *clock;
     struct slg_batcher *batcher;
     struct slg_account_cell *cell;
-    struct slg_arena *arenas[SLG_PUSH_WORKSPACE_COUNT];
-    struct slg_queue *workspaces; /* of arenas */
+    struct workspace spaces[SLG_PUSH_WORKSPACE_COUNT];
+    struct slg_queue *workspaces; /* those that are free */
     struct slg_queue *jobs;
     pthread_t thread;
     bool started;
@@ -279,7 +285,9 @@ static void *run(void *ctx)
 struct request {
     struct slg_push_http *push;
     struct slg_http_request *http;
-    struct slg_arena *arena;
+    struct workspace *workspace;
+    const char *body; /* the copy that is decoded */
+    size_t body_len;
     struct slg_push_entry *entries;
     size_t entry_count;
     size_t entry_room;
@@ -315,21 +323,56 @@ static enum slg_push_format format_of(const struct slg_http_request *http)
     return SLG_PUSH_PROTOBUF;
 }
 
+/* What is handed out may be scratch of the decoder: keep a copy of what does not stand in the body itself. */
+static bool keep_text(struct request *r, struct slg_text *text)
+{
+    const char *copy;
+
+    if (text->len == 0 || (text->at >= r->body && text->at < r->body + r->body_len))
+        return true;
+    copy = slg_arena_copy(r->workspace->kept, text->at, text->len);
+    if (copy == NULL)
+        return false;
+    text->at = copy;
+    return true;
+}
+
+static bool keep_metadata(struct request *r, struct slg_push_entry *entry)
+{
+    struct slg_label *items;
+
+    if (entry->metadata_count == 0)
+        return true;
+    items = slg_arena_alloc(r->workspace->kept, entry->metadata_count * sizeof(*items));
+    if (items == NULL)
+        return false;
+    for (size_t i = 0; i < entry->metadata_count; i++) {
+        items[i] = entry->metadata[i];
+        if (!keep_text(r, &items[i].name) || !keep_text(r, &items[i].value))
+            return false;
+    }
+    entry->metadata = items;
+    return true;
+}
+
 static enum slg_status take_entry(void *ctx, const struct slg_push_entry *entry)
 {
     struct request *r = ctx;
+    struct slg_push_entry kept = *entry;
 
     if (r->entry_count == r->entry_room) {
         size_t room = r->entry_room == 0 ? 256 : r->entry_room * 2;
         struct slg_push_entry *grown =
-            slg_arena_grow(r->arena, r->entries, r->entry_count, room, sizeof(*entry));
+            slg_arena_grow(r->workspace->kept, r->entries, r->entry_count, room, sizeof(*entry));
 
         if (grown == NULL)
-            return SLG_LIMIT;
+            return slg_errorf(&r->error, SLG_LIMIT, "the push needs too much memory");
         r->entries = grown;
         r->entry_room = room;
     }
-    r->entries[r->entry_count++] = *entry;
+    if (!keep_text(r, &kept.line) || !keep_metadata(r, &kept))
+        return slg_errorf(&r->error, SLG_LIMIT, "the push needs too much memory");
+    r->entries[r->entry_count++] = kept;
     return SLG_OK;
 }
 
@@ -340,20 +383,23 @@ static enum slg_status decode(struct request *r)
     struct slg_text body = slg_http_body(r->http);
     int64_t now_ns = slg_clock_wall_ns(push->clock);
     int64_t retention_ns = atomic_load(&push->retention_ns);
-    uint8_t *copy = slg_arena_alloc(r->arena, body.len); /* decoding changes it in place */
+    uint8_t *copy =
+        slg_arena_alloc(r->workspace->decoding, body.len); /* decoding changes it in place */
 
     if (copy == NULL)
         return slg_errorf(&r->error, SLG_LIMIT, "the body of %zu bytes is too large", body.len);
     if (body.len > 0)
         memcpy(copy, body.at, body.len);
+    r->body = (const char *)copy;
+    r->body_len = body.len;
     options.newest_ns = now_ns + push->options.max_future_ns;
     options.oldest_ns = retention_ns > 0 ? now_ns - retention_ns : 0;
     if (options.oldest_ns < atomic_load(&push->keep_from_ns))
         options.oldest_ns = atomic_load(&push->keep_from_ns);
     if (options.oldest_ns < 0)
         options.oldest_ns = 0;
-    return slg_push_decode(&options, format_of(r->http), r->arena, copy, body.len, take_entry, r,
-                           &r->result, &r->error);
+    return slg_push_decode(&options, format_of(r->http), r->workspace->decoding, copy, body.len,
+                           take_entry, r, &r->result, &r->error);
 }
 
 static enum slg_drop_reason drop_reason_of(enum slg_push_reason reason)
@@ -410,6 +456,19 @@ static bool wait_for(struct job *job, enum job_event event, int64_t deadline_mon
     return true;
 }
 
+static void give_back(struct request *r)
+{
+    enum slg_status status;
+
+    if (r->workspace == NULL)
+        return;
+    slg_arena_reset(r->workspace->decoding);
+    slg_arena_reset(r->workspace->kept);
+    status = slg_queue_push(r->push->workspaces, r->workspace);
+    SLG_ASSERT(status == SLG_OK); /* the queue holds them all */
+    r->workspace = NULL;
+}
+
 /* Hand the entries over and wait until they are on disk. */
 static enum job_failure store(struct request *r)
 {
@@ -428,10 +487,7 @@ static enum job_failure store(struct request *r)
     while (!wait_for(job, JOB_APPENDED, slg_clock_mono_ns(r->push->clock) + WAIT_SLICE_NS))
         if (slg_http_client_gone(r->http))
             atomic_store(&job->gone, true);
-    slg_arena_reset(r->arena);
-    status = slg_queue_push(r->push->workspaces, r->arena);
-    SLG_ASSERT(status == SLG_OK);
-    r->arena = NULL;
+    give_back(r);
     if (wait_for(job, JOB_SETTLED, r->deadline_mono_ns))
         failure = (enum job_failure)atomic_load(&job->failure);
     release_job(job);
@@ -475,18 +531,6 @@ static void answer_stored(struct request *r, enum job_failure failure)
     }
 }
 
-static void give_back(struct request *r)
-{
-    enum slg_status status;
-
-    if (r->arena == NULL)
-        return;
-    slg_arena_reset(r->arena);
-    status = slg_queue_push(r->push->workspaces, r->arena);
-    SLG_ASSERT(status == SLG_OK);
-    r->arena = NULL;
-}
-
 static void handle_with_workspace(struct request *r)
 {
     enum slg_status status = decode(r);
@@ -520,7 +564,7 @@ void slg_push_http_handle(struct slg_push_http *push, struct slg_http_request *h
         answer(&r, SLG_PUSH_BUSY, 503, "too many pushes at once");
         return;
     }
-    r.arena = item;
+    r.workspace = item;
     handle_with_workspace(&r);
     give_back(&r);
 }
@@ -537,10 +581,13 @@ static enum slg_status set_up(struct slg_push_http *push, struct slg_error *rete
         slg_queue_create(JOB_COUNT_MAX, &push->jobs) != SLG_OK)
         return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for pushes");
     for (size_t i = 0; i < SLG_PUSH_WORKSPACE_COUNT; i++) {
-        push->arenas[i] = slg_arena_create(SLG_PUSH_WORK_BYTES_MAX);
-        if (push->arenas[i] == NULL)
+        struct workspace *space = &push->spaces[i];
+
+        space->decoding = slg_arena_create(SLG_PUSH_WORK_BYTES_MAX);
+        space->kept = slg_arena_create(SLG_PUSH_WORK_BYTES_MAX);
+        if (space->decoding == NULL || space->kept == NULL)
             return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for pushes");
-        status = slg_queue_push(push->workspaces, push->arenas[i]);
+        status = slg_queue_push(push->workspaces, space);
         SLG_ASSERT(status == SLG_OK);
     }
     status = slg_batcher_create(&push->options.batcher, &push->batcher, reterr);
@@ -598,8 +645,10 @@ void slg_push_http_destroy(struct slg_push_http *push)
     slg_batcher_destroy(push->batcher);
     slg_queue_destroy(push->jobs);
     slg_queue_destroy(push->workspaces);
-    for (size_t i = 0; i < SLG_PUSH_WORKSPACE_COUNT; i++)
-        slg_arena_destroy(push->arenas[i]);
+    for (size_t i = 0; i < SLG_PUSH_WORKSPACE_COUNT; i++) {
+        slg_arena_destroy(push->spaces[i].decoding);
+        slg_arena_destroy(push->spaces[i].kept);
+    }
     slg_map_unref(atomic_exchange(&push->map_next, NULL));
     slg_map_unref(push->map);
     free(push);

@@ -155,7 +155,7 @@ static bool take_word(struct json *j, const char *word)
 static enum slg_status skip_scalar(struct json *j)
 {
     struct slg_text ignored;
-    uint8_t *from = j->at;
+    uint8_t *from;
 
     if (peek(j) == '"')
         return take_string(j, &ignored);
@@ -341,7 +341,7 @@ static enum slg_status take_stream(struct json *j)
         return malformed(j, "a stream is expected");
     more = take(j, '}') ? 0 : 1;
     while (more == 1) {
-        struct slg_text key;
+        struct slg_text key = { NULL, 0 };
         enum slg_status status = take_string(j, &key);
 
         if (status != SLG_OK)
@@ -381,7 +381,7 @@ enum slg_status slg_push_read_json(struct slg_push_request *request, uint8_t *bo
         return malformed(&j, "an object is expected");
     more = take(&j, '}') ? 0 : 1;
     while (more == 1) {
-        struct slg_text key;
+        struct slg_text key = { NULL, 0 };
         enum slg_status status = take_string(&j, &key);
 
         if (status != SLG_OK)

@@ -201,7 +201,7 @@ enum slg_status slg_push_read_protobuf(struct slg_push_request *request, const u
                                        size_t len, size_t raw_bytes_max, struct slg_error *reterr)
 {
     struct field field;
-    struct slg_cursor c;
+    struct slg_cursor c = slg_cursor_make(NULL, 0);
     enum slg_status status = decompress(request, body, len, raw_bytes_max, &c, reterr);
 
     while (status == SLG_OK && slg_cursor_left(&c) > 0) {

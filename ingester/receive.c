@@ -285,8 +285,10 @@ static void *run(void *ctx)
         if (!drained)
             continue;
         if (t->busy) {
-            /* Rule zero (nobody sleeps): a nap of 1 ms lets datagrams gather, LIMITS section 1. */
-            (void)nanosleep(&nap, NULL);
+            /* A nap of 1 ms lets datagrams gather (LIMITS section 1); only the stop ends it early. */
+            struct pollfd stop = { .fd = t->receive->wake_fd, .events = POLLIN };
+
+            (void)ppoll(&stop, 1, &nap, NULL);
             slg_metric_add(t->metrics, METRIC_ingester_udp_naps_total, 0, 1);
         } else {
             wait_for_input(t, now);
@@ -312,10 +314,12 @@ static void destroy_thread(struct thread *t)
 
 static void tell_buffer(const struct slg_listener *listener, int buffer_bytes)
 {
-    if (buffer_bytes < SLG_LISTENER_BUFFER_BYTES)
+    int wanted = slg_listener_buffer_bytes(listener);
+
+    if (buffer_bytes < wanted)
         slg_log_warn("receive buffer is small, bursts will be lost listener=%s granted_bytes=%d "
                      "wanted_bytes=%d hint=%s",
-                     slg_listener_address(listener), buffer_bytes, SLG_LISTENER_BUFFER_BYTES,
+                     slg_listener_address(listener), buffer_bytes, wanted,
                      "raise net.core.rmem_max or give CAP_NET_ADMIN");
     else
         slg_log_info("listening protocol=udp address=%s buffer_bytes=%d",

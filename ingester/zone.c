@@ -349,7 +349,7 @@ static bool take_block(struct slg_cursor *c, const struct tz_header *header, siz
                        struct slg_zone *zone)
 {
     const uint8_t *indexes;
-    int32_t offsets[256];
+    int32_t offsets[256] = { 0 };
     struct slg_cursor times = *c;
 
     if (!skip_bytes(c, header->time_count * time_size) ||
@@ -539,7 +539,7 @@ static enum slg_status load_zone(const struct slg_zone_cache *cache, const char 
 enum slg_status slg_zone_cache_get(struct slg_zone_cache *cache, struct slg_text name,
                                    const struct slg_zone **ret_zone, struct slg_error *reterr)
 {
-    struct slg_zone *zone;
+    struct slg_zone *zone = NULL;
     enum slg_status status;
     char text[ZONE_NAME_MAX + 1];
 

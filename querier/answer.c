@@ -135,14 +135,16 @@ static void print_streams(struct slg_answer *answer, struct slg_buf *out)
     while (answer->item < answer->stream_count && !slg_buf_failed(out)) {
         const struct slg_stream *stream = &answer->streams[answer->item];
 
+        if (out->len - start >= PIECE_BYTES)
+            return;
         if (answer->row == 0) {
             slg_buf_append_text(out, answer->item == 0 ? "{\"stream\":" : ",{\"stream\":");
             slg_label_print_json(out, &stream->labels);
             slg_buf_append_text(out, ",\"values\":[");
         }
         for (; answer->row < stream->row_count; answer->row++) {
-            if (out->len - start >= PIECE_BYTES)
-                return;
+            if (answer->row > 0 && out->len - start >= PIECE_BYTES)
+                return; /* row 0 stays with its head: the next call must not write that again */
             if (answer->row > 0)
                 slg_buf_append_byte(out, ',');
             print_row(answer, &stream->rows[answer->row], out);
@@ -187,14 +189,16 @@ static void print_series(struct slg_answer *answer, struct slg_buf *out)
     while (answer->item < answer->result->series_count && !slg_buf_failed(out)) {
         const struct slg_series *series = &answer->result->series[answer->item];
 
+        if (out->len - start >= PIECE_BYTES)
+            return;
         if (answer->row == 0) {
             slg_buf_append_text(out, answer->item == 0 ? "{\"metric\":" : ",{\"metric\":");
             slg_label_print_json(out, &series->labels);
             slg_buf_append_text(out, matrix ? ",\"values\":[" : ",\"value\":");
         }
         for (; answer->row < series->point_count; answer->row++) {
-            if (out->len - start >= PIECE_BYTES)
-                return;
+            if (answer->row > 0 && out->len - start >= PIECE_BYTES)
+                return; /* row 0 stays with its head: the next call must not write that again */
             if (answer->row > 0)
                 slg_buf_append_byte(out, ',');
             print_point(&series->points[answer->row], out);

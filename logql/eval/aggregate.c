@@ -9,8 +9,13 @@ struct group {
 };
 
 struct ranked {
-    uint32_t group, index;
+    uint32_t group, id;
     double value;
+};
+
+struct ranking {
+    const struct slg_label_pool *pool;
+    bool descending;
 };
 
 struct slg_aggregate {
@@ -163,26 +168,30 @@ static bool fold(struct slg_aggregate *a, const struct slg_vector *in, struct sl
     return true;
 }
 
-static int compare_ranked(const void *x, const void *y, void *descending)
+static int compare_ranked(const void *x, const void *y, void *user)
 {
     const struct ranked *a = x, *b = y;
+    const struct ranking *ranking = user;
 
     if (a->group != b->group)
         return a->group < b->group ? -1 : 1;
     if (isnan(a->value) != isnan(b->value))
         return isnan(a->value) ? 1 : -1;
     if (a->value < b->value)
-        return *(const bool *)descending ? 1 : -1;
+        return ranking->descending ? 1 : -1;
     if (a->value > b->value)
-        return *(const bool *)descending ? -1 : 1;
-    return a->index < b->index ? -1 : a->index > b->index;
+        return ranking->descending ? -1 : 1;
+    return slg_label_set_compare(slg_label_pool_set(ranking->pool, a->id),
+                                 slg_label_pool_set(ranking->pool, b->id));
 }
 
 /* topk and its kin: the first k of each group by value; sort: all of them. */
 static bool rank(struct slg_aggregate *a, const struct slg_vector *in, struct slg_vector *out)
 {
     enum slg_logql_vector_op op = a->expr->op;
-    bool descending = op != SLG_LOGQL_VECTOR_BOTTOMK && op != SLG_LOGQL_VECTOR_SORT;
+    struct ranking ranking = { .pool = a->pool,
+                               .descending =
+                                   op != SLG_LOGQL_VECTOR_BOTTOMK && op != SLG_LOGQL_VECTOR_SORT };
     bool all = op == SLG_LOGQL_VECTOR_SORT || op == SLG_LOGQL_VECTOR_SORT_DESC;
     uint64_t taken = 0;
 
@@ -193,18 +202,16 @@ static bool rank(struct slg_aggregate *a, const struct slg_vector *in, struct sl
             return false;
     }
     for (size_t i = 0; i < in->count; i++) {
-        a->ranked[i] = (struct ranked){ .index = (uint32_t)i, .value = in->items[i].value };
+        a->ranked[i] = (struct ranked){ .id = in->items[i].id, .value = in->items[i].value };
         if (!all && !find_group(a, in->items[i].id, &a->ranked[i].group))
             return false;
     }
     if (in->count > 0)
-        qsort_r(a->ranked, in->count, sizeof(*a->ranked), compare_ranked, &descending);
+        qsort_r(a->ranked, in->count, sizeof(*a->ranked), compare_ranked, &ranking);
     for (size_t i = 0; i < in->count; i++) {
-        const struct slg_vector_item *item = &in->items[a->ranked[i].index];
-
         taken = i > 0 && a->ranked[i].group == a->ranked[i - 1].group ? taken + 1 : 1;
         if ((all || taken <= (uint64_t)a->expr->k) &&
-            !slg_vector_append(out, a->arena, item->id, item->value))
+            !slg_vector_append(out, a->arena, a->ranked[i].id, a->ranked[i].value))
             return false;
     }
     return true;

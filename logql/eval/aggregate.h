@@ -1,6 +1,7 @@
 /* logql/eval/aggregate.h - sum, avg, count, max, min, stddev, stdvar, topk, bottomk, sort, sort_desc over one vector.
  *
- * Rules: Loki's VectorAggEvaluator. topk and bottomk put NaN last; equal values stay in the order of the input.
+ * Rules: Loki's VectorAggEvaluator. topk and bottomk put NaN last; of equal values the one with the smaller labels comes
+ * first, so that the answer does not depend on who answered first.
  * approx_topk is topk: exact.
  * Owner: the arena's. Threads: one; evaluations of one aggregate follow each other. */
 #ifndef SLG_LOGQL_EVAL_AGGREGATE_H

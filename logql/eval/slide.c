@@ -215,27 +215,30 @@ static double quantile_value(const struct slg_slide *slide, const struct sample_
            value_at(s, total, (uint32_t)upper) * (rank - floor(rank));
 }
 
-/* Loki's copy of Prometheus' extrapolatedRate works in nanoseconds where it says milliseconds, and takes the start of
- * the range to be the first sample minus the range: with the same arithmetic the answers agree. */
 double slg_slide_rate_counter(const struct slg_sample *samples, size_t count, double reset_sum,
-                              int64_t range_ns)
+                              int64_t after_ns, int64_t last_ns)
 {
-    double result, to_start, interval, average, extrapolated;
+    double increase, to_start, to_end, interval, average, threshold, extrapolated;
 
     if (count < 2)
         return 0;
-    result = samples[count - 1].value - samples[0].value + reset_sum;
-    to_start = (double)(range_ns / 1000000) / 1000;
-    interval = (double)(samples[count - 1].ts_ns - samples[0].ts_ns) / 1000;
+    increase = samples[count - 1].value - samples[0].value + reset_sum;
+    to_start = (double)(samples[0].ts_ns - after_ns) / 1e9;
+    to_end = (double)(last_ns - samples[count - 1].ts_ns) / 1e9;
+    interval = (double)(samples[count - 1].ts_ns - samples[0].ts_ns) / 1e9;
     average = interval / (double)(count - 1);
-    if (result > 0 && samples[0].value >= 0) {
-        double to_zero = interval * (samples[0].value / result);
+    if (increase > 0 && samples[0].value >= 0) {
+        /* A counter is never negative: no extrapolation to before its zero. */
+        double to_zero = interval * (samples[0].value / increase);
 
         if (to_zero < to_start)
             to_start = to_zero;
     }
-    extrapolated = interval + (to_start < average * 1.1 ? to_start : average / 2);
-    return result * (extrapolated / interval) / ((double)range_ns / 1e9);
+    /* Near its borders the window is taken to be covered; else half a sample's distance is added. */
+    threshold = average * 1.1;
+    extrapolated = interval + (to_start < threshold ? to_start : average / 2);
+    extrapolated += to_end < threshold ? to_end : average / 2;
+    return increase * (extrapolated / interval) / ((double)(last_ns - after_ns) / 1e9);
 }
 
 static double reset_sum(const struct slg_series_data *series, const struct sample_state *s)
@@ -269,9 +272,10 @@ static bool sample_value(struct slg_slide *slide, uint32_t index, double *ret_va
     }
     if (s->left == s->right)
         return false;
-    *ret_value = quantile ? quantile_value(slide, s, series->count)
-                          : slg_slide_rate_counter(series->samples + s->left, s->right - s->left,
-                                                   reset_sum(series, s), slide->range->range_ns);
+    *ret_value =
+        quantile ? quantile_value(slide, s, series->count)
+                 : slg_slide_rate_counter(series->samples + s->left, s->right - s->left,
+                                          reset_sum(series, s), slide->after_ns, slide->last_ns);
     return true;
 }
 

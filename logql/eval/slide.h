@@ -24,8 +24,9 @@ void slg_slide_step(struct slg_slide *slide, uint32_t i);
  * series left out of a step is caught up later. */
 bool slg_slide_value(struct slg_slide *slide, uint32_t series_index, double *ret_value);
 
-/* The rules of Prometheus and Loki for one window; samples in order. */
+/* Prometheus' extrapolated rate over the window (after_ns, last_ns]; samples in order. reset_sum: of the values before
+ * each counter reset. Fewer than two samples: 0. */
 double slg_slide_rate_counter(const struct slg_sample *samples, size_t count, double reset_sum,
-                              int64_t range_ns);
+                              int64_t after_ns, int64_t last_ns);
 
 #endif

@@ -50,6 +50,7 @@ bool slg_leaf_shape_of(const struct slg_logql_expr *expr, struct slg_leaf_shape 
                expr->vector.inner->kind == SLG_LOGQL_EXPR_RANGE_AGGREGATION &&
                can_inject(&expr->vector.inner->range)) {
         shape.range = &expr->vector.inner->range;
+        shape.is_injected = true;
         shape.grouping = expr->vector.grouping.present ? &expr->vector.grouping : &no_grouping;
     } else {
         return false;
@@ -57,6 +58,8 @@ bool slg_leaf_shape_of(const struct slg_logql_expr *expr, struct slg_leaf_shape 
     if (shape.range != NULL) {
         shape.kind = kind_of(shape.range);
         shape.log = &shape.range->log;
+        if (shape.grouping != NULL && shape.grouping->without && shape.grouping->label_count == 0)
+            shape.grouping = NULL; /* `without ()` keeps all */
     }
     *ret_shape = shape;
     return true;

@@ -15,6 +15,7 @@ struct slg_leaf_shape {
     const struct slg_logql_log *log;
     const struct slg_logql_range_aggregation *range; /* NULL: LOG */
     const struct slg_logql_grouping *grouping;       /* of its series; NULL: all labels */
+    bool is_injected;                                /* it is that of a sum */
 };
 
 /* False: the expression is no leaf. */

@@ -219,14 +219,14 @@ static void read_partial(struct reader *r, struct slg_partial *p)
     *p = (struct slg_partial){ .a = 1, .bucket = (uint32_t)bucket };
     switch (r->page.accumulator) {
     case SLG_ACCUMULATE_COUNT:
-        p->a = (double)take_varint(r, UINT64_MAX);
+        p->a = (double)take_varint(r, INT64_MAX);
         break;
     case SLG_ACCUMULATE_SUM:
         p->a = take_double(r);
         p->b = take_double(r);
         break;
     case SLG_ACCUMULATE_MOMENTS:
-        p->a = (double)take_varint(r, UINT64_MAX);
+        p->a = (double)take_varint(r, INT64_MAX);
         p->b = take_double(r);
         p->c = take_double(r);
         break;
@@ -341,11 +341,11 @@ enum slg_status slg_page_decode(struct slg_arena *arena, const void *body, size_
         r.page.error = slg_text_make(r.c.at, slg_cursor_left(&r.c));
     else
         read_body(&r);
-    if (r.malformed)
-        return slg_errorf(reterr, SLG_MALFORMED, "page of %zu bytes is malformed", len);
-    if (r.full)
+    if (r.full) /* first: whatever was read after it looks malformed */
         return slg_errorf(reterr, SLG_LIMIT, "page of %zu bytes needs more memory than allowed",
                           len);
+    if (r.malformed)
+        return slg_errorf(reterr, SLG_MALFORMED, "page of %zu bytes is malformed", len);
     *ret_page = r.page;
     return SLG_OK;
 }

@@ -15,8 +15,9 @@
 struct slg_remote_stream {
     struct slg_label_set labels;
     struct slg_pipe_stream *pipe_stream;
-    uint32_t series; /* of a pipe that is trivial, once known */
-    bool has_series;
+    bool is_fixed;   /* every entry belongs to the same series: */
+    bool has_series; /* it is known: */
+    uint32_t series;
 };
 
 struct slg_remote {
@@ -99,9 +100,8 @@ static enum slg_status start(struct slg_remote *r, struct slg_error *reterr)
         status = create_pipe(r, reterr);
     if (status != SLG_OK)
         return status;
-    r->trivial = r->shape.range != NULL && !r->shape.range->unwrap.present &&
-                 (r->shape.grouping != NULL || r->shape.range->op == SLG_LOGQL_RANGE_ABSENT) &&
-                 slg_pipe_is_trivial(r->pipe);
+    r->trivial =
+        r->shape.range != NULL && !r->shape.range->unwrap.present && slg_pipe_is_trivial(r->pipe);
     r->writer = slg_page_writer_create(WRITER_MEMORY_BYTES);
     if (r->writer == NULL)
         return slg_errorf(reterr, SLG_NO_MEMORY, "out of memory");
@@ -159,6 +159,25 @@ bool slg_remote_literal(const struct slg_remote *r, struct slg_text *ret_literal
     return slg_pipe_required_literals(r->pipe, ret_literal, 1) == 1;
 }
 
+/* Does the grouping take only labels that the stream itself has? Then metadata does not matter: a metadata label of
+ * the same name is called name_extracted. */
+static bool groups_by_stream(const struct slg_remote *r, const struct slg_label_set *labels)
+{
+    const struct slg_logql_grouping *grouping = r->shape.grouping;
+    struct slg_text value;
+
+    if (r->shape.range->op == SLG_LOGQL_RANGE_ABSENT)
+        return true;
+    if (grouping == NULL || grouping->without)
+        return false;
+    for (size_t i = 0; i < grouping->label_count; i++) {
+        if (!slg_label_get(labels, slg_text_make(grouping->labels[i].ptr, grouping->labels[i].len),
+                           &value))
+            return false;
+    }
+    return true;
+}
+
 enum slg_status slg_remote_stream(struct slg_remote *r, const struct slg_label_set *labels,
                                   struct slg_remote_stream **ret_stream, struct slg_error *reterr)
 {
@@ -175,6 +194,7 @@ enum slg_status slg_remote_stream(struct slg_remote *r, const struct slg_label_s
     status = slg_pipe_stream_create(r->pipe, &stream->labels, &stream->pipe_stream);
     if (status != SLG_OK)
         return is_full(r, reterr);
+    stream->is_fixed = r->trivial && groups_by_stream(r, &stream->labels);
     *ret_stream = stream;
     return SLG_OK;
 }
@@ -257,21 +277,59 @@ static enum slg_status add_sample(struct slg_remote *r, uint32_t series, uint32_
     return SLG_OK;
 }
 
+/* Room for three runs of count labels. */
+static bool reserve_items(struct slg_remote *r, size_t count)
+{
+    if (count <= r->item_capacity)
+        return true;
+    r->items = slg_arena_alloc(r->arena, 6 * count * sizeof(*r->items));
+    r->item_capacity = r->items == NULL ? 0 : 2 * count;
+    return r->items != NULL;
+}
+
+/* A sample that carries its error comes with all labels. Loki groups it in the sum above; here that is the leaf's. */
+static bool group_error(struct slg_remote *r, struct slg_pipe_result *result)
+{
+    const struct slg_logql_grouping *grouping = r->shape.grouping;
+    struct slg_label *items;
+    size_t count = 0;
+
+    if (!reserve_items(r, result->labels.count))
+        return false;
+    items = r->items;
+    for (size_t i = 0; i < result->labels.count; i++) {
+        const struct slg_label *label = &result->labels.items[i];
+        bool named = false;
+
+        for (size_t k = 0; k < grouping->label_count && !named; k++)
+            named = slg_text_equal(label->name,
+                                   slg_text_make(grouping->labels[k].ptr, grouping->labels[k].len));
+        if (named != grouping->without)
+            items[count++] = *label;
+    }
+    result->labels = (struct slg_label_set){ .items = items, .count = count };
+    result->hash = slg_label_set_hash(&result->labels);
+    return true;
+}
+
 static enum slg_status keep_sample(struct slg_remote *r, struct slg_remote_stream *stream,
                                    uint32_t bucket, const struct slg_remote_entry *entry,
-                                   const struct slg_pipe_result *result, struct slg_error *reterr)
+                                   struct slg_pipe_result *result, struct slg_error *reterr)
 {
     enum slg_status status;
     uint32_t series;
 
     if (result->has_error && !result->preserve_error)
         return fail_with(r, result, reterr);
+    if (result->has_error && r->shape.is_injected && r->shape.grouping != NULL &&
+        !group_error(r, result))
+        return is_full(r, reterr);
     status = slg_series_find(&r->table, result->hash, &result->labels, &series);
     if (status == SLG_LIMIT)
         return slg_leaf_too_many_series(r->table.series_max, reterr);
     if (status != SLG_OK)
         return is_full(r, reterr);
-    if (r->trivial) {
+    if (stream->is_fixed) {
         stream->series = series;
         stream->has_series = true;
     }
@@ -289,12 +347,8 @@ static enum slg_status keep_row(struct slg_remote *r, const struct slg_remote_en
                            .position = entry->position,
                            .line = result->line };
 
-    if (total > r->item_capacity) {
-        r->items = slg_arena_alloc(r->arena, 6 * total * sizeof(*r->items));
-        r->item_capacity = r->items == NULL ? 0 : 2 * total;
-        if (r->items == NULL)
-            return is_full(r, reterr);
-    }
+    if (!reserve_items(r, total))
+        return is_full(r, reterr);
     for (size_t k = 0; k < 3; k++)
         runs[k] = r->items + k * r->item_capacity;
     for (size_t i = 0; i < total; i++) {

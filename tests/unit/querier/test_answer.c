@@ -140,12 +140,35 @@ static void test_large(void **state)
     free(rows);
 }
 
+/* Many small streams: a piece may end behind any row, and then the next head must come once. */
+static void test_many_streams(void **state)
+{
+    enum { STREAMS = 5000 };
+    struct slg_stream_row row = { .ts_ns = 7, .line = { "some words", 10 } };
+    struct slg_stream *streams = calloc(STREAMS, sizeof(*streams));
+    struct slg_answer answer = { .streams = streams, .stream_count = STREAMS };
+    const struct slg_json *result;
+    struct slg_json *root = NULL;
+    struct slg_buf out;
+
+    (void)state;
+    for (size_t i = 0; i < STREAMS; i++)
+        streams[i] = (struct slg_stream){ { labels, 1 }, &row, 1 };
+    pull_all(&answer, &out);
+    assert_int_equal(slg_json_parse(out.data, out.len - 1, &root, NULL), SLG_OK);
+    result = slg_json_get(slg_json_get(root, "data"), "result");
+    assert_int_equal(slg_json_count(result), STREAMS);
+    slg_json_destroy(root);
+    slg_buf_fini(&out);
+    free(streams);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_streams), cmocka_unit_test(test_categorized),
         cmocka_unit_test(test_numbers), cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_large),
+        cmocka_unit_test(test_large),   cmocka_unit_test(test_many_streams),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
