@@ -1,5 +1,7 @@
 #include "daemon/role.h"
 
+#include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -83,6 +85,17 @@ static enum slg_status name_node(struct slg_parts *parts, struct slg_error *rete
     return parts->node_id == NULL ? no_memory(reterr) : SLG_OK;
 }
 
+static enum slg_status make_data_dir(const struct slg_parts *parts, struct slg_error *reterr)
+{
+    const char *dir = slg_conf_text(parts->conf, "node.data_dir");
+
+    if (mkdir(dir, 0750) != 0 && errno != EEXIST)
+        return slg_error_hintf(reterr, SLG_IO, "make it, or choose another with --data",
+                               "could not make the data directory \"%s\": %s", dir,
+                               strerror(errno));
+    return SLG_OK;
+}
+
 enum slg_status slg_parts_start(struct slg_parts *parts, enum slg_role role,
                                 const struct slg_conf *conf, struct slg_error *reterr)
 {
@@ -94,6 +107,8 @@ enum slg_status slg_parts_start(struct slg_parts *parts, enum slg_role role,
     if (parts->arena == NULL || parts->registry == NULL)
         return no_memory(reterr);
     status = name_node(parts, reterr);
+    if (status == SLG_OK && (role == SLG_ROLE_ALL || role == SLG_ROLE_STORER))
+        status = make_data_dir(parts, reterr);
     if (status == SLG_OK)
         status = slg_parts_make_map(parts, reterr);
     if (status == SLG_OK && (role == SLG_ROLE_ALL || role == SLG_ROLE_STORER))

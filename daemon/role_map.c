@@ -1,8 +1,4 @@
 /* The cluster map of this process: read from its file, or made for `silage all`. */
-#include <sys/stat.h>
-
-#include <errno.h>
-
 #include "base/log.h"
 #include "daemon/role.h"
 
@@ -41,10 +37,6 @@ static enum slg_status make_all(struct slg_parts *parts, struct slg_error *reter
 
     if (path == NULL)
         return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for the cluster map");
-    if (mkdir(dir, 0750) != 0 && errno != EEXIST)
-        return slg_error_hintf(reterr, SLG_IO, "make it, or choose another with --data",
-                               "could not make the data directory \"%s\": %s", dir,
-                               strerror(errno));
     status = make_single(parts, INPROC_ADDRESS, reterr);
     if (status != SLG_OK)
         return status;
