@@ -19,8 +19,8 @@
  */
 
 /* A failed commit with less than this free, besides the reserve, is taken as a full disk. */
-#define FULL_DISK_SLACK_BYTES ((uint64_t)16 * 1024 * 1024)
-#define PEEK_ITEM_COUNT       21 /* items of a batch envelope, docs/FORMATS.md section 2 */
+#define FULL_DISK_SLACK_BYTES      ((uint64_t)16 * 1024 * 1024)
+#define PEEK_ITEM_COUNT            21 /* items of a batch envelope, docs/FORMATS.md section 2 */
 
 struct item {
     const uint8_t *bytes;
