@@ -4,6 +4,7 @@
  *   pool, reserved, events       base/queue      through the queue
  *   map_next                     any thread      exchanged: whoever takes a map out owns its reference
  *   batch_count, ready_count,    forward thread  atomics, for status and batchers
+ *   read_only_count              likewise
  *     incarnation_serial
  *   a request's answer fields    library thread until its event is queued, then the forward thread */
 #include "ingester/forward.h"
@@ -53,6 +54,7 @@ struct node {
     int64_t greet_mono_ns;
     int64_t backoff_ns;
     bool complained; /* since it was last ready */
+    bool read_only;  /* its last answer */
     size_t request_count;
     struct request *requests; /* [in_flight_per_storer + 1]: the last one is for HELLO */
 };
@@ -69,6 +71,7 @@ struct slg_forward {
     _Atomic(struct slg_map *) map_next;
     _Atomic size_t batch_count;
     _Atomic size_t ready_count;
+    _Atomic size_t read_only_count;
     _Atomic uint64_t incarnation_serial;
     _Atomic bool refusing;
 
@@ -475,6 +478,17 @@ static void take_greeting(struct slg_forward *f, struct request *request)
     node->complained = false;
 }
 
+static void note_read_only(struct slg_forward *f, struct node *node, bool read_only)
+{
+    if (node->read_only == read_only)
+        return;
+    node->read_only = read_only;
+    if (read_only)
+        atomic_fetch_add_explicit(&f->read_only_count, 1, memory_order_relaxed);
+    else
+        atomic_fetch_sub_explicit(&f->read_only_count, 1, memory_order_relaxed);
+}
+
 static void note_refusal(struct slg_forward *f, const struct request *request)
 {
     static struct slg_log_limit limit = SLG_LOG_LIMIT_INIT(10 * SLG_NS_PER_SEC);
@@ -517,10 +531,12 @@ static void take_answer(struct slg_forward *f, struct request *request)
     if (request->status == SLG_OK) {
         event.type = SLG_REPLICA_REPLY;
         event.result = request->result;
+        note_read_only(f, node, request->result == SLG_STORE_READ_ONLY);
         note_refusal(f, request);
     } else {
         event.type = SLG_REPLICA_FAILED;
         slg_metric_add(f->metrics, METRIC_ingester_send_failures_total, 0, 1);
+        note_read_only(f, node, false);
         if (node->state == NODE_READY)
             lose_node(f, node,
                       request->error.message[0] != '\0' ? request->error.message : "no answer",
@@ -856,4 +872,9 @@ size_t slg_forward_ready_count(struct slg_forward *f)
 size_t slg_forward_free_count(struct slg_forward *f)
 {
     return slg_queue_count(f->pool) + slg_queue_count(f->warm);
+}
+
+bool slg_forward_read_only(struct slg_forward *f)
+{
+    return atomic_load_explicit(&f->read_only_count, memory_order_relaxed) > 0;
 }

@@ -106,5 +106,7 @@ uint64_t slg_forward_incarnation_serial(struct slg_forward *forward);
 size_t slg_forward_batch_count(struct slg_forward *forward);
 size_t slg_forward_ready_count(struct slg_forward *forward);
 size_t slg_forward_free_count(struct slg_forward *forward);
+/* Did a storer refuse its last batch for want of disk? Why a push had to wait for nothing. */
+bool slg_forward_read_only(struct slg_forward *forward);
 
 #endif

@@ -212,6 +212,8 @@ static void append_entries(struct slg_push_http *push, struct job *job)
             fail_job(job, status == SLG_LIMIT ? FAILURE_NEW_SHARDS : FAILURE_BUSY);
             return;
         }
+        if (status != SLG_OK)
+            fail_job(job, FAILURE_REFUSED); /* never 204 for what was dropped */
     }
 }
 
@@ -504,7 +506,11 @@ static void answer_stored(struct request *r, enum job_failure failure)
             answer(r, SLG_PUSH_STORED, 204, "");
         return;
     case FAILURE_BUSY:
-        answer(r, SLG_PUSH_BUSY, 503, "storers are behind, not everything could be stored in time");
+        answer(r, SLG_PUSH_BUSY, 503,
+               slg_forward_read_only(r->push->options.batcher.forward)
+                   ? "storers are read-only, their disks are full (storer.disk_reserve): not "
+                     "everything could be stored"
+                   : "storers are behind, not everything could be stored in time");
         return;
     case FAILURE_NEW_SHARDS:
         answer(r, SLG_PUSH_BUSY, 503,
