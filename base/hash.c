@@ -13,6 +13,11 @@ uint64_t slg_hash_xxh3_seeded(const void *bytes, size_t len, uint64_t seed)
     return XXH3_64bits_withSeed(bytes, len, seed);
 }
 
+uint64_t slg_hash_xxh64(const void *bytes, size_t len)
+{
+    return XXH64(bytes, len, 0);
+}
+
 struct slg_hash128 slg_hash_xxh3_128(const void *bytes, size_t len)
 {
     XXH128_hash_t hash = XXH3_128bits(bytes, len);

@@ -16,6 +16,8 @@ struct slg_hash128 {
 
 uint64_t slg_hash_xxh3(const void *bytes, size_t len);
 uint64_t slg_hash_xxh3_seeded(const void *bytes, size_t len, uint64_t seed);
+/* XXH64 with seed 0: only where another program's order must be met. */
+uint64_t slg_hash_xxh64(const void *bytes, size_t len);
 struct slg_hash128 slg_hash_xxh3_128(const void *bytes, size_t len);
 /* FIPS 180-4. */
 void slg_hash_sha256(const void *bytes, size_t len, uint8_t ret_digest[32]);

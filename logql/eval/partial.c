@@ -3,22 +3,33 @@
 #include <math.h>
 
 #define SLOT_COUNT_MIN ((size_t)16)
+#define HASHED_BYTES_MAX                                                                           \
+    ((size_t)12288) /* of a stack of 16 KiB; a stream's labels may have a little more */
 
-void slg_batch_table_init(struct slg_batch_table *table, struct slg_arena *arena)
+void slg_origin_table_init(struct slg_origin_table *table, struct slg_arena *arena)
 {
-    *table = (struct slg_batch_table){ .arena = arena };
+    *table = (struct slg_origin_table){ .arena = arena };
 }
 
-static uint64_t hash_id(const struct slg_batch_id *id)
+uint64_t slg_origin_hash(const struct slg_label_set *labels)
 {
-    struct {
-        int64_t window_ns;
-        uint64_t sequence;
-        uint64_t slot;
-    } rest = { id->shard.window_ns, id->sequence, id->shard.slot };
+    uint8_t bytes[HASHED_BYTES_MAX];
+    size_t len = 0;
 
-    return slg_hash_xxh3_seeded(id->incarnation.bytes, sizeof(id->incarnation.bytes),
-                                slg_hash_xxh3(&rest, sizeof(rest)));
+    for (size_t i = 0; i < labels->count; i++) {
+        const struct slg_text parts[2] = { labels->items[i].name, labels->items[i].value };
+
+        for (size_t k = 0; k < 2; k++) {
+            if (parts[k].len >= sizeof(bytes) - len)
+                return slg_hash_xxh64(bytes,
+                                      len); /* over the limit of a stream: any order will do */
+            if (parts[k].len > 0)
+                memcpy(bytes + len, parts[k].at, parts[k].len);
+            len += parts[k].len;
+            bytes[len++] = 0xFF;
+        }
+    }
+    return slg_hash_xxh64(bytes, len);
 }
 
 int slg_batch_order(const struct slg_batch_id *a, const struct slg_batch_id *b)
@@ -28,22 +39,39 @@ int slg_batch_order(const struct slg_batch_id *a, const struct slg_batch_id *b)
     return order != 0 ? order : slg_shard_id_compare(&a->shard, &b->shard);
 }
 
-static bool grow_table(struct slg_batch_table *t)
+int slg_origin_compare(const struct slg_origin *a, const struct slg_origin *b)
+{
+    if (a->stream_hash != b->stream_hash)
+        return a->stream_hash < b->stream_hash ? -1 : 1;
+    return slg_batch_order(&a->batch, &b->batch);
+}
+
+static uint64_t hash_origin(const struct slg_origin *origin)
+{
+    const struct slg_batch_id *id = &origin->batch;
+    const uint64_t rest[4] = { (uint64_t)id->shard.window_ns, id->sequence, id->shard.slot,
+                               origin->stream_hash };
+
+    return slg_hash_xxh3_seeded(id->incarnation.bytes, sizeof(id->incarnation.bytes),
+                                slg_hash_xxh3(rest, sizeof(rest)));
+}
+
+static bool grow_table(struct slg_origin_table *t)
 {
     size_t capacity = t->capacity == 0 ? SLOT_COUNT_MIN / 2 : t->capacity * 2;
     size_t slot_count = capacity * 2;
-    struct slg_batch_id *ids =
-        slg_arena_grow(t->arena, t->ids, t->count, capacity, sizeof(*t->ids));
+    struct slg_origin *origins =
+        slg_arena_grow(t->arena, t->origins, t->count, capacity, sizeof(*t->origins));
     uint32_t *slots;
 
-    if (ids == NULL)
+    if (origins == NULL)
         return false;
-    t->ids = ids;
+    t->origins = origins;
     slots = slg_arena_calloc(t->arena, slot_count, sizeof(*slots));
     if (slots == NULL)
         return false;
     for (size_t i = 0; i < t->count; i++) {
-        size_t at = hash_id(&ids[i]) & (slot_count - 1);
+        size_t at = hash_origin(&origins[i]) & (slot_count - 1);
 
         while (slots[at] != 0)
             at = (at + 1) & (slot_count - 1);
@@ -55,22 +83,22 @@ static bool grow_table(struct slg_batch_table *t)
     return true;
 }
 
-bool slg_batch_table_index(struct slg_batch_table *t, const struct slg_batch_id *id,
-                           uint32_t *ret_index)
+bool slg_origin_table_index(struct slg_origin_table *t, const struct slg_origin *origin,
+                            uint32_t *ret_index)
 {
     size_t at;
 
-    if (t->count > 0 && slg_batch_order(&t->ids[t->last], id) == 0) {
+    if (t->count > 0 && slg_origin_compare(&t->origins[t->last], origin) == 0) {
         *ret_index = t->last;
         return true;
     }
     if (t->count == t->capacity && (t->count >= UINT32_MAX / 4 || !grow_table(t)))
         return false;
-    at = hash_id(id) & (t->slot_count - 1);
-    while (t->slots[at] != 0 && slg_batch_order(&t->ids[t->slots[at] - 1], id) != 0)
+    at = hash_origin(origin) & (t->slot_count - 1);
+    while (t->slots[at] != 0 && slg_origin_compare(&t->origins[t->slots[at] - 1], origin) != 0)
         at = (at + 1) & (t->slot_count - 1);
     if (t->slots[at] == 0) {
-        t->ids[t->count++] = *id;
+        t->origins[t->count++] = *origin;
         t->slots[at] = (uint32_t)t->count;
     }
     t->last = t->slots[at] - 1;
@@ -131,7 +159,7 @@ struct slg_partial slg_partial_of(enum slg_accumulator kind, const struct slg_sa
     case SLG_ACCUMULATE_FIRST:
     case SLG_ACCUMULATE_LAST:
         partial.ts_ns = sample->ts_ns;
-        partial.batch_index = sample->batch_index;
+        partial.origin_index = sample->origin_index;
         partial.position = sample->position;
         break;
     case SLG_ACCUMULATE_PRESENT:
@@ -182,15 +210,16 @@ static void merge_moments(struct slg_partial *into, const struct slg_partial *ot
     into->a = count;
 }
 
-static int compare_order(const struct slg_batch_table *table, const struct slg_partial *a,
+static int compare_order(const struct slg_origin_table *table, const struct slg_partial *a,
                          const struct slg_partial *b)
 {
     int order;
 
     if (a->ts_ns != b->ts_ns)
         return a->ts_ns < b->ts_ns ? -1 : 1;
-    if (a->batch_index != b->batch_index) {
-        order = slg_batch_order(&table->ids[a->batch_index], &table->ids[b->batch_index]);
+    if (a->origin_index != b->origin_index) {
+        order =
+            slg_origin_compare(&table->origins[a->origin_index], &table->origins[b->origin_index]);
         if (order != 0)
             return order;
     }
@@ -205,7 +234,7 @@ static void take_value(struct slg_partial *into, const struct slg_partial *other
     into->bucket = bucket;
 }
 
-void slg_partial_merge(enum slg_accumulator kind, const struct slg_batch_table *table,
+void slg_partial_merge(enum slg_accumulator kind, const struct slg_origin_table *table,
                        struct slg_partial *into, const struct slg_partial *other)
 {
     switch (kind) {

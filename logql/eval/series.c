@@ -63,7 +63,7 @@ void slg_series_table_init(struct slg_series_table *table, struct slg_arena *are
                            enum slg_accumulator kind, size_t series_max)
 {
     *table = (struct slg_series_table){ .arena = arena, .kind = kind, .series_max = series_max };
-    slg_batch_table_init(&table->batches, arena);
+    slg_origin_table_init(&table->origins, arena);
 }
 
 static bool grow_table(struct slg_series_table *t)
@@ -147,7 +147,7 @@ static void settle_partials(struct slg_series_table *t, struct slg_series_data *
     qsort(items, series->count, sizeof(*items), compare_buckets);
     for (uint32_t i = 1; i < series->count; i++) {
         if (items[i].bucket == items[kept].bucket)
-            slg_partial_merge(t->kind, &t->batches, &items[kept], &items[i]);
+            slg_partial_merge(t->kind, &t->origins, &items[kept], &items[i]);
         else
             items[++kept] = items[i];
     }
@@ -177,7 +177,7 @@ bool slg_series_add_partial(struct slg_series_table *t, uint32_t index,
     /* Data mostly comes in order of time: the last bucket, or a new one after it. Whatever else is appended and
      * sorted in when the array is full, which keeps the cost of any order at O(n log n). */
     if (series->count > 0 && series->partials[series->count - 1].bucket == partial->bucket) {
-        slg_partial_merge(t->kind, &t->batches, &series->partials[series->count - 1], partial);
+        slg_partial_merge(t->kind, &t->origins, &series->partials[series->count - 1], partial);
         return true;
     }
     if (series->count == series->capacity) {
@@ -203,24 +203,25 @@ bool slg_series_add_sample(struct slg_series_table *t, uint32_t index,
     return true;
 }
 
-static int compare_samples(const struct slg_batch_table *batches, const struct slg_sample *a,
+static int compare_samples(const struct slg_origin_table *origins, const struct slg_sample *a,
                            const struct slg_sample *b)
 {
     int order;
 
     if (a->ts_ns != b->ts_ns)
         return a->ts_ns < b->ts_ns ? -1 : 1;
-    if (a->batch_index != b->batch_index) {
-        order = slg_batch_order(&batches->ids[a->batch_index], &batches->ids[b->batch_index]);
+    if (a->origin_index != b->origin_index) {
+        order = slg_origin_compare(&origins->origins[a->origin_index],
+                                   &origins->origins[b->origin_index]);
         if (order != 0)
             return order;
     }
     return a->position < b->position ? -1 : a->position > b->position;
 }
 
-static int compare_samples_with(const void *a, const void *b, void *batches)
+static int compare_samples_with(const void *a, const void *b, void *origins)
 {
-    return compare_samples(batches, a, b);
+    return compare_samples(origins, a, b);
 }
 
 void slg_series_settle(struct slg_series_table *t, uint32_t index)
@@ -233,8 +234,8 @@ void slg_series_settle(struct slg_series_table *t, uint32_t index)
         return;
     }
     for (uint32_t i = 1; i < series->count && sorted; i++)
-        sorted = compare_samples(&t->batches, &series->samples[i - 1], &series->samples[i]) <= 0;
+        sorted = compare_samples(&t->origins, &series->samples[i - 1], &series->samples[i]) <= 0;
     if (!sorted)
         qsort_r(series->samples, series->count, sizeof(*series->samples), compare_samples_with,
-                &t->batches);
+                &t->origins);
 }

@@ -23,7 +23,7 @@ struct slg_series_data {
 struct slg_series_table {
     struct slg_arena *arena; /* borrowed */
     enum slg_accumulator kind;
-    struct slg_batch_table batches;
+    struct slg_origin_table origins;
     struct slg_series_data *series;
     uint32_t *slots; /* open addressing; index + 1 */
     size_t count, capacity, slot_count, series_max;

@@ -139,7 +139,7 @@ static void drop_partials(struct slg_slide *slide, struct slg_series_data *serie
     s->mid = s->right;
     s->has_back = false;
     for (uint32_t k = s->right - s->left; k > 1; k--)
-        slg_partial_merge(slide->table->kind, &slide->table->batches, &items[s->left + k - 2],
+        slg_partial_merge(slide->table->kind, &slide->table->origins, &items[s->left + k - 2],
                           &items[s->left + k - 1]);
 }
 
@@ -152,7 +152,7 @@ static bool partial_value(struct slg_slide *slide, uint32_t index, double *ret_v
     for (; s->right < series->count && series->partials[s->right].bucket <= slide->last;
          s->right++) {
         if (s->has_back)
-            slg_partial_merge(slide->table->kind, &slide->table->batches, &s->back,
+            slg_partial_merge(slide->table->kind, &slide->table->origins, &s->back,
                               &series->partials[s->right]);
         else
             s->back = series->partials[s->right];
@@ -164,7 +164,7 @@ static bool partial_value(struct slg_slide *slide, uint32_t index, double *ret_v
     if (s->left < s->mid) {
         result = series->partials[s->left];
         if (s->has_back)
-            slg_partial_merge(slide->table->kind, &slide->table->batches, &result, &s->back);
+            slg_partial_merge(slide->table->kind, &slide->table->origins, &result, &s->back);
     } else {
         result = s->back;
     }

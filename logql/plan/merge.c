@@ -2,16 +2,25 @@
 
 #include "logql/eval/series.h"
 
-int slg_row_compare(const struct slg_row *a, const struct slg_row *b)
+bool slg_row_before(enum slg_direction direction, const struct slg_row *a, const struct slg_row *b)
 {
+    bool forward = direction == SLG_FORWARD;
     int order;
 
     if (a->ts_ns != b->ts_ns)
-        return a->ts_ns < b->ts_ns ? -1 : 1;
+        return (a->ts_ns < b->ts_ns) == forward;
+    if (a->stream_hash != b->stream_hash)
+        return a->stream_hash < b->stream_hash;
     order = slg_batch_order(a->batch, b->batch);
     if (order != 0)
-        return order;
-    return a->position < b->position ? -1 : a->position > b->position;
+        return (order < 0) == forward;
+    return a->position != b->position && (a->position < b->position) == forward;
+}
+
+static bool is_same_entry(const struct slg_row *a, const struct slg_row *b)
+{
+    return a->ts_ns == b->ts_ns && a->position == b->position &&
+           slg_batch_order(a->batch, b->batch) == 0;
 }
 
 struct source {
@@ -76,11 +85,11 @@ void slg_merge_destroy(struct slg_merge *m)
 static bool comes_before(const struct slg_merge *m, uint32_t a, uint32_t b)
 {
     const struct source *x = &m->sources[a], *y = &m->sources[b];
-    int order = slg_row_compare(&x->rows[x->next], &y->rows[y->next]);
+    const struct slg_row *next_x = &x->rows[x->next], *next_y = &y->rows[y->next];
 
-    if (order == 0)
-        return a < b;
-    return m->params.direction == SLG_FORWARD ? order < 0 : order > 0;
+    if (slg_row_before(m->params.direction, next_x, next_y))
+        return true;
+    return a < b && !slg_row_before(m->params.direction, next_y, next_x);
 }
 
 static void sift_down(struct slg_merge *m, size_t at)
@@ -245,7 +254,7 @@ enum slg_status slg_merge_next(struct slg_merge *m, const struct slg_row **ret_r
         source = &m->sources[m->heap[0]];
         row = &source->rows[source->next];
         m->advance = m->heap[0] + 1;
-        if (m->has_last && slg_row_compare(&m->last, row) == 0)
+        if (m->has_last && is_same_entry(&m->last, row))
             continue; /* two sources gave the same entry */
         m->has_last = true;
         m->last_batch = *row->batch;

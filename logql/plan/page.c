@@ -18,17 +18,29 @@ struct table {
     size_t count, capacity, slot_count;
 };
 
+/* A row of the last time: what follows its time in the body. */
+struct tied_row {
+    uint64_t stream_hash;
+    size_t offset, len; /* in tied_bytes */
+};
+
 struct slg_page_writer {
     struct slg_arena *arena; /* tables */
     enum slg_page_kind kind;
     enum slg_accumulator accumulator;
     struct table texts, sets;
-    struct slg_batch_table batches;
+    struct slg_origin_table origins, batches; /* batches: origins of hash 0 */
     struct slg_buf text_bytes, set_bytes,
         body; /* the tables as they are written, and what refers to them */
     int64_t last_ts_ns;
     uint32_t last_bucket;
     bool in_series, failed;
+    /* Rows of the last time, not yet in body. */
+    struct slg_buf tied_bytes;
+    struct tied_row *tied;
+    size_t tied_count, tied_capacity;
+    int64_t tied_ts_ns;
+    uint64_t row_count, row_max;
 };
 
 struct slg_page_writer *slg_page_writer_create(size_t memory_bytes_max)
@@ -45,6 +57,7 @@ struct slg_page_writer *slg_page_writer_create(size_t memory_bytes_max)
     slg_buf_init(&w->text_bytes, BODY_BYTES_MAX);
     slg_buf_init(&w->set_bytes, BODY_BYTES_MAX);
     slg_buf_init(&w->body, BODY_BYTES_MAX);
+    slg_buf_init(&w->tied_bytes, BODY_BYTES_MAX);
     return w;
 }
 
@@ -55,6 +68,7 @@ void slg_page_writer_destroy(struct slg_page_writer *w)
     slg_buf_fini(&w->text_bytes);
     slg_buf_fini(&w->set_bytes);
     slg_buf_fini(&w->body);
+    slg_buf_fini(&w->tied_bytes);
     slg_arena_destroy(w->arena);
     free(w);
 }
@@ -67,10 +81,17 @@ void slg_page_writer_start(struct slg_page_writer *w, enum slg_page_kind kind,
     w->accumulator = accumulator;
     w->texts = (struct table){ 0 };
     w->sets = (struct table){ 0 };
-    slg_batch_table_init(&w->batches, w->arena);
+    slg_origin_table_init(&w->origins, w->arena);
+    slg_origin_table_init(&w->batches, w->arena);
     slg_buf_clear(&w->text_bytes);
     slg_buf_clear(&w->set_bytes);
     slg_buf_clear(&w->body);
+    slg_buf_clear(&w->tied_bytes);
+    w->tied = NULL;
+    w->tied_count = 0;
+    w->tied_capacity = 0;
+    w->row_count = 0;
+    w->row_max = UINT64_MAX;
     w->last_ts_ns = 0;
     w->last_bucket = 0;
     w->in_series = false;
@@ -79,7 +100,8 @@ void slg_page_writer_start(struct slg_page_writer *w, enum slg_page_kind kind,
 
 size_t slg_page_writer_bytes(const struct slg_page_writer *w)
 {
-    return w->text_bytes.len + w->set_bytes.len + w->body.len + 64 * w->batches.count;
+    return w->text_bytes.len + w->set_bytes.len + w->body.len + w->tied_bytes.len +
+           64 * w->origins.count;
 }
 
 void slg_page_writer_error(struct slg_page_writer *w, struct slg_text text)
@@ -164,11 +186,11 @@ static uint32_t set_index(struct slg_page_writer *w, const struct slg_label_set 
     return index;
 }
 
-static uint32_t batch_index(struct slg_page_writer *w, const struct slg_batch_id *id)
+static uint32_t origin_index(struct slg_page_writer *w, const struct slg_origin *origin)
 {
     uint32_t index = 0;
 
-    if (!slg_batch_table_index(&w->batches, id, &index))
+    if (!slg_origin_table_index(&w->origins, origin, &index))
         w->failed = true;
     return index;
 }
@@ -188,18 +210,80 @@ static void append_double(struct slg_page_writer *w, double value)
     slg_buf_append_u64be(&w->body, bits);
 }
 
+void slg_page_writer_limit(struct slg_page_writer *w, uint64_t row_max)
+{
+    w->row_max = row_max;
+}
+
+uint64_t slg_page_writer_row_count(const struct slg_page_writer *w)
+{
+    return w->row_count;
+}
+
+static int compare_tied(const void *a, const void *b)
+{
+    const struct tied_row *x = a, *y = b;
+
+    if (x->stream_hash != y->stream_hash)
+        return x->stream_hash < y->stream_hash ? -1 : 1;
+    return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+/* Move the rows of the last time to the body, in order, as many as are wanted. */
+static void settle_rows(struct slg_page_writer *w)
+{
+    if (w->tied_count > 1)
+        qsort(w->tied, w->tied_count, sizeof(*w->tied), compare_tied);
+    for (size_t i = 0; i < w->tied_count && w->row_count < w->row_max; i++) {
+        slg_buf_append_varint(&w->body, FLAG_MORE);
+        append_ts(w, w->tied_ts_ns);
+        slg_buf_append(&w->body, w->tied_bytes.data + w->tied[i].offset, w->tied[i].len);
+        w->row_count++;
+    }
+    w->failed = w->failed || slg_buf_failed(&w->tied_bytes);
+    slg_buf_clear(&w->tied_bytes);
+    w->tied_count = 0;
+}
+
+static bool reserve_tied(struct slg_page_writer *w)
+{
+    size_t capacity = w->tied_capacity == 0 ? 16 : 2 * w->tied_capacity;
+    struct tied_row *tied;
+
+    if (w->tied_count < w->tied_capacity)
+        return true;
+    tied = slg_arena_grow(w->arena, w->tied, w->tied_count, capacity, sizeof(*tied));
+    if (tied == NULL) {
+        w->failed = true;
+        return false;
+    }
+    w->tied = tied;
+    w->tied_capacity = capacity;
+    return true;
+}
+
 void slg_page_writer_row(struct slg_page_writer *w, const struct slg_row *row)
 {
+    const struct slg_origin origin = { .batch = *row->batch, .stream_hash = row->stream_hash };
+    size_t offset;
+
     SLG_ASSERT(w->kind == SLG_PAGE_LOG);
-    slg_buf_append_varint(&w->body, FLAG_MORE);
-    append_ts(w, row->ts_ns);
-    slg_buf_append_varint(&w->body, batch_index(w, row->batch));
-    slg_buf_append_varint(&w->body, row->position);
-    slg_buf_append_varint(&w->body, set_index(w, &row->stream));
-    slg_buf_append_varint(&w->body, set_index(w, &row->metadata));
-    slg_buf_append_varint(&w->body, set_index(w, &row->parsed));
-    slg_buf_append_varint(&w->body, row->line.len);
-    slg_buf_append(&w->body, row->line.at, row->line.len);
+    if (w->tied_count > 0 && row->ts_ns != w->tied_ts_ns)
+        settle_rows(w);
+    if (!reserve_tied(w))
+        return;
+    w->tied_ts_ns = row->ts_ns;
+    offset = w->tied_bytes.len;
+    slg_buf_append_varint(&w->tied_bytes, origin_index(w, &origin));
+    slg_buf_append_varint(&w->tied_bytes, row->position);
+    slg_buf_append_varint(&w->tied_bytes, set_index(w, &row->stream));
+    slg_buf_append_varint(&w->tied_bytes, set_index(w, &row->metadata));
+    slg_buf_append_varint(&w->tied_bytes, set_index(w, &row->parsed));
+    slg_buf_append_varint(&w->tied_bytes, row->line.len);
+    slg_buf_append(&w->tied_bytes, row->line.at, row->line.len);
+    w->tied[w->tied_count++] = (struct tied_row){ .stream_hash = row->stream_hash,
+                                                  .offset = offset,
+                                                  .len = w->tied_bytes.len - offset };
 }
 
 static void end_series(struct slg_page_writer *w)
@@ -220,7 +304,7 @@ void slg_page_writer_series(struct slg_page_writer *w, const struct slg_label_se
     w->last_bucket = 0;
 }
 
-void slg_page_writer_partial(struct slg_page_writer *w, const struct slg_batch_table *batches,
+void slg_page_writer_partial(struct slg_page_writer *w, const struct slg_origin_table *origins,
                              const struct slg_partial *partial)
 {
     SLG_ASSERT(w->in_series);
@@ -244,7 +328,7 @@ void slg_page_writer_partial(struct slg_page_writer *w, const struct slg_batch_t
     case SLG_ACCUMULATE_LAST:
         append_double(w, partial->a);
         append_ts(w, partial->ts_ns);
-        slg_buf_append_varint(&w->body, batch_index(w, &batches->ids[partial->batch_index]));
+        slg_buf_append_varint(&w->body, origin_index(w, &origins->origins[partial->origin_index]));
         slg_buf_append_varint(&w->body, partial->position);
         break;
     case SLG_ACCUMULATE_MIN:
@@ -257,7 +341,7 @@ void slg_page_writer_partial(struct slg_page_writer *w, const struct slg_batch_t
     }
 }
 
-void slg_page_writer_sample(struct slg_page_writer *w, const struct slg_batch_table *batches,
+void slg_page_writer_sample(struct slg_page_writer *w, const struct slg_origin_table *origins,
                             const struct slg_sample *sample)
 {
     SLG_ASSERT(w->in_series);
@@ -265,15 +349,28 @@ void slg_page_writer_sample(struct slg_page_writer *w, const struct slg_batch_ta
     append_ts(w, sample->ts_ns);
     append_double(w, sample->value);
     slg_buf_append_varint(
-        &w->body, batches == NULL ? 0 : batch_index(w, &batches->ids[sample->batch_index]) + 1);
+        &w->body,
+        origins == NULL ? 0 : origin_index(w, &origins->origins[sample->origin_index]) + 1);
     slg_buf_append_varint(&w->body, sample->position);
 }
 
-static void append_batches(const struct slg_page_writer *w, struct slg_buf *out)
+/* Batch ids, then origins: which batch, and the hash of which stream. */
+static void append_origins(struct slg_page_writer *w, struct slg_buf *out)
 {
+    struct slg_buf pairs;
+
+    slg_buf_init(&pairs, BODY_BYTES_MAX);
+    for (size_t i = 0; i < w->origins.count; i++) {
+        const struct slg_origin batch = { .batch = w->origins.origins[i].batch };
+        uint32_t index = 0;
+
+        w->failed = w->failed || !slg_origin_table_index(&w->batches, &batch, &index);
+        slg_buf_append_varint(&pairs, index);
+        slg_buf_append_u64be(&pairs, w->origins.origins[i].stream_hash);
+    }
     slg_buf_append_varint(out, w->batches.count);
     for (size_t i = 0; i < w->batches.count; i++) {
-        const struct slg_batch_id *id = &w->batches.ids[i];
+        const struct slg_batch_id *id = &w->batches.origins[i].batch;
 
         slg_buf_append(out, id->incarnation.bytes, sizeof(id->incarnation.bytes));
         slg_buf_append_varint_signed(out, id->shard.window_ns);
@@ -282,12 +379,17 @@ static void append_batches(const struct slg_page_writer *w, struct slg_buf *out)
         slg_buf_append_varint(out, id->shard.slot_count);
         slg_buf_append_varint(out, id->sequence);
     }
+    slg_buf_append_varint(out, w->origins.count);
+    slg_buf_append(out, pairs.data, pairs.len);
+    w->failed = w->failed || slg_buf_failed(&pairs);
+    slg_buf_fini(&pairs);
 }
 
 enum slg_status slg_page_writer_finish(struct slg_page_writer *w, struct slg_buf *out,
                                        struct slg_error *reterr)
 {
     end_series(w);
+    settle_rows(w);
     if (w->kind != SLG_PAGE_ERROR)
         slg_buf_append_varint(&w->body, FLAG_END);
     slg_buf_append_byte(out, SLG_PAGE_VERSION);
@@ -298,7 +400,7 @@ enum slg_status slg_page_writer_finish(struct slg_page_writer *w, struct slg_buf
         slg_buf_append(out, w->text_bytes.data, w->text_bytes.len);
         slg_buf_append_varint(out, w->sets.count);
         slg_buf_append(out, w->set_bytes.data, w->set_bytes.len);
-        append_batches(w, out);
+        append_origins(w, out);
     }
     slg_buf_append(out, w->body.data, w->body.len);
     if (w->failed || slg_buf_failed(&w->text_bytes) || slg_buf_failed(&w->set_bytes) ||

@@ -34,17 +34,19 @@ struct slg_row {
     int64_t ts_ns;
     const struct slg_batch_id *batch;
     uint32_t position;
+    uint64_t stream_hash;        /* slg_origin_hash of the stream as it was stored */
     struct slg_label_set stream; /* index labels */
     struct slg_label_set metadata;
     struct slg_label_set parsed;
     struct slg_text line;
 };
-/* The total order of DESIGN section 3, forward: (ts, batch id, position); <0, 0, >0. */
-int slg_row_compare(const struct slg_row *a, const struct slg_row *b);
+/* Does a stand before b? By time; at equal times by stream hash, the same in both directions, as Loki merges
+ * (docs/adr/0008); within a stream by (batch id, position), backward reversed. */
+bool slg_row_before(enum slg_direction direction, const struct slg_row *a, const struct slg_row *b);
 
 struct slg_page_series {
     struct slg_label_set labels;
-    struct slg_partial *partials; /* PARTIAL; batch_index is into the page's batches */
+    struct slg_partial *partials; /* PARTIAL; origin_index is into the page's origins */
     struct slg_sample *samples;   /* SAMPLES */
     size_t count;
 };
@@ -53,8 +55,8 @@ struct slg_page {
     enum slg_page_kind kind;
     struct slg_text error;            /* ERROR */
     enum slg_accumulator accumulator; /* PARTIAL */
-    const struct slg_batch_id *batches;
-    size_t batch_count;
+    const struct slg_origin *origins;
+    size_t origin_count;
     const struct slg_row *rows;
     size_t row_count;
     struct slg_page_series *series;
@@ -79,14 +81,20 @@ void slg_page_writer_start(struct slg_page_writer *writer, enum slg_page_kind ki
 /* Bytes that the body would have now, about. */
 size_t slg_page_writer_bytes(const struct slg_page_writer *writer);
 void slg_page_writer_error(struct slg_page_writer *writer, struct slg_text text);
-/* Everything is copied. Overflow of the budget is remembered and told by finish. */
+/* At most row_max more rows are wanted in this page: of those at the last time the first by slg_row_before stay.
+ * UINT64_MAX: all. Set after start. */
+void slg_page_writer_limit(struct slg_page_writer *writer, uint64_t row_max);
+/* Rows in the page so far; those of the last time may not be counted yet. After finish: all. */
+uint64_t slg_page_writer_row_count(const struct slg_page_writer *writer);
+/* Everything is copied. Overflow of the budget is remembered and told by finish. Rows come in total order of their
+ * direction; those of equal time are put in the order of slg_row_before. */
 void slg_page_writer_row(struct slg_page_writer *writer, const struct slg_row *row);
-/* A series, then its partials or samples in any order. batches (of batch_index) is asked only where order matters;
+/* A series, then its partials or samples in any order. origins (of origin_index) is asked only where order matters;
  * NULL for samples without order. */
 void slg_page_writer_series(struct slg_page_writer *writer, const struct slg_label_set *labels);
-void slg_page_writer_partial(struct slg_page_writer *writer, const struct slg_batch_table *batches,
+void slg_page_writer_partial(struct slg_page_writer *writer, const struct slg_origin_table *origins,
                              const struct slg_partial *partial);
-void slg_page_writer_sample(struct slg_page_writer *writer, const struct slg_batch_table *batches,
+void slg_page_writer_sample(struct slg_page_writer *writer, const struct slg_origin_table *origins,
                             const struct slg_sample *sample);
 /* Append the body to out. LIMIT: the budget did not hold it. */
 SLG_MUST_CHECK enum slg_status slg_page_writer_finish(struct slg_page_writer *writer,

@@ -156,7 +156,7 @@ static void read_sets(struct reader *r)
     r->set_count = failed(r) ? 0 : count;
 }
 
-static void read_batches(struct reader *r)
+static struct slg_batch_id *read_batches(struct reader *r, size_t *ret_count)
 {
     size_t count = take_count(r, SLG_INCARNATION_BYTES + 5);
     struct slg_batch_id *ids = take_array(r, count, sizeof(*ids));
@@ -166,7 +166,7 @@ static void read_batches(struct reader *r)
 
         if (!slg_cursor_take_bytes(&r->c, SLG_INCARNATION_BYTES, &bytes)) {
             r->malformed = true;
-            return;
+            return NULL;
         }
         memcpy(ids[i].incarnation.bytes, bytes, SLG_INCARNATION_BYTES);
         ids[i].shard.window_ns = take_signed(r);
@@ -175,8 +175,27 @@ static void read_batches(struct reader *r)
         ids[i].shard.slot_count = (uint16_t)take_varint(r, UINT16_MAX);
         ids[i].sequence = take_varint(r, UINT64_MAX);
     }
-    r->page.batches = ids;
-    r->page.batch_count = failed(r) ? 0 : count;
+    *ret_count = failed(r) ? 0 : count;
+    return ids;
+}
+
+static void read_origins(struct reader *r)
+{
+    size_t batch_count = 0;
+    const struct slg_batch_id *batches = read_batches(r, &batch_count);
+    size_t count = take_count(r, 9);
+    struct slg_origin *origins = take_array(r, count, sizeof(*origins));
+
+    for (size_t i = 0; i < count && !failed(r); i++) {
+        uint32_t batch = take_index(r, batch_count);
+
+        if (!failed(r) && !slg_cursor_take_u64be(&r->c, &origins[i].stream_hash))
+            r->malformed = true;
+        if (!failed(r))
+            origins[i].batch = batches[batch];
+    }
+    r->page.origins = origins;
+    r->page.origin_count = failed(r) ? 0 : count;
 }
 
 static void read_rows(struct reader *r)
@@ -186,7 +205,7 @@ static void read_rows(struct reader *r)
 
     while (take_varint(r, FLAG_MORE) != 0 && !failed(r)) {
         struct slg_row row = { .ts_ns = take_ts(r) };
-        uint32_t batch = take_index(r, r->page.batch_count);
+        uint32_t origin = take_index(r, r->page.origin_count);
         uint32_t stream, metadata, parsed;
 
         row.position = (uint32_t)take_varint(r, UINT32_MAX);
@@ -197,7 +216,8 @@ static void read_rows(struct reader *r)
         rows = grow_array(r, rows, count, sizeof(*rows));
         if (failed(r))
             return;
-        row.batch = &r->page.batches[batch];
+        row.batch = &r->page.origins[origin].batch;
+        row.stream_hash = r->page.origins[origin].stream_hash;
         row.stream = r->sets[stream];
         row.metadata = r->sets[metadata];
         row.parsed = r->sets[parsed];
@@ -234,7 +254,7 @@ static void read_partial(struct reader *r, struct slg_partial *p)
     case SLG_ACCUMULATE_LAST:
         p->a = take_double(r);
         p->ts_ns = take_ts(r);
-        p->batch_index = take_index(r, r->page.batch_count);
+        p->origin_index = take_index(r, r->page.origin_count);
         p->position = (uint32_t)take_varint(r, UINT32_MAX);
         break;
     case SLG_ACCUMULATE_MIN:
@@ -267,8 +287,8 @@ static void read_samples(struct reader *r, struct slg_page_series *series)
         uint64_t batch;
 
         sample.value = take_double(r);
-        batch = take_varint(r, r->page.batch_count);
-        sample.batch_index = batch == 0 ? 0 : (uint32_t)batch - 1;
+        batch = take_varint(r, r->page.origin_count);
+        sample.origin_index = batch == 0 ? 0 : (uint32_t)batch - 1;
         sample.position = (uint32_t)take_varint(r, UINT32_MAX);
         series->samples = grow_array(r, series->samples, series->count, sizeof(*series->samples));
         if (!failed(r))
@@ -313,7 +333,7 @@ static void read_body(struct reader *r)
     r->page.accumulator = accumulator;
     read_texts(r);
     read_sets(r);
-    read_batches(r);
+    read_origins(r);
     if (r->page.kind == SLG_PAGE_LOG)
         read_rows(r);
     else

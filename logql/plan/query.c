@@ -379,14 +379,14 @@ static enum slg_status remember_error(struct slg_query *q, struct slg_text text,
     return slg_errorf(reterr, SLG_INVALID, "%s", q->error_text);
 }
 
-/* Batches of the page as the leaf numbers them. NULL: an arena is full. */
-static uint32_t *map_batches(struct slg_query *q, struct query_leaf *leaf,
+/* Origins of the page as the leaf numbers them. NULL: an arena is full. */
+static uint32_t *map_origins(struct slg_query *q, struct query_leaf *leaf,
                              const struct slg_page *page)
 {
-    uint32_t *map = slg_arena_calloc(q->page_arena, page->batch_count + 1, sizeof(*map));
+    uint32_t *map = slg_arena_calloc(q->page_arena, page->origin_count + 1, sizeof(*map));
 
-    for (size_t i = 0; map != NULL && i < page->batch_count; i++) {
-        if (!slg_batch_table_index(&leaf->table.batches, &page->batches[i], &map[i]))
+    for (size_t i = 0; map != NULL && i < page->origin_count; i++) {
+        if (!slg_origin_table_index(&leaf->table.origins, &page->origins[i], &map[i]))
             return NULL;
     }
     return map;
@@ -401,11 +401,11 @@ static bool add_items(struct query_leaf *leaf, uint32_t index, struct slg_page_s
 
     for (size_t i = 0; i < series->count && fits; i++) {
         if (leaf->table.kind == SLG_ACCUMULATE_SAMPLES) {
-            series->samples[i].batch_index = map[series->samples[i].batch_index];
+            series->samples[i].origin_index = map[series->samples[i].origin_index];
             fits = slg_series_add_sample(&leaf->table, index, &series->samples[i]);
         } else {
             if (ordered)
-                series->partials[i].batch_index = map[series->partials[i].batch_index];
+                series->partials[i].origin_index = map[series->partials[i].origin_index];
             fits = slg_series_add_partial(&leaf->table, index, &series->partials[i]);
         }
     }
@@ -415,7 +415,7 @@ static bool add_items(struct query_leaf *leaf, uint32_t index, struct slg_page_s
 static enum slg_status feed_series(struct slg_query *q, struct query_leaf *leaf,
                                    struct slg_page *page, struct slg_error *reterr)
 {
-    uint32_t *map = map_batches(q, leaf, page);
+    uint32_t *map = map_origins(q, leaf, page);
 
     if (map == NULL)
         return slg_query_full(q, reterr);

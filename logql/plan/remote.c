@@ -15,6 +15,7 @@
 struct slg_remote_stream {
     struct slg_label_set labels;
     struct slg_pipe_stream *pipe_stream;
+    uint64_t hash;   /* slg_origin_hash: order among equal times */
     bool is_fixed;   /* every entry belongs to the same series: */
     bool has_series; /* it is known: */
     uint32_t series;
@@ -32,6 +33,8 @@ struct slg_remote {
     bool done, trivial, ordered, counts_bytes;
     struct slg_text error; /* of the pipeline, in Loki's words */
     uint64_t kept_count;
+    int64_t last_kept_ns;   /* LOG */
+    uint64_t written_count; /* LOG: rows in pages that were taken */
     struct slg_series_table table;
     size_t next_series, next_item; /* of the next page */
     struct slg_label *items;       /* labels of a row by category: three runs */
@@ -67,6 +70,15 @@ static enum slg_status create_pipe(struct slg_remote *r, struct slg_error *reter
         options.no_labels = range->op == SLG_LOGQL_RANGE_ABSENT;
     }
     return slg_pipe_create(&options, &r->pipe, reterr);
+}
+
+static void start_page(struct slg_remote *r)
+{
+    slg_page_writer_start(r->writer, (enum slg_page_kind)r->shape.kind, r->table.kind);
+    if (r->shape.kind == SLG_LEAF_LOG && r->request.limit != 0)
+        slg_page_writer_limit(r->writer, r->written_count < r->request.limit
+                                             ? r->request.limit - r->written_count
+                                             : 0);
 }
 
 static enum slg_status start(struct slg_remote *r, struct slg_error *reterr)
@@ -105,7 +117,7 @@ static enum slg_status start(struct slg_remote *r, struct slg_error *reterr)
     r->writer = slg_page_writer_create(WRITER_MEMORY_BYTES);
     if (r->writer == NULL)
         return slg_errorf(reterr, SLG_NO_MEMORY, "out of memory");
-    slg_page_writer_start(r->writer, (enum slg_page_kind)r->shape.kind, kind);
+    start_page(r);
     return SLG_OK;
 }
 
@@ -194,6 +206,7 @@ enum slg_status slg_remote_stream(struct slg_remote *r, const struct slg_label_s
     status = slg_pipe_stream_create(r->pipe, &stream->labels, &stream->pipe_stream);
     if (status != SLG_OK)
         return is_full(r, reterr);
+    stream->hash = slg_origin_hash(&stream->labels);
     stream->is_fixed = r->trivial && groups_by_stream(r, &stream->labels);
     *ret_stream = stream;
     return SLG_OK;
@@ -253,17 +266,19 @@ static enum slg_status fail_with(struct slg_remote *r, const struct slg_pipe_res
     return SLG_NOT_FOUND;
 }
 
-static enum slg_status add_sample(struct slg_remote *r, uint32_t series, uint32_t bucket,
-                                  double value, const struct slg_remote_entry *entry,
-                                  struct slg_error *reterr)
+static enum slg_status add_sample(struct slg_remote *r, const struct slg_remote_stream *stream,
+                                  uint32_t series, uint32_t bucket, double value,
+                                  const struct slg_remote_entry *entry, struct slg_error *reterr)
 {
     struct slg_sample sample = { .ts_ns = entry->ts_ns, .value = value };
     struct slg_partial partial;
     bool fits = true;
 
     if (r->ordered) {
+        const struct slg_origin origin = { .batch = *entry->batch, .stream_hash = stream->hash };
+
         sample.position = entry->position;
-        fits = slg_batch_table_index(&r->table.batches, entry->batch, &sample.batch_index);
+        fits = slg_origin_table_index(&r->table.origins, &origin, &sample.origin_index);
     }
     if (fits && r->table.kind == SLG_ACCUMULATE_SAMPLES) {
         fits = slg_series_add_sample(&r->table, series, &sample);
@@ -333,10 +348,11 @@ static enum slg_status keep_sample(struct slg_remote *r, struct slg_remote_strea
         stream->series = series;
         stream->has_series = true;
     }
-    return add_sample(r, series, bucket, result->value, entry, reterr);
+    return add_sample(r, stream, series, bucket, result->value, entry, reterr);
 }
 
-static enum slg_status keep_row(struct slg_remote *r, const struct slg_remote_entry *entry,
+static enum slg_status keep_row(struct slg_remote *r, const struct slg_remote_stream *stream,
+                                const struct slg_remote_entry *entry,
                                 const struct slg_pipe_result *result, struct slg_error *reterr)
 {
     size_t total = result->labels.count;
@@ -345,6 +361,7 @@ static enum slg_status keep_row(struct slg_remote *r, const struct slg_remote_en
     struct slg_row row = { .ts_ns = entry->ts_ns,
                            .batch = entry->batch,
                            .position = entry->position,
+                           .stream_hash = stream->hash,
                            .line = result->line };
 
     if (!reserve_items(r, total))
@@ -364,8 +381,15 @@ static enum slg_status keep_row(struct slg_remote *r, const struct slg_remote_en
         (struct slg_label_set){ runs[SLG_PIPE_CATEGORY_PARSED], counts[SLG_PIPE_CATEGORY_PARSED] };
     slg_page_writer_row(r->writer, &row);
     r->kept_count++;
-    r->done = r->request.limit != 0 && r->kept_count >= r->request.limit;
-    return r->done ? SLG_NOT_FOUND : SLG_OK;
+    r->last_kept_ns = entry->ts_ns;
+    return SLG_OK;
+}
+
+/* The limit is reached when its rows are there and no further one of the same time can come: the writer chooses among
+ * those. */
+static bool is_enough(const struct slg_remote *r, int64_t ts_ns)
+{
+    return r->request.limit != 0 && r->kept_count >= r->request.limit && ts_ns != r->last_kept_ns;
 }
 
 enum slg_status slg_remote_entry(struct slg_remote *r, struct slg_remote_stream *stream,
@@ -383,12 +407,16 @@ enum slg_status slg_remote_entry(struct slg_remote *r, struct slg_remote_stream 
         return SLG_NOT_FOUND;
     if (entry->ts_ns < r->from_ns || entry->ts_ns >= r->to_ns)
         return SLG_OK;
+    if (r->shape.range == NULL && is_enough(r, entry->ts_ns)) {
+        r->done = true;
+        return SLG_NOT_FOUND;
+    }
     if (r->shape.range != NULL) {
         bucket = slg_windows_bucket(&r->windows, entry->ts_ns);
         if (bucket == SLG_BUCKET_NONE)
             return SLG_OK; /* between the windows: its errors do not count either */
         if (stream->has_series)
-            return add_sample(r, stream->series, bucket,
+            return add_sample(r, stream, stream->series, bucket,
                               r->counts_bytes ? (double)entry->line.len : 1, entry, reterr);
     }
     status = slg_pipe_run(r->pipe, stream->pipe_stream, &input, &result);
@@ -397,13 +425,16 @@ enum slg_status slg_remote_entry(struct slg_remote *r, struct slg_remote_stream 
     if (status != SLG_OK)
         return slg_errorf(reterr, SLG_LIMIT, "one line needs more than %zu MiB in the pipeline",
                           SLG_PIPE_SCRATCH_BYTES_MAX >> 20);
-    return r->shape.range == NULL ? keep_row(r, entry, &result, reterr)
+    return r->shape.range == NULL ? keep_row(r, stream, entry, &result, reterr)
                                   : keep_sample(r, stream, bucket, entry, &result, reterr);
 }
 
 uint64_t slg_remote_kept_count(const struct slg_remote *r)
 {
-    return r->kept_count;
+    return r->shape.kind == SLG_LEAF_LOG && r->request.limit != 0 &&
+                   r->kept_count > r->request.limit
+               ? r->request.limit
+               : r->kept_count;
 }
 
 /* ---- pages ---- */
@@ -435,10 +466,10 @@ static void write_series(struct slg_remote *r)
         slg_page_writer_series(r->writer, &series->labels);
         for (; r->next_item < series->count && !page_is_full(r); r->next_item++) {
             if (r->table.kind == SLG_ACCUMULATE_SAMPLES)
-                slg_page_writer_sample(r->writer, r->ordered ? &r->table.batches : NULL,
+                slg_page_writer_sample(r->writer, r->ordered ? &r->table.origins : NULL,
                                        &series->samples[r->next_item]);
             else
-                slg_page_writer_partial(r->writer, &r->table.batches,
+                slg_page_writer_partial(r->writer, &r->table.origins,
                                         &series->partials[r->next_item]);
         }
         if (r->next_item < series->count)
@@ -464,7 +495,10 @@ enum slg_status slg_remote_page(struct slg_remote *r, struct slg_buf *out, bool 
     status = slg_page_writer_finish(r->writer, out, reterr);
     if (status != SLG_OK)
         return status;
-    slg_page_writer_start(r->writer, (enum slg_page_kind)r->shape.kind, r->table.kind);
+    r->written_count += slg_page_writer_row_count(r->writer);
+    if (r->request.limit != 0 && r->written_count >= r->request.limit)
+        r->done = true;
+    start_page(r);
     *ret_more = more;
     return SLG_OK;
 }

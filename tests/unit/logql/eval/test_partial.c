@@ -119,23 +119,23 @@ static void test_sum_is_compensated(void **state)
 static void test_total_order(void **state)
 {
     struct slg_arena *arena = slg_arena_create(TEST_ARENA_BYTES);
-    struct slg_batch_table table;
-    struct slg_batch_id id = { .sequence = 1 };
+    struct slg_origin_table table;
+    struct slg_origin id = { .batch = { .sequence = 1 }, .stream_hash = 5 };
     uint32_t early, late, again;
 
     (void)state;
-    slg_batch_table_init(&table, arena);
-    id.incarnation.bytes[0] = 2;
-    assert_true(slg_batch_table_index(&table, &id, &late));
-    id.incarnation.bytes[0] = 1;
-    id.sequence = 9;
-    assert_true(slg_batch_table_index(&table, &id, &early));
-    assert_true(slg_batch_table_index(&table, &id, &again));
+    slg_origin_table_init(&table, arena);
+    id.batch.incarnation.bytes[0] = 2;
+    assert_true(slg_origin_table_index(&table, &id, &late));
+    id.batch.incarnation.bytes[0] = 1;
+    id.batch.sequence = 9;
+    assert_true(slg_origin_table_index(&table, &id, &early));
+    assert_true(slg_origin_table_index(&table, &id, &again));
     assert_int_equal(early, again);
     assert_int_equal(table.count, 2);
     for (int order = 0; order < 2; order++) {
-        struct slg_sample a = { .ts_ns = 5, .value = 1, .batch_index = early, .position = 3 };
-        struct slg_sample b = { .ts_ns = 5, .value = 2, .batch_index = late, .position = 1 };
+        struct slg_sample a = { .ts_ns = 5, .value = 1, .origin_index = early, .position = 3 };
+        struct slg_sample b = { .ts_ns = 5, .value = 2, .origin_index = late, .position = 1 };
         struct slg_partial p = slg_partial_of(SLG_ACCUMULATE_FIRST, order == 0 ? &a : &b, 0);
         struct slg_partial q = slg_partial_of(SLG_ACCUMULATE_FIRST, order == 0 ? &b : &a, 0);
         struct slg_partial last = p;
@@ -148,19 +148,39 @@ static void test_total_order(void **state)
     slg_arena_destroy(arena);
 }
 
-static void test_many_batches(void **state)
+/* Values of Prometheus' labels.Hash as the order of recorded answers shows them; and the hash decides before batches. */
+static void test_stream_hash(void **state)
 {
     struct slg_arena *arena = slg_arena_create(TEST_ARENA_BYTES);
-    struct slg_batch_table table;
+    struct slg_label_set a = test_label_set(arena, "app=tick,every=10m,job=tick,service_name=tick");
+    struct slg_label_set b =
+        test_label_set(arena, "app=counter,instance=1,job=metrics,service_name=counter");
+    const struct slg_origin low = { .batch = { .sequence = 9 }, .stream_hash = 1 };
+    const struct slg_origin high = { .batch = { .sequence = 1 }, .stream_hash = 2 };
 
     (void)state;
-    slg_batch_table_init(&table, arena);
+    assert_true(slg_origin_hash(&a) == UINT64_C(0x819202b2d6926de6));
+    assert_true(slg_origin_hash(&b) == UINT64_C(0xb3fcec768fb2ebae));
+    assert_true(slg_origin_compare(&low, &high) < 0);
+    assert_true(slg_origin_compare(&high, &low) > 0);
+    slg_arena_destroy(arena);
+}
+
+static void test_many_origins(void **state)
+{
+    struct slg_arena *arena = slg_arena_create(TEST_ARENA_BYTES);
+    struct slg_origin_table table;
+
+    (void)state;
+    slg_origin_table_init(&table, arena);
     for (int round = 0; round < 2; round++) {
         for (uint32_t i = 0; i < 1000; i++) {
-            struct slg_batch_id id = { .sequence = i / 2, .shard = { .slot = (uint16_t)(i % 2) } };
+            struct slg_origin id = { .batch = { .sequence = i / 4,
+                                                .shard = { .slot = (uint16_t)(i / 2 % 2) } },
+                                     .stream_hash = i % 2 };
             uint32_t index;
 
-            assert_true(slg_batch_table_index(&table, &id, &index));
+            assert_true(slg_origin_table_index(&table, &id, &index));
             assert_int_equal(index, i);
         }
     }
@@ -172,7 +192,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_any_split),          cmocka_unit_test(test_odd_values),
         cmocka_unit_test(test_sum_is_compensated), cmocka_unit_test(test_total_order),
-        cmocka_unit_test(test_many_batches),
+        cmocka_unit_test(test_many_origins),       cmocka_unit_test(test_stream_hash),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,21 +46,21 @@ static void test_samples_in_total_order(void **state)
     struct slg_arena *arena = slg_arena_create(TEST_ARENA_BYTES);
     struct slg_label_set labels = test_label_set(arena, "");
     struct slg_series_table table;
-    struct slg_batch_id id = { .sequence = 2 };
+    struct slg_origin id = { .batch = { .sequence = 2 } };
     uint32_t index, late, early;
 
     (void)state;
     slg_series_table_init(&table, arena, SLG_ACCUMULATE_SAMPLES, 10);
-    assert_true(slg_batch_table_index(&table.batches, &id, &late));
-    id.sequence = 1;
-    assert_true(slg_batch_table_index(&table.batches, &id, &early));
+    assert_true(slg_origin_table_index(&table.origins, &id, &late));
+    id.batch.sequence = 1;
+    assert_true(slg_origin_table_index(&table.origins, &id, &early));
     assert_int_equal(slg_series_find(&table, slg_label_set_hash(&labels), &labels, &index), SLG_OK);
     for (int i = 0; i < 4; i++) {
         const struct slg_sample samples[] = {
             { .ts_ns = 9, .value = 4 },
-            { .ts_ns = 5, .value = 3, .batch_index = late, .position = 0 },
-            { .ts_ns = 5, .value = 2, .batch_index = early, .position = 8 },
-            { .ts_ns = 5, .value = 1, .batch_index = early, .position = 7 },
+            { .ts_ns = 5, .value = 3, .origin_index = late, .position = 0 },
+            { .ts_ns = 5, .value = 2, .origin_index = early, .position = 8 },
+            { .ts_ns = 5, .value = 1, .origin_index = early, .position = 7 },
         };
 
         assert_true(slg_series_add_sample(&table, index, &samples[i]));

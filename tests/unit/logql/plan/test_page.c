@@ -25,6 +25,7 @@ static void write_log(struct slg_page_writer *w, struct slg_arena *arena, struct
         struct slg_row row = { .ts_ns = INT64_C(1772431200000000000) - (int64_t)i * 7,
                                .batch = &ids[i % 2],
                                .position = i * 1000,
+                               .stream_hash = i,
                                .stream = test_label_set(arena, "app=x,host=y"),
                                .metadata = test_label_set(arena, i % 2 == 0 ? "level=info" : ""),
                                .parsed = test_label_set(arena, i == 3 ? "v=,w=\xff" : "v=1"),
@@ -62,6 +63,7 @@ static void test_rows(void **state)
             assert_int_equal(slg_batch_order(row->batch, &id), 0);
             assert_int_equal(row->batch->shard.slot_count, 3);
             assert_int_equal(row->position, i * 1000);
+            assert_int_equal(row->stream_hash, i);
             assert_int_equal(slg_label_set_compare(&row->parsed, &parsed), 0);
             assert_int_equal(row->metadata.count, i % 2 == 0);
             assert_int_equal(row->line.len, i);
@@ -73,11 +75,47 @@ static void test_rows(void **state)
     slg_arena_destroy(arena);
 }
 
-static struct slg_partial example(enum slg_accumulator kind, unsigned i, uint32_t batch_index)
+/* Rows of one time are put in the order of their streams' hashes; of the last time only those wanted stay. */
+static void test_equal_times(void **state)
+{
+    static const uint64_t hashes[] = { 7, 3, 5, 3, 9, 1 };
+    static const unsigned want[] = { 1, 3, 2, 0,
+                                     5 }; /* times 10 10 10 10, then 20 20: one of the two */
+    struct slg_arena *arena = slg_arena_create(TEST_ARENA_BYTES);
+    struct slg_page_writer *w = slg_page_writer_create(WRITER_BYTES);
+    const struct slg_batch_id id = batch_id(1);
+    struct slg_page page;
+    struct slg_buf out;
+
+    (void)state;
+    slg_buf_init(&out, WRITER_BYTES);
+    slg_page_writer_start(w, SLG_PAGE_LOG, SLG_ACCUMULATE_COUNT);
+    slg_page_writer_limit(w, 5);
+    for (unsigned i = 0; i < 6; i++) {
+        const struct slg_row row = { .ts_ns = i < 4 ? 10 : 20,
+                                     .batch = &id,
+                                     .position = i,
+                                     .stream_hash = hashes[i],
+                                     .line = slg_text_of("x") };
+
+        slg_page_writer_row(w, &row);
+    }
+    assert_int_equal(slg_page_writer_finish(w, &out, NULL), SLG_OK);
+    assert_int_equal(slg_page_writer_row_count(w), 5);
+    assert_int_equal(slg_page_decode(arena, out.data, out.len, &page, NULL), SLG_OK);
+    assert_int_equal(page.row_count, 5);
+    for (unsigned i = 0; i < 5; i++)
+        assert_int_equal(page.rows[i].position, want[i]);
+    slg_buf_fini(&out);
+    slg_page_writer_destroy(w);
+    slg_arena_destroy(arena);
+}
+
+static struct slg_partial example(enum slg_accumulator kind, unsigned i, uint32_t origin_index)
 {
     struct slg_sample sample = { .ts_ns = 1000 + i,
                                  .value = kind == SLG_ACCUMULATE_COUNT ? i : i * 0.5 - 1,
-                                 .batch_index = batch_index,
+                                 .origin_index = origin_index,
                                  .position = i };
 
     return slg_partial_of(kind, &sample, 3 + (7 * i) % 5);
@@ -86,14 +124,14 @@ static struct slg_partial example(enum slg_accumulator kind, unsigned i, uint32_
 static void check_partials(enum slg_accumulator kind, struct slg_arena *arena)
 {
     struct slg_page_writer *w = slg_page_writer_create(WRITER_BYTES);
-    struct slg_batch_id id = batch_id(4);
-    struct slg_batch_table batches;
+    struct slg_origin id = { .batch = batch_id(4), .stream_hash = UINT64_MAX };
+    struct slg_origin_table origins;
     struct slg_page page;
     struct slg_buf out;
     uint32_t index;
 
-    slg_batch_table_init(&batches, arena);
-    assert_true(slg_batch_table_index(&batches, &id, &index));
+    slg_origin_table_init(&origins, arena);
+    assert_true(slg_origin_table_index(&origins, &id, &index));
     slg_buf_init(&out, WRITER_BYTES);
     slg_page_writer_start(w, SLG_PAGE_PARTIAL, kind);
     for (unsigned s = 0; s < 3; s++) {
@@ -103,7 +141,7 @@ static void check_partials(enum slg_accumulator kind, struct slg_arena *arena)
         for (unsigned i = 0; i < 40 * s; i++) {
             struct slg_partial p = example(kind, i, index);
 
-            slg_page_writer_partial(w, &batches, &p);
+            slg_page_writer_partial(w, &origins, &p);
         }
     }
     assert_int_equal(slg_page_writer_finish(w, &out, NULL), SLG_OK);
@@ -282,10 +320,11 @@ static void test_small_budgets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),          cmocka_unit_test(test_partials),
-        cmocka_unit_test(test_samples),       cmocka_unit_test(test_error_page),
-        cmocka_unit_test(test_broken_bodies), cmocka_unit_test(test_versions),
-        cmocka_unit_test(test_small_budgets), cmocka_unit_test(test_worked_bytes),
+        cmocka_unit_test(test_rows),         cmocka_unit_test(test_equal_times),
+        cmocka_unit_test(test_partials),     cmocka_unit_test(test_samples),
+        cmocka_unit_test(test_error_page),   cmocka_unit_test(test_broken_bodies),
+        cmocka_unit_test(test_versions),     cmocka_unit_test(test_small_budgets),
+        cmocka_unit_test(test_worked_bytes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
