@@ -1,0 +1,386 @@
+/* The fan-out fixes S as the union of what storers hold, evaluates each shard on one replica that holds all of it, and
+ * says so when it cannot. Covers: calls.c peers.c fanout_run.c fanout_streams.c
+ * Oracle: scripted storers behind the real transport; what they were asked is compared with what they hold. */
+#include "tests/helper/test.h"
+
+#include <pthread.h>
+
+#include "base/clock.h"
+#include "querier/fanout.h"
+
+#define HOUR_NS    (INT64_C(3600) * SLG_NS_PER_SEC)
+#define WINDOW     INT64_C(490000) /* hours since the epoch */
+#define STORER_MAX 3
+
+/* A storer that holds batches 1..held of one incarnation in each of `windows` shards. */
+struct fake {
+    struct slg_transport_server *server;
+    uint64_t held;
+    int64_t windows;
+    bool mute;           /* answers nothing at all: replies when the test ends */
+    bool refuse;         /* answers SETS with a failure */
+    size_t query_count;  /* QUERY messages seen */
+    size_t shards_asked; /* shards in them */
+    struct slg_transport_call *kept[8];
+    size_t kept_count;
+    pthread_mutex_t lock; /* counts are written on library threads */
+};
+
+struct world {
+    struct fake fakes[STORER_MAX];
+    size_t count;
+    struct slg_map *map;
+    struct slg_peers *peers;
+    struct slg_fanout *fanout;
+};
+
+static struct slg_incarnation incarnation(void)
+{
+    struct slg_incarnation value;
+
+    memset(value.bytes, 7, sizeof(value.bytes));
+    return value;
+}
+
+static struct slg_shard_id shard(int64_t hour)
+{
+    return (
+        struct slg_shard_id){ .window_ns = hour * HOUR_NS, .length_ns = HOUR_NS, .slot_count = 1 };
+}
+
+static void reply_sets(const struct fake *fake, struct slg_buf *out)
+{
+    struct slg_rpc_shard_set shards[16];
+    struct slg_batch_set *set = slg_batch_set_create();
+    struct slg_incarnation who = incarnation();
+    struct slg_buf encoded;
+
+    slg_buf_init(&encoded, 4096);
+    assert_int_equal(slg_batch_set_add_range(set, &who, 1, fake->held), SLG_OK);
+    slg_batch_set_encode(&encoded, set);
+    for (int64_t i = 0; i < fake->windows; i++) {
+        shards[i] = (struct slg_rpc_shard_set){ .shard = shard(WINDOW + i),
+                                                .set = slg_text_make(encoded.data, encoded.len) };
+        for (uint64_t k = 1; k <= fake->held; k++) {
+            struct slg_batch_id id = { .incarnation = who,
+                                       .shard = shards[i].shard,
+                                       .sequence = k };
+
+            slg_batch_set_digest_add(&shards[i].digest, &id);
+        }
+    }
+    slg_rpc_encode_sets_reply(out, shards, (size_t)fake->windows);
+    slg_buf_fini(&encoded);
+    slg_batch_set_destroy(set);
+}
+
+/* An empty page of a log query: made by the real writer, so that the querier reads it. */
+static void reply_page(struct slg_buf *out)
+{
+    struct slg_page_writer *writer = slg_page_writer_create(1 << 20);
+    struct slg_rpc_page page = { .stats = { .lines_read = 10, .batches_read = 1 } };
+    struct slg_buf body;
+
+    slg_buf_init(&body, 65536);
+    slg_page_writer_start(writer, SLG_PAGE_LOG);
+    assert_int_equal(slg_page_writer_finish(writer, &body, NULL), SLG_OK);
+    page.body = slg_text_make(body.data, body.len);
+    slg_rpc_encode_page(out, &page);
+    slg_buf_fini(&body);
+    slg_page_writer_destroy(writer);
+}
+
+static void count_query(struct fake *fake, const uint8_t *request, size_t len)
+{
+    struct slg_arena *arena = slg_arena_create(1 << 20);
+    struct slg_rpc_query query;
+
+    assert_int_equal(slg_rpc_decode_query(arena, request, len, &query), SLG_OK);
+    fake->query_count++;
+    fake->shards_asked += query.shard_count;
+    slg_arena_destroy(arena);
+}
+
+static void on_call(void *ctx, struct slg_transport_call *call, const uint8_t *request, size_t len)
+{
+    struct fake *fake = ctx;
+    enum slg_rpc_type type;
+    struct slg_buf out;
+
+    assert_int_equal(slg_rpc_peek(request, len, &type), SLG_OK);
+    slg_buf_init(&out, SLG_MESSAGE_BYTES_MAX);
+    (void)pthread_mutex_lock(&fake->lock);
+    if (fake->mute && fake->kept_count < 8) {
+        fake->kept[fake->kept_count++] = call;
+        call = NULL;
+    } else if (type == SLG_RPC_SETS && !fake->refuse) {
+        reply_sets(fake, &out);
+    } else if (type == SLG_RPC_QUERY) {
+        count_query(fake, request, len);
+        reply_page(&out);
+    } else if (type == SLG_RPC_STREAMS) {
+        struct slg_rpc_stream stream = { .canonical = { "x", 1 }, .entry_count = fake->held };
+
+        slg_rpc_encode_streams_reply(&out, &stream, 1, /* more= */ false);
+    } else {
+        slg_rpc_encode_failure(&out, SLG_UNAVAILABLE, "the disk is on fire");
+    }
+    (void)pthread_mutex_unlock(&fake->lock);
+    if (call != NULL)
+        slg_transport_call_reply(call, out.data, out.len);
+    slg_buf_fini(&out);
+}
+
+static void start_storers(struct world *world, const char *test_name)
+{
+    for (size_t i = 0; i < world->count; i++) {
+        struct slg_transport_server_options options = { .call_count_max = 16,
+                                                        .handler = on_call,
+                                                        .handler_ctx = &world->fakes[i] };
+        char url[128];
+
+        assert_int_equal(pthread_mutex_init(&world->fakes[i].lock, NULL), 0);
+        (void)snprintf(url, sizeof(url), "inproc://fanout-%s-%zu", test_name, i);
+        options.url = url;
+        assert_int_equal(slg_transport_server_start(&options, &world->fakes[i].server, NULL),
+                         SLG_OK);
+    }
+}
+
+static void make_map(struct world *world, unsigned replication)
+{
+    struct slg_error error = { 0 };
+    struct slg_buf text;
+
+    slg_buf_init(&text, 65536);
+    slg_buf_append_text(&text, "{\"version\":1,\"cluster\":\"c\",\"epoch\":1,\"nodes\":[");
+    for (size_t i = 0; i < world->count; i++)
+        slg_buf_printf(&text, "%s{\"id\":\"s%zu\",\"address\":\"%s\"}", i == 0 ? "" : ",", i,
+                       slg_transport_server_url(world->fakes[i].server));
+    slg_buf_printf(&text, "],\"layouts\":[{\"replication\":%u,\"write_quorum\":1,\"nodes\":[",
+                   replication);
+    for (size_t i = 0; i < world->count; i++)
+        slg_buf_printf(&text, "%s{\"id\":\"s%zu\"}", i == 0 ? "" : ",", i);
+    slg_buf_append_text(&text, "]}]}");
+    if (slg_map_parse((const char *)text.data, text.len, &world->map, &error) != SLG_OK)
+        fail_msg("%s", error.message);
+    slg_buf_fini(&text);
+}
+
+static bool never_canceled(void *arg)
+{
+    (void)arg;
+    return false;
+}
+
+static bool always_canceled(void *arg)
+{
+    (void)arg;
+    return true;
+}
+
+static void open_world(struct world *world, const char *test_name, unsigned replication,
+                       int64_t timeout_ns)
+{
+    struct slg_transport_tls tls = { 0 };
+    struct slg_fanout_options options = {
+        .tenant = { "default", 7 },
+        .deadline_mono_ns = slg_clock_mono_ns(slg_clock_system()) + timeout_ns,
+        .now_wall_ns = (WINDOW + 10) * HOUR_NS,
+        .memory_bytes_max = 16 << 20,
+        .parallel_max = 2,
+        .canceled = never_canceled,
+    };
+
+    start_storers(world, test_name);
+    make_map(world, replication);
+    assert_int_equal(slg_peers_create(world->map, &tls, 16, &world->peers, NULL), SLG_OK);
+    options.peers = world->peers;
+    assert_int_equal(slg_fanout_create(&options, &world->fanout, NULL), SLG_OK);
+}
+
+static void close_world(struct world *world)
+{
+    slg_fanout_destroy(world->fanout);
+    for (size_t i = 0; i < world->count; i++) {
+        struct fake *fake = &world->fakes[i];
+
+        (void)pthread_mutex_lock(&fake->lock);
+        for (size_t k = 0; k < fake->kept_count; k++)
+            slg_transport_call_reply(fake->kept[k], "", 0);
+        (void)pthread_mutex_unlock(&fake->lock);
+    }
+    slg_peers_destroy(world->peers);
+    for (size_t i = 0; i < world->count; i++) {
+        slg_transport_server_stop(world->fakes[i].server);
+        slg_transport_server_destroy(world->fakes[i].server);
+        (void)pthread_mutex_destroy(&world->fakes[i].lock);
+    }
+    slg_map_unref(world->map);
+}
+
+/* Wait until every storer can be asked: the first request after the dial may be too early. */
+static enum slg_status fix_sets(struct world *world, struct slg_error *error)
+{
+    return slg_fanout_fix_sets(world->fanout, WINDOW * HOUR_NS, (WINDOW + 4) * HOUR_NS, error);
+}
+
+static enum slg_status no_rows(void *arg, const struct slg_row *row)
+{
+    (void)arg;
+    (void)row;
+    fail_msg("there is no row in this test");
+    return SLG_OK;
+}
+
+static void run_log(struct world *world)
+{
+    struct slg_query_params params = { .text = { "{a=\"b\"}", 7 },
+                                       .start_ns = WINDOW * HOUR_NS,
+                                       .end_ns = (WINDOW + 4) * HOUR_NS,
+                                       .step_ns = 60 * SLG_NS_PER_SEC,
+                                       .limit = 100,
+                                       .series_max = 500,
+                                       .memory_bytes_max = 16 << 20,
+                                       .leaf_memory_bytes_max = 16 << 20,
+                                       .leaf_series_max = 1000,
+                                       .leaf_bytes_scan_max = 1 << 30 };
+    struct slg_merge_params merge = { .limit = 100, .memory_bytes_max = 16 << 20 };
+    struct slg_query *query = NULL;
+    struct slg_error error = { 0 };
+
+    assert_int_equal(slg_query_create(&params, &query, &error), SLG_OK);
+    if (slg_fanout_run_log(world->fanout, query, &merge, no_rows, NULL, &error) != SLG_OK)
+        fail_msg("%s", error.message);
+    slg_query_destroy(query);
+}
+
+static void test_each_shard_is_asked_once(void **state)
+{
+    struct world world = { .count = 2,
+                           .fakes = { { .held = 3, .windows = 4 }, { .held = 3, .windows = 4 } } };
+    struct slg_error error = { 0 };
+
+    (void)state;
+    open_world(&world, "once", 2, 20 * SLG_NS_PER_SEC);
+    assert_int_equal(fix_sets(&world, &error), SLG_OK);
+    assert_null(slg_fanout_incomplete(world.fanout));
+    run_log(&world);
+    assert_int_equal(world.fakes[0].shards_asked + world.fakes[1].shards_asked, 4);
+    assert_true(slg_fanout_stats(world.fanout)->lines_read >= 10);
+    close_world(&world);
+}
+
+static void test_the_fuller_replica_evaluates(void **state)
+{
+    struct world world = { .count = 2,
+                           .fakes = { { .held = 2, .windows = 4 }, { .held = 5, .windows = 4 } } };
+    struct slg_error error = { 0 };
+
+    (void)state;
+    open_world(&world, "fuller", 2, 20 * SLG_NS_PER_SEC);
+    assert_int_equal(fix_sets(&world, &error), SLG_OK);
+    assert_null(slg_fanout_incomplete(world.fanout));
+    run_log(&world);
+    assert_int_equal(world.fakes[0].shards_asked, 0);
+    assert_int_equal(world.fakes[1].shards_asked, 4);
+    close_world(&world);
+}
+
+static void test_a_failed_storer_is_named(void **state)
+{
+    struct world world = { .count = 2,
+                           .fakes = { { .held = 1, .windows = 4 }, { .refuse = true } } };
+    struct slg_error error = { 0 };
+
+    (void)state;
+    open_world(&world, "failed", 1, 20 * SLG_NS_PER_SEC);
+    assert_int_equal(fix_sets(&world, &error), SLG_OK);
+    assert_non_null(slg_fanout_incomplete(world.fanout));
+    assert_non_null(
+        strstr(slg_fanout_incomplete(world.fanout), "storer \"s1\" the disk is on fire"));
+    assert_non_null(strstr(slg_fanout_incomplete(world.fanout), "2025-11-24T16:00:00Z"));
+    close_world(&world);
+}
+
+static void test_no_storer_at_all(void **state)
+{
+    struct world world = { .count = 1, .fakes = { { .refuse = true } } };
+    struct slg_error error = { 0 };
+
+    (void)state;
+    open_world(&world, "none", 1, 20 * SLG_NS_PER_SEC);
+    assert_int_equal(fix_sets(&world, &error), SLG_UNAVAILABLE);
+    assert_non_null(strstr(error.message, "no storer answered"));
+    close_world(&world);
+}
+
+static void test_a_silent_storer_ends_with_the_deadline(void **state)
+{
+    struct world world = { .count = 1, .fakes = { { .mute = true } } };
+    struct slg_error error = { 0 };
+    enum slg_status status;
+
+    (void)state;
+    open_world(&world, "silent", 1, 300 * SLG_NS_PER_MS);
+    status = fix_sets(&world, &error);
+    assert_true(status == SLG_TIMEOUT || status == SLG_UNAVAILABLE);
+    close_world(&world);
+}
+
+static void test_a_client_that_left_cancels(void **state)
+{
+    struct world world = { .count = 1, .fakes = { { .mute = true } } };
+    struct slg_fanout_options options = {
+        .tenant = { "default", 7 },
+        .deadline_mono_ns = slg_clock_mono_ns(slg_clock_system()) + 60 * SLG_NS_PER_SEC,
+        .memory_bytes_max = 1 << 20,
+        .parallel_max = 1,
+        .canceled = always_canceled,
+    };
+    struct slg_fanout *fanout = NULL;
+    struct slg_error error = { 0 };
+
+    (void)state;
+    open_world(&world, "left", 1, 60 * SLG_NS_PER_SEC);
+    options.peers = world.peers;
+    assert_int_equal(slg_fanout_create(&options, &fanout, NULL), SLG_OK);
+    assert_int_equal(slg_fanout_fix_sets(fanout, WINDOW * HOUR_NS, (WINDOW + 1) * HOUR_NS, &error),
+                     SLG_CANCELED);
+    slg_fanout_destroy(fanout);
+    close_world(&world);
+}
+
+static void test_streams_are_added_by_id(void **state)
+{
+    struct world world = { .count = 2, .fakes = { { .held = 3 }, { .held = 4 } } };
+    struct slg_fanout_streams wanted = { .from_ns = 0, .to_ns = 1 };
+    struct slg_arena *arena = slg_arena_create(1 << 20);
+    struct slg_rpc_stream *streams = NULL;
+    struct slg_error error = { 0 };
+    size_t count = 0;
+
+    (void)state;
+    open_world(&world, "streams", 1, 20 * SLG_NS_PER_SEC);
+    assert_int_equal(
+        slg_fanout_list_streams(world.fanout, &wanted, arena, &streams, &count, &error), SLG_OK);
+    assert_int_equal(count, 1);
+    assert_int_equal(streams[0].entry_count, 7);
+    slg_arena_destroy(arena);
+    close_world(&world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_each_shard_is_asked_once),
+        cmocka_unit_test(test_the_fuller_replica_evaluates),
+        cmocka_unit_test(test_a_failed_storer_is_named),
+        cmocka_unit_test(test_no_storer_at_all),
+        cmocka_unit_test(test_a_silent_storer_ends_with_the_deadline),
+        cmocka_unit_test(test_a_client_that_left_cancels),
+        cmocka_unit_test(test_streams_are_added_by_id),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
