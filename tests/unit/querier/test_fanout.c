@@ -82,7 +82,7 @@ static void reply_page(struct slg_buf *out)
     struct slg_buf body;
 
     slg_buf_init(&body, 65536);
-    slg_page_writer_start(writer, SLG_PAGE_LOG);
+    slg_page_writer_start(writer, SLG_PAGE_LOG, (enum slg_accumulator)0);
     assert_int_equal(slg_page_writer_finish(writer, &body, NULL), SLG_OK);
     page.body = slg_text_make(body.data, body.len);
     slg_rpc_encode_page(out, &page);
