@@ -2,7 +2,7 @@
 #include "ctl/ctl.h"
 #include "ctl/fetch.h"
 
-/* GET {admin}/admin/status. The text and its tree live until fini. */
+/* GET {admin}/admin/cluster: every storer of the map. The text and its tree live until fini. */
 struct admin {
     struct slg_fetch *fetch;
     struct slg_buf body;
@@ -20,7 +20,7 @@ static enum slg_status admin_get(struct admin *admin, const struct slg_ctl *ctl,
     if (admin->fetch == NULL)
         return slg_errorf(reterr, SLG_NO_MEMORY, "no memory");
     slg_buf_init(&url, 4096);
-    slg_buf_printf(&url, "%s/admin/status", ctl->admin);
+    slg_buf_printf(&url, "%s/admin/cluster", ctl->admin);
     slg_buf_append_byte(&url, '\0');
     status = slg_buf_failed(&url)
                  ? slg_errorf(reterr, SLG_INVALID, "--admin is too long")
@@ -50,38 +50,114 @@ static double mib_of(const struct slg_json *object, const char *key)
     return (double)slg_json_int(slg_json_get(object, key), 0) / (1 << 20);
 }
 
+static const struct slg_json *node_at(const struct admin *admin, size_t i)
+{
+    return slg_json_at(slg_json_get(admin->root, "nodes"), i);
+}
+
+static size_t node_count(const struct admin *admin)
+{
+    return slg_json_count(slg_json_get(admin->root, "nodes"));
+}
+
+static const struct slg_json *shards_of(const struct slg_json *node)
+{
+    return slg_json_get(slg_json_get(node, "status"), "shards");
+}
+
 /* ---- status ---- */
+
+struct summary {
+    size_t shards;
+    size_t bad_shards; /* copies that cannot be read or take no writes */
+    int64_t batches;
+    int64_t bytes;
+    bool degraded;
+};
+
+/* "ready", "read-only" or "unreachable". */
+static const char *state_of(const struct slg_json *node)
+{
+    if (!slg_json_bool(slg_json_get(node, "reachable"), false))
+        return "unreachable";
+    return text_of(slg_json_get(node, "status"), "state");
+}
+
+static bool is_good(const struct slg_json *shard)
+{
+    const char *state = text_of(shard, "state");
+
+    return strcmp(state, "open") == 0 || strcmp(state, "closed") == 0;
+}
+
+static struct summary summarize(const struct admin *admin)
+{
+    struct summary sum = { 0 };
+
+    for (size_t i = 0; i < node_count(admin); i++) {
+        const struct slg_json *shards = shards_of(node_at(admin, i));
+
+        sum.degraded = sum.degraded || strcmp(state_of(node_at(admin, i)), "ready") != 0;
+        sum.shards += slg_json_count(shards);
+        for (size_t k = 0; k < slg_json_count(shards); k++) {
+            const struct slg_json *shard = slg_json_at(shards, k);
+
+            sum.bad_shards += !is_good(shard);
+            sum.batches += slg_json_int(slg_json_get(shard, "batches"), 0);
+            sum.bytes += slg_json_int(slg_json_get(shard, "bytes"), 0);
+        }
+    }
+    sum.degraded = sum.degraded || sum.bad_shards > 0 || node_count(admin) == 0;
+    return sum;
+}
 
 static void print_node(const struct slg_json *node)
 {
-    (void)printf("%-12s %-10s %-10s disk free %.0f MiB of %.0f MiB  %s\n", text_of(node, "node"),
-                 text_of(node, "state"), text_of(node, "zone"), mib_of(node, "disk_free_bytes"),
-                 mib_of(node, "disk_bytes"), text_of(node, "reason"));
+    const struct slg_json *status = slg_json_get(node, "status");
+    const struct slg_json *disk = slg_json_get(status, "disk");
+
+    (void)printf("%-12s %-11s zone %-12s ", text_of(node, "id"), state_of(node),
+                 text_of(node, "zone"));
+    if (status == NULL)
+        (void)printf("%s: %s\n", text_of(node, "address"), text_of(node, "reason"));
+    else
+        (void)printf("disk free %.0f MiB of %.0f MiB, reserve %.0f MiB, shards %zu\n",
+                     mib_of(disk, "free_bytes"), mib_of(disk, "total_bytes"),
+                     mib_of(disk, "reserve_bytes"), slg_json_count(shards_of(node)));
 }
 
-static int print_status(const struct slg_json *root)
+/* With one copy of each shard a copy is good or lost. */
+static void print_status(const struct admin *admin, const struct summary *sum)
 {
-    const struct slg_json *nodes = slg_json_get(root, "nodes");
-    const struct slg_json *shards = slg_json_get(root, "shards");
-    bool degraded = slg_json_bool(slg_json_get(root, "degraded"), false);
-    int64_t batches = 0, bytes = 0;
+    for (size_t i = 0; i < node_count(admin); i++)
+        print_node(node_at(admin, i));
+    (void)printf("shards: %zu full, 0 under-replicated, %zu lost; %lld batches, %.1f MiB on disk\n",
+                 sum->shards - sum->bad_shards, sum->bad_shards, (long long)sum->batches,
+                 (double)sum->bytes / (1 << 20));
+    (void)printf("state: %s\n", sum->degraded ? "degraded" : "ok");
+}
 
-    for (size_t i = 0; i < slg_json_count(nodes); i++)
-        print_node(slg_json_at(nodes, i));
-    for (size_t i = 0; i < slg_json_count(shards); i++) {
-        batches += slg_json_int(slg_json_get(slg_json_at(shards, i), "batches"), 0);
-        bytes += slg_json_int(slg_json_get(slg_json_at(shards, i), "bytes"), 0);
-    }
-    (void)printf("shards %zu, batches %lld, %.1f MiB on disk\n", slg_json_count(shards),
-                 (long long)batches, (double)bytes / (1 << 20));
-    (void)printf("state: %s\n", degraded ? "degraded" : "ok");
-    return degraded ? SLG_CTL_DEGRADED : SLG_CTL_OK;
+/* The document as it came, with our verdict in front. */
+static void print_status_json(const struct admin *admin, const struct summary *sum)
+{
+    struct slg_buf out;
+
+    slg_buf_init(&out, SLG_FETCH_BYTES_MAX);
+    slg_buf_printf(&out,
+                   "{\"degraded\":%s,\"copies\":{\"full\":%zu,\"under_replicated\":0,"
+                   "\"lost\":%zu},",
+                   sum->degraded ? "true" : "false", sum->shards - sum->bad_shards,
+                   sum->bad_shards);
+    slg_buf_append(&out, admin->body.data + 1, admin->body.len - 1);
+    slg_ctl_print(&out);
+    slg_buf_fini(&out);
 }
 
 static int run_status(struct slg_ctl *ctl, int argc, char **argv)
 {
     const char *words[1];
     struct slg_error error = { 0 };
+    struct summary sum;
     struct admin admin;
     size_t count;
     int code;
@@ -90,12 +166,13 @@ static int run_status(struct slg_ctl *ctl, int argc, char **argv)
         return SLG_CTL_USAGE;
     if (admin_get(&admin, ctl, &error) != SLG_OK) {
         code = slg_ctl_fail(&error);
-    } else if (ctl->json) {
-        slg_ctl_print(&admin.body);
-        code = slg_json_bool(slg_json_get(admin.root, "degraded"), false) ? SLG_CTL_DEGRADED
-                                                                          : SLG_CTL_OK;
     } else {
-        code = print_status(admin.root);
+        sum = summarize(&admin);
+        if (ctl->json)
+            print_status_json(&admin, &sum);
+        else
+            print_status(&admin, &sum);
+        code = sum.degraded ? SLG_CTL_DEGRADED : SLG_CTL_OK;
     }
     admin_fini(&admin);
     return code;
@@ -138,22 +215,63 @@ static bool print_member(void *arg, const char *key, const struct slg_json *valu
     return true;
 }
 
-static void print_shards_json(const struct slg_json *shards)
+static void print_shards_json(const struct admin *admin)
 {
     struct slg_buf out;
+    bool first = true;
 
     slg_buf_init(&out, SLG_FETCH_BYTES_MAX);
     slg_buf_append_byte(&out, '[');
-    for (size_t i = 0; i < slg_json_count(shards); i++) {
-        struct shard_print p = { .out = &out, .first = true };
+    for (size_t i = 0; i < node_count(admin); i++) {
+        const struct slg_json *shards = shards_of(node_at(admin, i));
 
-        slg_buf_append_text(&out, i == 0 ? "{" : ",\n{");
-        slg_json_each(slg_json_at(shards, i), print_member, &p);
-        slg_buf_append_byte(&out, '}');
+        for (size_t k = 0; k < slg_json_count(shards); k++) {
+            struct shard_print p = { .out = &out, .first = true };
+
+            slg_buf_append_text(&out, first ? "{" : ",\n{");
+            first = false;
+            slg_json_each(slg_json_at(shards, k), print_member, &p);
+            slg_buf_append_byte(&out, '}');
+        }
     }
     slg_buf_append_text(&out, "]\n");
     slg_ctl_print(&out);
     slg_buf_fini(&out);
+}
+
+static void print_shards(const struct admin *admin)
+{
+    (void)printf("%-32s %-12s %-5s %8s %10s  %3s %3s  %-10s %s\n", "SHARD", "NODE", "ROLE",
+                 "BATCHES", "MIB", "GEN", "PRT", "STATE", "SET DIGEST");
+    for (size_t i = 0; i < node_count(admin); i++) {
+        const struct slg_json *shards = shards_of(node_at(admin, i));
+
+        for (size_t k = 0; k < slg_json_count(shards); k++)
+            print_shard(slg_json_at(shards, k));
+    }
+}
+
+/* Rows that are missing make the answer partial. */
+static int tell_missing(const struct admin *admin)
+{
+    int code = SLG_CTL_OK;
+
+    for (size_t i = 0; i < node_count(admin); i++) {
+        const struct slg_json *node = node_at(admin, i);
+        int64_t left =
+            slg_json_int(slg_json_get(slg_json_get(node, "status"), "shards_left_out"), 0);
+
+        if (slg_json_get(node, "status") == NULL)
+            (void)fprintf(stderr, "silagectl: %s does not answer: %s\n", text_of(node, "id"),
+                          text_of(node, "reason"));
+        else if (left > 0)
+            (void)fprintf(stderr, "silagectl: %lld shards of %s are left out\n", (long long)left,
+                          text_of(node, "id"));
+        else
+            continue;
+        code = SLG_CTL_DEGRADED;
+    }
+    return code;
 }
 
 static int run_shard(struct slg_ctl *ctl, int argc, char **argv)
@@ -162,7 +280,7 @@ static int run_shard(struct slg_ctl *ctl, int argc, char **argv)
     struct slg_error error = { 0 };
     struct admin admin;
     size_t count;
-    int code = SLG_CTL_OK;
+    int code;
 
     if (!slg_ctl_options(&slg_ctl_verb_shard, argc, argv, NULL, 0, words, 1, &count))
         return SLG_CTL_USAGE;
@@ -172,15 +290,12 @@ static int run_shard(struct slg_ctl *ctl, int argc, char **argv)
     }
     if (admin_get(&admin, ctl, &error) != SLG_OK) {
         code = slg_ctl_fail(&error);
-    } else if (ctl->json) {
-        print_shards_json(slg_json_get(admin.root, "shards"));
     } else {
-        const struct slg_json *shards = slg_json_get(admin.root, "shards");
-
-        (void)printf("%-32s %-12s %-5s %8s %10s  %3s %3s  %-10s %s\n", "SHARD", "NODE", "ROLE",
-                     "BATCHES", "MIB", "GEN", "PRT", "STATE", "SET DIGEST");
-        for (size_t i = 0; i < slg_json_count(shards); i++)
-            print_shard(slg_json_at(shards, i));
+        if (ctl->json)
+            print_shards_json(&admin);
+        else
+            print_shards(&admin);
+        code = tell_missing(&admin);
     }
     admin_fini(&admin);
     return code;

@@ -96,6 +96,13 @@ static enum slg_status make_data_dir(const struct slg_parts *parts, struct slg_e
     return SLG_OK;
 }
 
+static enum slg_status make_survey(struct slg_parts *parts, struct slg_error *reterr)
+{
+    struct slg_transport_tls tls = slg_parts_tls(parts);
+
+    return slg_survey_create(parts->map, &tls, &parts->survey, reterr);
+}
+
 enum slg_status slg_parts_start(struct slg_parts *parts, enum slg_role role,
                                 const struct slg_conf *conf, struct slg_error *reterr)
 {
@@ -111,6 +118,8 @@ enum slg_status slg_parts_start(struct slg_parts *parts, enum slg_role role,
         status = make_data_dir(parts, reterr);
     if (status == SLG_OK)
         status = slg_parts_make_map(parts, reterr);
+    if (status == SLG_OK && role != SLG_ROLE_QUERIER)
+        status = make_survey(parts, reterr);
     if (status == SLG_OK && (role == SLG_ROLE_ALL || role == SLG_ROLE_STORER))
         status = slg_parts_start_storer(parts, reterr);
     if (status == SLG_OK && (role == SLG_ROLE_ALL || role == SLG_ROLE_INGESTER))
@@ -129,6 +138,8 @@ void slg_parts_stop(struct slg_parts *parts, uint64_t *ret_left)
     parts->querier = NULL;
     if (parts->storer != NULL)
         slg_storer_stop(parts->storer);
+    slg_survey_destroy(parts->survey); /* nobody answers for it any more */
+    parts->survey = NULL;
 }
 
 void slg_parts_fini(struct slg_parts *parts)

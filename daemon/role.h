@@ -8,7 +8,7 @@
 
 #include "base/arena.h"
 #include "base/metric.h"
-#include "cluster/map.h"
+#include "cluster/survey.h"
 #include "daemon/args.h"
 #include "ingester/ingester.h"
 #include "querier/querier.h"
@@ -20,6 +20,7 @@ struct slg_parts {
     struct slg_arena *arena;     /* texts and arrays of options */
     struct slg_metric_registry *registry;
     struct slg_map *map;
+    struct slg_survey *survey; /* of storers and ingesters: the admin API */
     const char *node_id;
     struct slg_rules *rules;
     struct slg_masks *masks;

@@ -219,6 +219,7 @@ enum slg_status slg_parts_start_ingester(struct slg_parts *parts, struct slg_err
     options.metrics = parts->registry;
     options.clock = slg_clock_system();
     options.tls = slg_parts_tls(parts);
+    options.survey = parts->survey;
     parts->zones = slg_zone_cache_create(NULL);
     status = parts->zones == NULL ? slg_errorf(reterr, SLG_NO_MEMORY, "no memory for time zones")
                                   : make_rules(parts, reterr);

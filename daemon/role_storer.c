@@ -48,6 +48,7 @@ enum slg_status slg_parts_start_storer(struct slg_parts *parts, struct slg_error
         .clock = slg_clock_system(),
         .metrics = parts->registry,
         .tls = slg_parts_tls(parts),
+        .survey = parts->survey,
         .http = { .listen = slg_conf_text(parts->conf, "storer.http.listen") },
     };
     enum slg_status status;

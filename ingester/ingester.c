@@ -168,11 +168,19 @@ static void serve_status(void *ctx, struct slg_http_request *request)
     slg_buf_fini(&out);
 }
 
+static void serve_cluster(void *ctx, struct slg_http_request *request)
+{
+    struct slg_ingester *g = ctx;
+
+    slg_survey_answer(g->options.survey, request);
+}
+
 static const struct slg_http_route routes[] = {
     { "/loki/api/v1/push", SLG_HTTP_POST, serve_push, false },
     { "/ready", SLG_HTTP_GET, serve_ready, true },
     { "/metrics", SLG_HTTP_GET, serve_metrics, false },
     { "/admin/status", SLG_HTTP_GET, serve_status, false },
+    { "/admin/cluster", SLG_HTTP_GET, serve_cluster, false },
 };
 
 static enum slg_status start_http(struct slg_ingester *g, struct slg_error *reterr)

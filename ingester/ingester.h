@@ -7,6 +7,7 @@
 #ifndef SLG_INGESTER_INGESTER_H
 #define SLG_INGESTER_INGESTER_H
 
+#include "cluster/survey.h"
 #include "ingester/push_http.h"
 #include "ingester/receive.h"
 #include "ingester/tcp.h"
@@ -37,6 +38,7 @@ struct slg_ingester_options {
     const char *http_tls_cert_file;
     const char *http_tls_key_file;
     struct slg_push_options push;
+    struct slg_survey *survey; /* for /admin/cluster; borrowed; NULL: 404 */
 
     size_t memory_bytes_max;     /* of batches on their way */
     size_t in_flight_per_storer; /* requests */

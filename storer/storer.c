@@ -101,10 +101,18 @@ static void answer_status(void *ctx, struct slg_http_request *request)
     slg_buf_fini(&out);
 }
 
+static void answer_cluster(void *ctx, struct slg_http_request *request)
+{
+    struct slg_storer *storer = ctx;
+
+    slg_survey_answer(storer->options.survey, request);
+}
+
 static const struct slg_http_route routes[] = {
     { "/ready", SLG_HTTP_GET, answer_ready, .open = true },
     { "/metrics", SLG_HTTP_GET, answer_metrics, .open = false },
     { "/admin/status", SLG_HTTP_GET, answer_status, .open = false },
+    { "/admin/cluster", SLG_HTTP_GET, answer_cluster, .open = false },
 };
 
 /* ---- housekeeping ---- */

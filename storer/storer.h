@@ -2,7 +2,8 @@
  *
  * Start opens no shard, so it takes as long as listing the directory. kill -9 is safe at any moment; stop finishes the
  * commits in hand, answers queries CANCELED, and closes everything.
- * HTTP (port 3102): /ready, /metrics, /admin/status (the document of storer/status.h).
+ * HTTP (port 3102): /ready, /metrics, /admin/status (the document of storer/status.h), /admin/cluster (the same of all
+ * storers, cluster/survey.h).
  * Owner:   everything in options is borrowed until stop returns; the map is ref'ed.
  * Threads: start and stop by one thread. Inside: commit lanes, query workers, one housekeeping thread (docs/adr/0007).
  * Refuses: a data directory in use (UNAVAILABLE), an address in use (UNAVAILABLE), a map without this node (INVALID). */
@@ -11,7 +12,7 @@
 
 #include "base/clock.h"
 #include "base/metric.h"
-#include "cluster/map.h"
+#include "cluster/survey.h"
 #include "proto/http.h"
 #include "proto/transport.h"
 
@@ -34,6 +35,7 @@ struct slg_storer_options {
 
     /* listen NULL: no HTTP. routes and handler_ctx are set here; 0 in the other numbers means the default. */
     struct slg_http_server_options http;
+    struct slg_survey *survey; /* for /admin/cluster; NULL: 404 */
 
     /* 0 means the default in all of these. */
     size_t map_bytes_max;         /* of a generation file; 16 GiB */
