@@ -35,6 +35,7 @@ static void read_limits(const struct slg_parts *parts, struct slg_storer_options
     options->map_bytes_max = size_of(parts, "storer.map_bytes_max");
     options->disk_reserve_bytes = (uint64_t)slg_conf_number(parts->conf, "storer.disk_reserve");
     options->commit_ns = slg_conf_number(parts->conf, "storer.commit_ms");
+    options->commit_bytes = size_of(parts, "storer.commit_bytes");
     options->open_shards_max = size_of(parts, "storer.open_shards_max");
     options->shard_idle_ns = slg_conf_number(parts->conf, "storer.shard_idle");
     options->retention_bytes_max = (uint64_t)slg_conf_number(parts->conf, "retention.bytes_max");

@@ -676,12 +676,22 @@ uint64_t slg_catalogue_counter(struct slg_catalogue *catalogue)
     return counter;
 }
 
+/* A new directory's record. */
+static enum slg_status make_storage(struct slg_storage *storage, struct slg_error *reterr)
+{
+    if (getrandom(storage->id, sizeof(storage->id), 0) != (ssize_t)sizeof(storage->id))
+        return slg_errorf(reterr, SLG_IO, "no random bytes: %s", strerror(errno));
+    return SLG_OK;
+}
+
 /* Read the record, or make it with the directory. A start raises the counter. */
 static enum slg_status load_storage(struct slg_catalogue *catalogue, struct slg_error *reterr)
 {
     struct slg_storage storage = { .counter = 0 };
     struct slg_disk_path path;
     struct slg_buf bytes;
+    struct slg_error err = { .message = "" };
+    bool is_new = false;
     enum slg_status status = slg_disk_join(&path, catalogue->data_dir.text, "storage", reterr);
 
     if (status != SLG_OK)
@@ -693,14 +703,23 @@ static enum slg_status load_storage(struct slg_catalogue *catalogue, struct slg_
         if (status != SLG_OK)
             status = slg_error_context(reterr, "\"%s\"", path.text);
     } else if (status == SLG_NOT_FOUND) {
-        status = getrandom(storage.id, sizeof(storage.id), 0) == (ssize_t)sizeof(storage.id)
-                     ? SLG_OK
-                     : slg_errorf(reterr, SLG_IO, "no random bytes: %s", strerror(errno));
+        is_new = true;
+        status = make_storage(&storage, reterr);
     }
     slg_buf_fini(&bytes);
+    if (status != SLG_OK)
+        return status;
+    catalogue->storage = storage;
     storage.counter++;
-    memcpy(catalogue->storage.id, storage.id, sizeof(storage.id));
-    return status == SLG_OK ? slg_catalogue_store_storage(catalogue, &storage, reterr) : status;
+    status = slg_catalogue_store_storage(catalogue, &storage, &err);
+    if (status == SLG_OK || is_new) {
+        if (status != SLG_OK && reterr != NULL)
+            *reterr = err;
+        return status;
+    }
+    /* A full disk is a normal state: serve what is there, the counter follows when there is room. */
+    slg_log_failure(SLG_LOG_WARN, "could not raise the storage counter", &err);
+    return SLG_OK;
 }
 
 /* ---- start ---- */

@@ -19,8 +19,8 @@
  */
 
 /* A failed commit with less than this free, besides the reserve, is taken as a full disk. */
-#define FULL_DISK_SLACK_BYTES      ((uint64_t)16 * 1024 * 1024)
-#define PEEK_ITEM_COUNT            21 /* items of a batch envelope, docs/FORMATS.md section 2 */
+#define FULL_DISK_SLACK_BYTES ((uint64_t)16 * 1024 * 1024)
+#define PEEK_ITEM_COUNT       21 /* items of a batch envelope, docs/FORMATS.md section 2 */
 
 struct item {
     const uint8_t *bytes;
@@ -485,7 +485,7 @@ static size_t take_group(struct lane *lane, struct item **items)
     size_t count = 0;
     size_t bytes = 0;
 
-    while (count < SLG_COMMIT_GROUP_COUNT_MAX && bytes < SLG_COMMIT_GROUP_BYTES_MAX) {
+    while (count < SLG_COMMIT_GROUP_COUNT_MAX && bytes < lane->commit->options.group_bytes) {
         void *item;
 
         if (slg_queue_pop(lane->queue, deadline_ns, &item) != SLG_OK)
@@ -536,6 +536,7 @@ enum slg_status slg_commit_start(const struct slg_commit_options *options,
 
     SLG_ASSERT(options->lane_count >= 1);
     SLG_ASSERT(options->lane_count <= SLG_COMMIT_LANE_COUNT_MAX);
+    SLG_ASSERT(options->group_bytes >= 1);
     SLG_ASSERT(options->waiting_max >= 1);
     SLG_ASSERT(options->waiting_max <= SLG_COMMIT_WAITING_MAX);
     if (commit == NULL)

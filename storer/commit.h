@@ -1,7 +1,7 @@
 /* storer/commit.h - makes batches durable: lanes of group commit.
  *
  * A batch goes to the lane of its shard, so each environment has one writer. A lane takes all batches that wait (at
- * most 4 MB; it starts a group at most every commit_ns, at once when it was idle), decodes each to verify it,
+ * most group_bytes; it starts a group at most every commit_ns, at once when it was idle), decodes each to verify it,
  * applies the rules of admit.h, and commits one transaction per shard, batch ids inside, before it answers.
  * A duplicate of a batch that is being committed is in the same lane, so its answer waits for that commit.
  *
@@ -22,7 +22,6 @@
 
 #define SLG_COMMIT_LANE_COUNT_MAX  ((size_t)16)
 #define SLG_COMMIT_WAITING_MAX     ((size_t)4096) /* batches in hand at once, over all lanes */
-#define SLG_COMMIT_GROUP_BYTES_MAX ((size_t)4 * 1024 * 1024)
 #define SLG_COMMIT_GROUP_COUNT_MAX ((size_t)256)
 
 struct slg_commit;
@@ -36,6 +35,7 @@ struct slg_commit_options {
     struct slg_metric_table *metrics;
     size_t lane_count;  /* 1 to SLG_COMMIT_LANE_COUNT_MAX */
     size_t waiting_max; /* 1 to SLG_COMMIT_WAITING_MAX */
+    size_t group_bytes; /* a group is committed at once when it holds so much; 1 or more */
     int64_t commit_ns;  /* least time from one group to the next of a lane; 0: none */
     uint64_t disk_reserve_bytes;
 };

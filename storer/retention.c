@@ -47,6 +47,17 @@ static enum slg_status take_window(struct slg_catalogue *catalogue, int64_t now_
     return slg_catalogue_store_storage(catalogue, &storage, reterr);
 }
 
+static void say_waiting(const struct slg_shard_id *next, int64_t now_ns)
+{
+    static struct slg_log_limit limit = SLG_LOG_LIMIT_INIT(HOUR_NS);
+    uint64_t suppressed;
+
+    if (slg_log_limit_allow(&limit, now_ns, &suppressed))
+        slg_log_warn("expired shards wait: 4 windows an hour are forgotten by themselves, is the "
+                     "clock right? next=%s",
+                     slg_shard_name_of(next).text);
+}
+
 static enum slg_status forget_old(struct round *round, int64_t now_ns, struct slg_error *reterr)
 {
     int64_t cutoff_ns = slg_admit_cutoff_ns(round->retention->map, now_ns);
@@ -67,9 +78,7 @@ static enum slg_status forget_old(struct round *round, int64_t now_ns, struct sl
             if (status != SLG_OK)
                 return status;
             if (!may) {
-                slg_log_warn("expired shards wait: 4 windows an hour are forgotten by themselves "
-                             "next=%s",
-                             slg_shard_name_of(id).text);
+                say_waiting(id, now_ns);
                 return SLG_OK;
             }
             window_ns = id->window_ns;

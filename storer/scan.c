@@ -443,8 +443,9 @@ static enum slg_status start_group(struct slg_scan *scan, struct slg_error *rete
         if (status != SLG_OK)
             return status;
     }
-    qsort(scan->candidates, scan->candidate_count, sizeof(*scan->candidates),
-          scan->direction == SLG_FORWARD ? compare_candidates : compare_candidates_backward);
+    if (scan->candidate_count > 0)
+        qsort(scan->candidates, scan->candidate_count, sizeof(*scan->candidates),
+              scan->direction == SLG_FORWARD ? compare_candidates : compare_candidates_backward);
     for (size_t i = 0; i < scan->candidate_count; i++)
         any_push |= scan->candidates[i].has_push;
     scan->drop_duplicates = any_push;

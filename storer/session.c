@@ -129,7 +129,6 @@ enum slg_status slg_session_open(struct slg_session_table *table, struct slg_cat
                                  struct slg_session **ret_session, struct slg_error *reterr)
 {
     struct slg_session *session = calloc(1, sizeof(*session));
-    struct slg_scan_options options;
     enum slg_status status;
 
     if (session == NULL)
@@ -137,16 +136,18 @@ enum slg_status slg_session_open(struct slg_session_table *table, struct slg_cat
     slg_buf_init(&session->page, SLG_MESSAGE_BYTES_MAX);
     atomic_init(&session->canceled, false);
     status = decode(session, request, request_len, reterr);
-    options = (struct slg_scan_options){
-        .catalogue = catalogue,
-        .query = &session->query,
-        .cutoff_ns = cutoff_ns,
-        .deadline_mono_ns = received_mono_ns + session->query.leaf.deadline_ms * SLG_NS_PER_MS,
-        .view_bytes_max = view_bytes_max,
-        .canceled = &session->canceled,
-    };
-    if (status == SLG_OK)
+    if (status == SLG_OK) { /* the limits were checked: nothing overflows */
+        const struct slg_scan_options options = {
+            .catalogue = catalogue,
+            .query = &session->query,
+            .cutoff_ns = cutoff_ns,
+            .deadline_mono_ns = received_mono_ns + session->query.leaf.deadline_ms * SLG_NS_PER_MS,
+            .view_bytes_max = view_bytes_max,
+            .canceled = &session->canceled,
+        };
+
         status = slg_scan_create(&options, &session->scan, reterr);
+    }
     if (status == SLG_OK)
         status = add(table, session, reterr);
     if (status != SLG_OK) {

@@ -15,6 +15,7 @@
 #define DEFAULT_CALL_COUNT       ((size_t)256)
 #define DEFAULT_MAP_BYTES        ((size_t)16 << 30)
 #define DEFAULT_RESERVE_BYTES    ((uint64_t)2 << 30)
+#define DEFAULT_COMMIT_BYTES     ((size_t)4 << 20)
 #define DEFAULT_COMMIT_NS        (5 * SLG_NS_PER_MS)
 #define DEFAULT_LANE_COUNT       ((size_t)2)
 #define DEFAULT_OPEN_SHARDS      ((size_t)256)
@@ -207,6 +208,7 @@ static void set_defaults(struct slg_storer_options *options)
     DEFAULT(options->call_count_max, DEFAULT_CALL_COUNT);
     DEFAULT(options->map_bytes_max, DEFAULT_MAP_BYTES);
     DEFAULT(options->disk_reserve_bytes, DEFAULT_RESERVE_BYTES);
+    DEFAULT(options->commit_bytes, DEFAULT_COMMIT_BYTES);
     DEFAULT(options->commit_ns, DEFAULT_COMMIT_NS);
     DEFAULT(options->commit_lane_count, DEFAULT_LANE_COUNT);
     DEFAULT(options->open_shards_max, DEFAULT_OPEN_SHARDS);
@@ -239,6 +241,7 @@ static enum slg_status open_data(struct slg_storer *storer, struct slg_error *re
                                          .clock = options->clock,
                                          .lane_count = options->commit_lane_count,
                                          .waiting_max = COMMIT_WAITING_MAX,
+                                         .group_bytes = options->commit_bytes,
                                          .commit_ns = options->commit_ns,
                                          .disk_reserve_bytes = options->disk_reserve_bytes };
     enum slg_status status = slg_catalogue_create(&catalogue, &storer->catalogue, reterr);

@@ -40,6 +40,7 @@ struct slg_storer_options {
     /* 0 means the default in all of these. */
     size_t map_bytes_max;         /* of a generation file; 16 GiB */
     uint64_t disk_reserve_bytes;  /* 2 GiB; a reserve of nothing is 1 */
+    size_t commit_bytes;          /* a commit starts at once when so much waits; 4 MiB */
     int64_t commit_ns;            /* least time between two commits of a lane; 5 ms */
     size_t commit_lane_count;     /* 2 */
     size_t open_shards_max;       /* 256 */

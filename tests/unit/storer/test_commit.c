@@ -72,6 +72,7 @@ static void start_commit(struct fixture *f, uint64_t reserve)
                                                 .metrics = f->metrics,
                                                 .lane_count = 2,
                                                 .waiting_max = 64,
+                                                .group_bytes = 4 << 20,
                                                 .commit_ns = SLG_NS_PER_MS,
                                                 .disk_reserve_bytes = reserve };
 

@@ -1,0 +1,135 @@
+/* What is past its time, or past the bytes, goes, oldest first and at most 4 windows an hour by the clock; nothing else
+ * goes (I4). Oracle: the list of shards that must be left. */
+#include "tests/helper/storer.h"
+
+#include "storer/retention.h"
+
+#define DAY_NS (24 * TEST_HOUR_NS)
+
+struct fixture {
+    char *directory;
+    struct slg_metric_registry *registry;
+    struct slg_map *map;
+    struct slg_map changed; /* a copy that a test may alter */
+    struct slg_catalogue *catalogue;
+    struct slg_retention retention;
+};
+
+static void open_data(struct fixture *f)
+{
+    const struct slg_catalogue_options options = { .data_dir = f->directory,
+                                                   .map_bytes = 1 << 20,
+                                                   .open_count_max = 8 };
+
+    assert_int_equal(slg_catalogue_create(&options, &f->catalogue, NULL), SLG_OK);
+    f->retention.catalogue = f->catalogue;
+}
+
+static void set_up(struct fixture *f, int64_t shard_count)
+{
+    const struct slg_map_single_options map = { .cluster_id = "c",
+                                                .node_id = "n1",
+                                                .address = "inproc://x",
+                                                .window_length_ns = TEST_HOUR_NS,
+                                                .slot_count = 1,
+                                                .retention_ns = 10 * DAY_NS };
+
+    memset(f, 0, sizeof(*f));
+    f->directory = test_make_directory();
+    f->registry = slg_metric_registry_create();
+    assert_int_equal(slg_map_make_single(&map, &f->map, NULL), SLG_OK);
+    f->changed = *f->map;
+    f->retention.map = &f->changed;
+    f->retention.metrics = slg_storer_metrics_register(f->registry);
+    open_data(f);
+    for (int64_t i = 0; i < shard_count; i++) {
+        struct slg_shard_id id = test_shard(i);
+        struct slg_shard *shard;
+
+        assert_int_equal(slg_catalogue_pin(f->catalogue, &id, true, &shard, NULL), SLG_OK);
+        slg_catalogue_unpin(f->catalogue, shard);
+    }
+}
+
+static void tear_down(struct fixture *f)
+{
+    slg_catalogue_destroy(f->catalogue);
+    slg_map_unref(f->map);
+    slg_metric_registry_destroy(f->registry);
+    test_drop_directory(f->directory);
+}
+
+/* The shards from `first` on are left, and no others. */
+static void run(struct fixture *f, int64_t now_ns, size_t forgotten, int64_t first, size_t left)
+{
+    struct slg_arena *arena = slg_arena_create(1 << 20);
+    struct slg_catalogue_row *rows;
+    size_t got, count;
+
+    assert_int_equal(slg_retention_run(&f->retention, now_ns, &got, NULL), SLG_OK);
+    assert_int_equal(got, forgotten);
+    assert_int_equal(slg_catalogue_list(f->catalogue, 0, INT64_MAX, arena, &rows, &count), SLG_OK);
+    assert_int_equal(count, left);
+    if (count > 0)
+        assert_int_equal(rows[0].id.window_ns, TEST_WINDOW_NS + first * TEST_HOUR_NS);
+    slg_arena_destroy(arena);
+}
+
+static void test_by_time(void **state)
+{
+    int64_t expiry_ns = TEST_WINDOW_NS + TEST_HOUR_NS + 10 * DAY_NS; /* of the first window */
+    struct fixture f;
+
+    (void)state;
+    set_up(&f, 10);
+    run(&f, expiry_ns - 1, 0, 0, 10);
+    run(&f, expiry_ns, 1, 1, 9);
+    run(&f, expiry_ns + TEST_HOUR_NS, 1, 2, 8);
+    /* a clock that jumps by years takes 4 windows of the hour, also across restarts */
+    run(&f, expiry_ns + 1000 * DAY_NS, 4, 6, 4);
+    run(&f, expiry_ns + 1000 * DAY_NS + 1, 0, 6, 4);
+    slg_catalogue_destroy(f.catalogue);
+    open_data(&f);
+    run(&f, expiry_ns + 1000 * DAY_NS + 2, 0, 6, 4);
+    run(&f, expiry_ns + 1000 * DAY_NS + TEST_HOUR_NS, 4, 0, 0);
+    tear_down(&f);
+}
+
+static void test_by_keep_from(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    set_up(&f, 10);
+    f.changed.keep_from_ns = TEST_WINDOW_NS + 7 * TEST_HOUR_NS + 1;
+    run(&f, TEST_WINDOW_NS + 10 * TEST_HOUR_NS, 7, 7, 3);
+    tear_down(&f);
+}
+
+static void test_by_bytes(void **state)
+{
+    struct slg_shard_id id = test_shard(0);
+    struct fixture f;
+    uint64_t one;
+
+    (void)state;
+    set_up(&f, 10);
+    one = slg_catalogue_used_bytes(f.catalogue, &id);
+    assert_true(one > 0);
+    f.retention.bytes_max = one * 4 + one / 2;
+    run(&f, TEST_WINDOW_NS + 10 * TEST_HOUR_NS, 6, 6, 4);
+    f.retention.bytes_max = 1; /* the window of now stays */
+    run(&f, TEST_WINDOW_NS + 9 * TEST_HOUR_NS + 1, 3, 9, 1);
+    tear_down(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_by_time),
+        cmocka_unit_test(test_by_keep_from),
+        cmocka_unit_test(test_by_bytes),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
