@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdarg.h>
 
+#include "base/address.h"
 #include "base/arena.h"
 #include "base/cursor.h"
 #include "base/units.h"
@@ -616,23 +617,9 @@ static bool is_address(const char *text)
 
 static bool is_cidr(const char *text)
 {
-    const char *slash = strchrnul(text, '/');
-    uint8_t address[16];
-    char host[64];
-    struct slg_cursor c;
-    uint64_t bits;
-    bool v6;
+    struct slg_cidr ignored;
 
-    if ((size_t)(slash - text) >= sizeof(host))
-        return false;
-    (void)snprintf(host, sizeof(host), "%.*s", (int)(slash - text), text);
-    v6 = strchr(host, ':') != NULL;
-    if (inet_pton(v6 ? AF_INET6 : AF_INET, host, address) != 1)
-        return false;
-    if (*slash == '\0')
-        return true;
-    c = slg_cursor_make(slash + 1, strlen(slash + 1));
-    return slg_cursor_take_uint(&c, 3, v6 ? 128 : 32, &bits) && c.at == c.end;
+    return slg_cidr_parse(text, &ignored, NULL) == SLG_OK;
 }
 
 static bool is_secret(const char *text)

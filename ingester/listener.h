@@ -10,6 +10,7 @@
 
 #include <sys/socket.h>
 
+#include "base/address.h"
 #include "ingester/record.h"
 
 #define SLG_LISTENER_COUNT_MAX        ((size_t)32)
@@ -22,25 +23,6 @@
 #define SLG_RESERVED_JOB              "silage"
 
 enum slg_listener_kind { SLG_LISTENER_UDP, SLG_LISTENER_TCP };
-
-/* An IPv4 address as IPv4-mapped IPv6, so that one comparison serves both. */
-struct slg_address {
-    uint8_t bytes[16];
-};
-/* False: neither IPv4 nor IPv6. */
-bool slg_address_of(const struct sockaddr *socket_address, struct slg_address *ret_address);
-/* "203.0.113.9", "2001:db8::1" into text[INET6_ADDRSTRLEN]; returns its length. */
-size_t slg_address_print(const struct slg_address *address, char *text);
-bool slg_address_loopback(const struct slg_address *address);
-
-struct slg_cidr {
-    struct slg_address address;
-    unsigned bits; /* 0 to 128, of the mapped form */
-};
-/* "10.0.0.0/8", "2001:db8::/32", "192.0.2.7" (one host). INVALID: not that, or bits set behind the prefix. */
-SLG_MUST_CHECK enum slg_status slg_cidr_parse(const char *text, struct slg_cidr *ret_cidr,
-                                              struct slg_error *reterr);
-bool slg_cidr_contains(const struct slg_cidr *cidr, const struct slg_address *address);
 
 /* The configured name of a sender. */
 struct slg_listener_host {

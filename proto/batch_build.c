@@ -5,9 +5,8 @@
  * Columns keep their memory between batches: a steady state allocates nothing. */
 #include "proto/batch.h"
 
-#include <lz4.h>
-
 #include "proto/batch_internal.h"
+#include "proto/lz4.h"
 #include "proto/wire.h"
 
 #define COLUMN_BYTES_MIN    ((size_t)1024)
@@ -592,18 +591,17 @@ static void write_head(const struct slg_batch_builder *b, const struct slg_incar
 /* Compress straight into out, behind a bin32 head. */
 static enum slg_status write_payload(const uint8_t *payload, size_t raw_bytes, struct slg_buf *out)
 {
-    int bound = LZ4_compressBound((int)raw_bytes);
+    size_t bound = slg_lz4_bound(raw_bytes);
     uint8_t *at;
-    int len;
+    size_t len;
 
-    if (!slg_buf_reserve(out, (size_t)bound + 5))
+    if (!slg_buf_reserve(out, bound + 5))
         return SLG_LIMIT;
     at = out->data + out->len;
-    len = LZ4_compress_default((const char *)payload, (char *)at + 5, (int)raw_bytes, bound);
-    SLG_ASSERT(len > 0); /* cannot fail with LZ4_compressBound bytes of room */
+    len = slg_lz4_pack(payload, raw_bytes, at + 5, bound);
     at[0] = WIRE_BIN32;
     put_u32be(at + 1, (uint32_t)len);
-    out->len += (size_t)len + 5;
+    out->len += len + 5;
     return SLG_OK;
 }
 

@@ -1,10 +1,9 @@
 /* The reading half of proto/batch.h: everything is checked before anything is handed out. */
 #include "proto/batch.h"
 
-#include <lz4.h>
-
 #include "base/cursor.h"
 #include "proto/batch_internal.h"
+#include "proto/lz4.h"
 #include "proto/wire.h"
 
 #define ITEM_COUNT_MAX 256 /* of other versions, whose count we do not know */
@@ -267,8 +266,7 @@ static enum slg_status decompress(struct decoder *d, struct slg_text table)
 
     if (payload == NULL)
         return SLG_LIMIT;
-    if (LZ4_decompress_safe((const char *)h->payload, (char *)payload, (int)h->payload_len,
-                            (int)h->raw_bytes) != (int)h->raw_bytes)
+    if (!slg_lz4_unpack(h->payload, h->payload_len, payload, h->raw_bytes))
         return SLG_MALFORMED;
     if (slg_batch_content_hash(h->tenant, table.at, table.len, payload, h->raw_bytes) !=
         h->content_hash)

@@ -6,7 +6,6 @@
  * libmicrohttpd runs one thread per connection; a request lives until its answer is out (request_completed). */
 #include "proto/http.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <microhttpd.h>
@@ -15,6 +14,7 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
+#include "base/address.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "proto/gzip.h"
@@ -34,16 +34,11 @@
 #define LISTEN_BACKLOG   511U
 #define ADDRESS_BYTES    72
 
-struct network {
-    uint8_t address[16]; /* IPv4 mapped into IPv6 */
-    unsigned bits;
-};
-
 struct slg_http_server {
     struct slg_http_server_options options;
     struct MHD_Daemon *daemon;
     int listen_fd;
-    struct network allow[ALLOW_COUNT_MAX];
+    struct slg_cidr allow[ALLOW_COUNT_MAX];
     size_t allow_count;
     char *tls_cert;
     char *tls_key;
@@ -80,97 +75,33 @@ struct slg_http_request {
     size_t header_count;
     bool answered;
     enum MHD_Result queued;
-    char peer[INET6_ADDRSTRLEN];
+    char peer[SLG_ADDRESS_TEXT_BYTES];
 };
 
 /* ---- addresses ---- */
 
-static void map_ipv4(const void *ipv4, uint8_t out[16])
-{
-    memset(out, 0, 10);
-    out[10] = out[11] = 0xFF;
-    memcpy(out + 12, ipv4, 4);
-}
-
-static bool address_of(const struct sockaddr *address, uint8_t out[16])
-{
-    if (address->sa_family == AF_INET) {
-        map_ipv4(&((const struct sockaddr_in *)(const void *)address)->sin_addr, out);
-        return true;
-    }
-    if (address->sa_family != AF_INET6)
-        return false;
-    memcpy(out, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, 16);
-    return true;
-}
-
-static bool network_of(const char *text, struct network *ret_network)
-{
-    const char *slash = strchr(text, '/');
-    size_t len = slash == NULL ? strlen(text) : (size_t)(slash - text);
-    char host[INET6_ADDRSTRLEN + 1];
-    unsigned bits = 128;
-    struct in_addr ipv4;
-
-    if (len >= sizeof(host))
-        return false;
-    memcpy(host, text, len);
-    host[len] = '\0';
-    if (inet_pton(AF_INET, host, &ipv4) == 1) {
-        map_ipv4(&ipv4, ret_network->address);
-    } else if (inet_pton(AF_INET6, host, ret_network->address) != 1) {
-        return false;
-    }
-    if (slash != NULL) {
-        char *end;
-        unsigned long number = strtoul(slash + 1, &end, 10);
-        unsigned long most = strchr(host, ':') == NULL ? 32 : 128;
-
-        if (end == slash + 1 || *end != '\0' || number > most)
-            return false;
-        bits = (unsigned)(128 - most + number);
-    }
-    ret_network->bits = bits;
-    return true;
-}
-
-static bool network_has(const struct network *network, const uint8_t address[16])
-{
-    size_t whole = network->bits / 8;
-    unsigned rest = network->bits % 8;
-    uint8_t mask = (uint8_t)(0xFF00U >> rest);
-
-    if (memcmp(network->address, address, whole) != 0)
-        return false;
-    return rest == 0 || ((network->address[whole] ^ address[whole]) & mask) == 0;
-}
-
 static bool peer_allowed(const struct slg_http_server *server, const struct sockaddr *peer)
 {
-    uint8_t address[16];
+    struct slg_address address;
 
     if (server->options.allow_count == 0)
         return true;
-    if (!address_of(peer, address))
+    if (!slg_address_of(peer, &address))
         return false;
     for (size_t i = 0; i < server->allow_count; i++) {
-        if (network_has(&server->allow[i], address))
+        if (slg_cidr_contains(&server->allow[i], &address))
             return true;
     }
     return false;
 }
 
-static void print_peer(const struct sockaddr *peer, char text[INET6_ADDRSTRLEN])
+static void print_peer(const struct sockaddr *peer, char text[SLG_ADDRESS_TEXT_BYTES])
 {
-    uint8_t address[16];
+    struct slg_address address;
 
     text[0] = '\0';
-    if (!address_of(peer, address))
-        return;
-    if (IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)(const void *)address))
-        (void)inet_ntop(AF_INET, address + 12, text, INET6_ADDRSTRLEN); /* it fits */
-    else
-        (void)inet_ntop(AF_INET6, address, text, INET6_ADDRSTRLEN);
+    if (slg_address_of(peer, &address))
+        (void)slg_address_print(&address, text); /* its length is not needed */
 }
 
 /* ---- routes ---- */
@@ -832,7 +763,7 @@ static void print_address(struct slg_http_server *server)
 {
     struct sockaddr_storage address;
     socklen_t len = sizeof(address);
-    char host[INET6_ADDRSTRLEN + 16], port[8];
+    char host[SLG_ADDRESS_TEXT_BYTES + 16], port[8];
 
     if (getsockname(server->listen_fd, (struct sockaddr *)&address, &len) != 0 ||
         getnameinfo((struct sockaddr *)&address, len, host, sizeof(host), port, sizeof(port),
@@ -889,9 +820,9 @@ static enum slg_status prepare(struct slg_http_server *server, struct slg_error 
         return slg_errorf(reterr, SLG_LIMIT, "more than %zu networks in an allow list",
                           ALLOW_COUNT_MAX);
     for (size_t i = 0; i < options->allow_count; i++) {
-        if (!network_of(options->allow[i], &server->allow[i]))
-            return slg_errorf(reterr, SLG_INVALID, "\"%.64s\" is no network, write 192.0.2.0/24",
-                              options->allow[i]);
+        status = slg_cidr_parse(options->allow[i], &server->allow[i], reterr);
+        if (status != SLG_OK)
+            return status;
     }
     server->allow_count = options->allow_count;
     if (options->tls_cert_file != NULL)
