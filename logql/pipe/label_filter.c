@@ -61,6 +61,11 @@ static enum slg_status create_leaf(struct slg_context *context,
     filter->number = from->number;
     filter->duration_ns = from->duration_ns;
     filter->bytes = from->bytes;
+    if (from->kind == SLG_LOGQL_LABEL_STRING &&
+        (from->match_op == SLG_LOGQL_MATCH_RE || from->match_op == SLG_LOGQL_MATCH_NRE))
+        filter->is_simple =
+            slg_simplify(context->static_arena, slg_text_make(from->text.ptr, from->text.len),
+                         /* is_label= */ true, &filter->simple);
     if (from->kind == SLG_LOGQL_LABEL_STRING)
         return slg_value_matcher_init(&filter->matcher, &matcher, /* dot_newline= */ false, reterr);
     if (from->kind == SLG_LOGQL_LABEL_IP)
@@ -201,6 +206,9 @@ static bool run_string(const struct slg_label_filter *filter, struct slg_context
 
     if (!filter->is_error)
         (void)slg_context_get(context, filter->symbol, &value); /* missing = empty */
+    if (filter->is_simple)
+        return slg_simple_test(&filter->simple, value) ==
+               (filter->matcher.op == SLG_LOGQL_MATCH_RE);
     return slg_value_matcher_test(&filter->matcher, value);
 }
 

@@ -2,7 +2,8 @@
  *
  * Rules (Loki): a string filter sees a missing label as empty and alone can see __error__. The others drop an entry
  * without the label; when the value does not convert they keep it and set __error__="LabelFilterErr", unless an error
- * is set already. ip() keeps every entry that has an error.
+ * is set already. ip() keeps every entry that has an error. Regular expressions of string filters are rewritten as in
+ * Loki (simplify.h).
  * Owner:   compiled filters live in the pipe's arena; slg_label_filter_fini frees their regular expressions.
  * Threads: one (conversion errors are put into the entry's context). */
 #ifndef SLG_LOGQL_PIPE_LABEL_FILTER_H
@@ -12,6 +13,7 @@
 #include "logql/pipe/context.h"
 #include "logql/pipe/ip.h"
 #include "logql/pipe/regex.h"
+#include "logql/pipe/simplify.h"
 #include "logql/syntax/ast.h"
 
 /* A matcher on one value: selectors, drop, keep and string filters. The regular expressions are anchored; only those of
@@ -34,6 +36,8 @@ struct slg_label_filter {
     bool is_error; /* reads __error__ */
     enum slg_logql_compare_op compare_op;
     struct slg_value_matcher matcher;
+    bool is_simple; /* simple stands for the matcher's regex */
+    struct slg_simple simple;
     struct slg_ip_matcher ip;
     double number;
     int64_t duration_ns;

@@ -20,12 +20,33 @@ static enum slg_status create_operand(struct slg_arena *arena, enum slg_logql_li
         return SLG_OK;
     case SLG_LOGQL_LINE_RE:
     case SLG_LOGQL_LINE_NOT_RE:
+        operand->is_simple = slg_simplify(arena, text, /* is_label= */ false, &operand->simple);
         return slg_regex_create(&options, &operand->regex, reterr);
     case SLG_LOGQL_LINE_PATTERN:
     case SLG_LOGQL_LINE_NOT_PATTERN:
         return slg_pattern_parse_filter(arena, text, &operand->pattern, reterr);
     }
     return SLG_OK;
+}
+
+/* Loki drops an operand that keeps everything when there is another one. */
+static bool keeps_everything(const struct slg_line_operand *operand, enum slg_logql_line_op op)
+{
+    if (operand->is_ip)
+        return false;
+    if (op == SLG_LOGQL_LINE_CONTAINS)
+        return operand->needle.len == 0;
+    return op == SLG_LOGQL_LINE_RE && operand->is_simple && operand->simple.always;
+}
+
+static void drop_empty_operands(struct slg_line_filter *filter)
+{
+    size_t telling = 0;
+
+    for (size_t i = 0; i < filter->operand_count; i++)
+        telling += !keeps_everything(&filter->operands[i], filter->op);
+    for (size_t i = 0; i < filter->operand_count && telling > 0; i++)
+        filter->operands[i].is_void = keeps_everything(&filter->operands[i], filter->op);
 }
 
 enum slg_status slg_line_filter_create(struct slg_arena *arena,
@@ -51,6 +72,7 @@ enum slg_status slg_line_filter_create(struct slg_arena *arena,
         }
         filter->operand_count = i + 1;
     }
+    drop_empty_operands(filter);
     *ret_filter = filter;
     return SLG_OK;
 }
@@ -74,7 +96,8 @@ static bool operand_matches(const struct slg_line_operand *operand, enum slg_log
         return slg_needle_find(&operand->needle, line.at, line.len) != SLG_FIND_NONE;
     case SLG_LOGQL_LINE_RE:
     case SLG_LOGQL_LINE_NOT_RE:
-        return slg_regex_match(operand->regex, line.at, line.len);
+        return operand->is_simple ? slg_simple_test(&operand->simple, line)
+                                  : slg_regex_match(operand->regex, line.at, line.len);
     case SLG_LOGQL_LINE_PATTERN:
     case SLG_LOGQL_LINE_NOT_PATTERN:
         return slg_pattern_test(&operand->pattern, line);
@@ -93,7 +116,8 @@ bool slg_line_filter_run(const struct slg_line_filter *filter, struct slg_text l
     bool any = false;
 
     for (size_t i = 0; i < filter->operand_count && !any; i++)
-        any = operand_matches(&filter->operands[i], filter->op, line);
+        any =
+            !filter->operands[i].is_void && operand_matches(&filter->operands[i], filter->op, line);
     return any != is_negated(filter->op);
 }
 
@@ -107,6 +131,10 @@ bool slg_line_filter_literal(const struct slg_line_filter *filter, struct slg_te
         return false;
     if (filter->op == SLG_LOGQL_LINE_CONTAINS) {
         needle = &operand->needle;
+    } else if (filter->op == SLG_LOGQL_LINE_RE && operand->is_simple) {
+        if (operand->simple.always || operand->simple.term_count != 1)
+            return false;
+        needle = &operand->simple.terms[0].needle;
     } else if (filter->op == SLG_LOGQL_LINE_RE) {
         if (slg_regex_literals(operand->regex, &needle, &exact) != 1)
             return false;

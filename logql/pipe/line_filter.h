@@ -1,6 +1,7 @@
 /* logql/pipe/line_filter.h - `|= "a" or "b"`, `!= ip("10.0.0.0/8")`, `|~ "x.*y"`, `|> "<_> ok"`.
  *
- * A filter keeps the line if any operand does (the negated ones have one operand). Regexes are not anchored.
+ * A filter keeps the line if any operand does (the negated ones have one operand). Regexes are not anchored, and rewritten as in Loki
+ * (simplify.h); an empty text beside others says nothing.
  * Owner:   compiled into the pipe's arena; fini frees regular expressions. Threads: immutable. */
 #ifndef SLG_LOGQL_PIPE_LINE_FILTER_H
 #define SLG_LOGQL_PIPE_LINE_FILTER_H
@@ -11,12 +12,16 @@
 #include "logql/pipe/ip.h"
 #include "logql/pipe/pattern.h"
 #include "logql/pipe/regex.h"
+#include "logql/pipe/simplify.h"
 #include "logql/syntax/ast.h"
 
 struct slg_line_operand {
     bool is_ip;
+    bool is_void; /* not looked at */
     struct slg_needle needle;
     struct slg_regex *regex;
+    bool is_simple; /* simple stands for regex */
+    struct slg_simple simple;
     struct slg_pattern pattern;
     struct slg_ip_matcher ip;
 };

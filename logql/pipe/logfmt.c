@@ -304,6 +304,14 @@ static const struct slg_logfmt_expression *find_expression(const struct slg_logf
     return NULL;
 }
 
+static bool is_label(const struct slg_logfmt_stage *stage, const struct slg_symbol *symbol)
+{
+    for (size_t i = 0; i < stage->expression_count; i++)
+        if (stage->expressions[i].symbol == symbol)
+            return true;
+    return false;
+}
+
 static bool name_taken(struct slg_context *context, struct slg_symbol *symbol)
 {
     struct slg_text value;
@@ -335,6 +343,10 @@ static void run_expressions(struct slg_logfmt_stage *stage, struct slg_context *
         symbol = symbol == NULL ? NULL : slg_context_clean(context, symbol);
         if (symbol == NULL)
             return;
+        /* Loki asks its hints for the key, which nobody needs, not for the label: `sum by (s) (.. | logfmt
+         * s="status" ..)` finds no s. */
+        if (context->required_count > 0 && !symbol->required && !is_label(stage, symbol))
+            continue;
         expression = find_expression(stage, symbol->name);
         if (expression == NULL)
             continue;

@@ -330,21 +330,20 @@ static void require_field(void *user, struct slg_text name)
 }
 
 /* =~".*" and =~"" are no filters for Loki: they require nothing. */
-static bool is_no_filter(const struct slg_logql_label_filter *filter)
+static bool is_no_filter(const struct slg_label_filter *filter)
 {
-    return filter->kind == SLG_LOGQL_LABEL_STRING && filter->match_op == SLG_LOGQL_MATCH_RE &&
-           (filter->text.len == 0 ||
-            (filter->text.len == 2 && memcmp(filter->text.ptr, ".*", 2) == 0));
+    return filter->kind == SLG_LOGQL_LABEL_STRING && filter->is_simple && filter->simple.always &&
+           filter->simple.term_count == 0 && filter->matcher.op == SLG_LOGQL_MATCH_RE;
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion): bounded by the height of the tree, SLG_LOGQL_DEPTH_MAX */
-static void require_filter(struct requirements *r, const struct slg_logql_label_filter *filter)
+static void require_filter(struct requirements *r, const struct slg_label_filter *filter)
 {
     if (filter->kind == SLG_LOGQL_LABEL_AND || filter->kind == SLG_LOGQL_LABEL_OR) {
         require_filter(r, filter->left);
         require_filter(r, filter->right);
     } else if (!is_no_filter(filter)) {
-        require(r, slg_text_make(filter->name.ptr, filter->name.len));
+        require(r, filter->symbol->name);
     }
 }
 
@@ -354,7 +353,7 @@ static void require_stages(struct requirements *r)
         const struct stage *stage = &r->pipe->stages[i];
 
         if (stage->kind == SLG_LOGQL_STAGE_LABEL_FILTER)
-            require_filter(r, r->pipe->sources[i]->label_filter);
+            require_filter(r, stage->label_filter);
         if (stage->kind == SLG_LOGQL_STAGE_LINE_FORMAT)
             slg_template_each_field(stage->line_format, require_field, r);
         if (stage->kind != SLG_LOGQL_STAGE_LABEL_FORMAT)
@@ -372,28 +371,26 @@ static void require_stages(struct requirements *r)
 
 /* The first filter on a label is checked as soon as a parser has found it, wherever it stands: `logfmt | label_format
  * status="x" | status="x"` finds nothing. */
-static void check_early(const struct slg_label_filter *filter,
-                        const struct slg_logql_label_filter *from)
+static void check_early(const struct slg_label_filter *filter)
 {
     if (filter->kind == SLG_LOGQL_LABEL_AND || filter->kind == SLG_LOGQL_LABEL_OR ||
-        is_no_filter(from))
+        is_no_filter(filter))
         return;
     if (filter->symbol->early == NULL)
         filter->symbol->early = filter;
 }
 
-static void check_filters_early(struct slg_pipe *pipe, const struct slg_pipe_options *options)
+static void check_filters_early(struct slg_pipe *pipe)
 {
     for (size_t i = 0; i < pipe->stage_count; i++)
         if (pipe->stages[i].kind == SLG_LOGQL_STAGE_LABEL_FILTER)
-            check_early(pipe->stages[i].label_filter, pipe->sources[i]->label_filter);
+            check_early(pipe->stages[i].label_filter);
     /* Several post filters are one binary filter for Loki. */
     if (pipe->post_filter_count == 1)
-        check_early(pipe->post_filters[0], options->unwrap->post_filters[0]);
+        check_early(pipe->post_filters[0]);
 }
 
-static enum slg_status create_hints(struct slg_pipe *pipe, const struct slg_pipe_options *options,
-                                    struct slg_error *reterr)
+static enum slg_status create_hints(struct slg_pipe *pipe, struct slg_error *reterr)
 {
     struct requirements r = { .pipe = pipe };
     struct slg_context *context = &pipe->context;
@@ -401,12 +398,12 @@ static enum slg_status create_hints(struct slg_pipe *pipe, const struct slg_pipe
     bool by = grouping->grouped && !grouping->without && grouping->symbol_count > 0;
 
     if (pipe->sample == SLG_PIPE_SAMPLE_NONE || (!grouping->no_labels && !by)) {
-        check_filters_early(pipe, options);
+        check_filters_early(pipe);
         return SLG_OK;
     }
     require_stages(&r);
     for (size_t i = 0; i < pipe->post_filter_count; i++)
-        require_filter(&r, options->unwrap->post_filters[i]);
+        require_filter(&r, pipe->post_filters[i]);
     for (size_t i = 0; i < grouping->symbol_count; i++)
         require(&r, grouping->symbols[i]->name);
     if (pipe->unwrap_symbol != NULL)
@@ -415,7 +412,7 @@ static enum slg_status create_hints(struct slg_pipe *pipe, const struct slg_pipe
         return no_memory(reterr);
     if (grouping->no_labels) {
         context->hint_no_labels = context->required_count == 0;
-        check_filters_early(pipe, options);
+        check_filters_early(pipe);
     }
     context->preserve_symbol =
         slg_context_static_symbol(context, slg_text_of("__preserve_error__"));
@@ -534,7 +531,7 @@ enum slg_status slg_pipe_create(const struct slg_pipe_options *options, struct s
     if (status == SLG_OK)
         status = create_grouping(pipe, options, reterr);
     if (status == SLG_OK)
-        status = create_hints(pipe, options, reterr);
+        status = create_hints(pipe, reterr);
     if (status != SLG_OK) {
         slg_pipe_destroy(pipe);
         return status;
