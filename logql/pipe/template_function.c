@@ -687,10 +687,8 @@ static bool next_match(struct slg_run *run, struct matches *m, struct slg_regex_
         if (!slg_run_spend(run, 64) ||
             !slg_regex_find(m->regex, m->text.at, m->text.len, m->at, groups, group_count))
             return false;
-        start = (size_t)(groups[0].at - (m->text.at == NULL ? "" : m->text.at));
+        start = (size_t)(groups[0].at - m->text.at);
         end = start + groups[0].len;
-        if (m->text.at == NULL)
-            start = end = 0;
         if (groups[0].len == 0) {
             m->at = end < m->text.len ? end + step_at(m->text, end) : m->text.len + 1;
             if (m->any && start == m->last_end)

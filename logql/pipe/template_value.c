@@ -16,6 +16,8 @@
 
 struct slg_value slg_value_text(struct slg_text text)
 {
+    if (text.at == NULL) /* so that functions may do sums with it */
+        text.at = "";
     return (struct slg_value){ .kind = SLG_VALUE_STRING, .text = text };
 }
 
