@@ -96,7 +96,8 @@ static inline void test_run(const struct test_entry *entry, struct slg_buf *out)
             options.log = &expr->log;
         } else {
             leaf = test_leaf(expr, &outer);
-            assert_non_null(leaf);
+            if (leaf == NULL)
+                abort();
             options.log = &leaf->log;
             options.unwrap = &leaf->unwrap;
             options.grouping = leaf->grouping.present ? &leaf->grouping : outer;
