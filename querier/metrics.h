@@ -24,8 +24,8 @@ enum slg_querier_outcome {
       "requests for labels, series, statistics and volumes, by outcome")                           \
     X(querier_query_seconds, HISTOGRAM, NULL, &slg_metric_latency,                                 \
       "time from a query's arrival to its first answer byte")                                      \
-    X(querier_running_count, GAUGE, NULL, NULL, "queries that run now")                            \
-    X(querier_waiting_count, GAUGE, NULL, NULL, "queries that wait for a place")                   \
+    X(querier_running_queries, GAUGE, NULL, NULL, "queries that run now")                          \
+    X(querier_waiting_queries, GAUGE, NULL, NULL, "queries that wait for a place")                 \
     X(querier_scanned_bytes_total, COUNTER, NULL, NULL,                                            \
       "uncompressed bytes that storers read for queries")                                          \
     X(querier_scanned_lines_total, COUNTER, NULL, NULL, "lines that storers read for queries")     \

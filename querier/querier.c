@@ -68,9 +68,9 @@ static void refresh_gauges(void *arg)
 {
     struct slg_querier *querier = arg;
 
-    slg_metric_gauge_shared(querier->metrics, METRIC_querier_running_count, 0,
+    slg_metric_gauge_shared(querier->metrics, METRIC_querier_running_queries, 0,
                             (int64_t)slg_gate_inside_count(querier->gate));
-    slg_metric_gauge_shared(querier->metrics, METRIC_querier_waiting_count, 0,
+    slg_metric_gauge_shared(querier->metrics, METRIC_querier_waiting_queries, 0,
                             (int64_t)slg_gate_waiting_count(querier->gate));
 }
 
