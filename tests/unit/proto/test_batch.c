@@ -203,6 +203,8 @@ struct parts {
     const char *sections[SLG_BATCH_SECTION_COUNT];
     size_t lens[SLG_BATCH_SECTION_COUNT];
     uint64_t table_entry_count, table_line_bytes;
+    uint64_t second_entry_count,
+        second_line_bytes; /* of a second stream; 0 entries: there is none */
 };
 
 static const struct parts good = {
@@ -226,20 +228,29 @@ static void append_hash(struct slg_buf *out, uint64_t hash)
     slg_buf_append_u64be(out, hash);
 }
 
+static void append_row(struct slg_buf *table, const uint8_t *canonical, uint64_t entry_count,
+                       uint64_t line_bytes)
+{
+    struct slg_stream_id id = slg_stream_id_of(slg_text_of("t"), canonical, 7);
+
+    slg_buf_append(table, id.bytes, 16);
+    slg_buf_append_varint(table, 7);
+    slg_buf_append(table, canonical, 7);
+    slg_buf_append_varint(table, entry_count);
+    slg_buf_append_varint(table, line_bytes);
+}
+
 static void assemble(const struct parts *p, struct slg_buf *out)
 {
-    struct slg_stream_id id = slg_stream_id_of(slg_text_of("t"), app_a, 7);
     struct slg_buf table, payload;
     uint8_t packed[4096];
     size_t packed_len;
 
     slg_buf_init(&table, 4096);
-    slg_buf_append_varint(&table, 1);
-    slg_buf_append(&table, id.bytes, 16);
-    slg_buf_append_varint(&table, 7);
-    slg_buf_append(&table, app_a, 7);
-    slg_buf_append_varint(&table, p->table_entry_count);
-    slg_buf_append_varint(&table, p->table_line_bytes);
+    slg_buf_append_varint(&table, p->second_entry_count > 0 ? 2 : 1);
+    append_row(&table, app_a, p->table_entry_count, p->table_line_bytes);
+    if (p->second_entry_count > 0)
+        append_row(&table, app_b, p->second_entry_count, p->second_line_bytes);
     slg_buf_init(&payload, 4096);
     for (size_t i = 0; i < SLG_BATCH_SECTION_COUNT; i++)
         slg_buf_append_u32be(&payload, (uint32_t)p->lens[i]);
@@ -406,6 +417,30 @@ static void test_payloads_that_contradict_themselves(void **state)
 
         CHECK(hostile_cases[i].name, decode_parts(&p) == SLG_MALFORMED);
     }
+}
+
+/* Sums that fit do not hide counts of one stream that belong to the other. */
+static void test_counts_of_each_stream(void **state)
+{
+    struct parts p = good;
+
+    (void)state;
+    p.sections[SLG_BATCH_STREAMS] = "\x00\x01"; /* lines of 2 and 1 bytes */
+    p.table_entry_count = p.second_entry_count = 1;
+    p.table_line_bytes = 2;
+    p.second_line_bytes = 1;
+    CHECK("good", decode_parts(&p) == SLG_OK);
+    p.table_line_bytes = 1;
+    p.second_line_bytes = 2;
+    CHECK("bytes changed places", decode_parts(&p) == SLG_MALFORMED);
+    p.table_line_bytes = 3;
+    p.second_line_bytes = 0;
+    CHECK("all bytes in one", decode_parts(&p) == SLG_MALFORMED);
+    p = good;
+    p.sections[SLG_BATCH_STREAMS] = "\x00\x00";
+    p.table_entry_count = p.second_entry_count = 1;
+    p.second_line_bytes = 0;
+    CHECK("a stream without entries", decode_parts(&p) == SLG_MALFORMED);
 }
 
 static void test_the_receiver_checks_streams(void **state)
@@ -645,6 +680,7 @@ int main(void)
         cmocka_unit_test(test_every_altered_byte_is_refused),
         cmocka_unit_test(test_other_versions_are_named),
         cmocka_unit_test(test_payloads_that_contradict_themselves),
+        cmocka_unit_test(test_counts_of_each_stream),
         cmocka_unit_test(test_the_receiver_checks_streams),
         cmocka_unit_test(test_the_largest_entry_fits_alone),
         cmocka_unit_test(test_what_an_entry_may_not_be),
