@@ -314,7 +314,9 @@ enum slg_status slg_map_make_single(const struct slg_map_single_options *options
     }
     node->id = slg_arena_copy(owned->arena, options->node_id, strlen(options->node_id));
     node->address = slg_arena_copy(owned->arena, options->address, strlen(options->address));
-    node->zone = "";
+    node->zone = options->zone == NULL
+                     ? ""
+                     : slg_arena_copy(owned->arena, options->zone, strlen(options->zone));
     share->weight = 100;
     *layout = (struct slg_map_layout){ .from_window_ns = INT64_MIN,
                                        .window_length_ns = options->window_length_ns,
@@ -330,7 +332,7 @@ enum slg_status slg_map_make_single(const struct slg_map_single_options *options
     owned->map.layouts = layout;
     owned->map.layout_count = 1;
     owned->map.retention_ns = options->retention_ns;
-    status = node->id == NULL || node->address == NULL
+    status = node->id == NULL || node->address == NULL || node->zone == NULL
                  ? slg_errorf(reterr, SLG_NO_MEMORY, "no memory for the cluster map")
                  : slg_map_seal(owned, reterr);
     if (status != SLG_OK) {

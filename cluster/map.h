@@ -85,6 +85,7 @@ struct slg_map_single_options {
     const char *cluster_id;
     const char *node_id;
     const char *address;
+    const char *zone; /* NULL: "" */
     int64_t window_length_ns;
     uint16_t slot_count;
     int64_t retention_ns;

@@ -90,6 +90,8 @@ static int run(enum slg_role role, const struct slg_settings_options *options,
 
     setup_log(conf);
     slg_log_info("starting role=%s version=%s", slg_role_text(role), SLG_VERSION);
+    for (size_t i = 0; slg_settings_unused(conf, i) != NULL; i++)
+        slg_log_warn("setting has no effect yet key=%s", slg_settings_unused(conf, i));
     if (slg_parts_start(&parts, role, conf, &error) != SLG_OK) {
         slg_log_failure(SLG_LOG_ERROR, "could not start", &error);
         slg_parts_fini(&parts);

@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include "base/log.h"
 #include "daemon/role.h"
 
@@ -121,12 +123,10 @@ static enum slg_status make_listener(struct slg_parts *parts, size_t i,
     const char *protocol = slg_conf_text(conf, "ingester.syslog[%zu].protocol", i);
     char key[64];
 
-    if (strcmp(protocol, "tls") == 0)
-        return slg_error_hintf(reterr, SLG_UNSUPPORTED, "put stunnel in front of a tcp listener",
-                               "ingester.syslog[%zu].protocol: tls is not supported yet", i);
     listener->kind = strcmp(protocol, "tcp") == 0 ? SLG_LISTENER_TCP : SLG_LISTENER_UDP;
     listener->listen = slg_conf_text(conf, "ingester.syslog[%zu].listen", i);
     listener->insecure = slg_conf_bool(conf, "ingester.syslog[%zu].insecure", i);
+    listener->buffer_bytes = (int)slg_conf_number(conf, "ingester.syslog[%zu].rcvbuf", i);
     listener->split_lines = slg_conf_bool(conf, "ingester.syslog[%zu].split_lines", i);
     (void)snprintf(key, sizeof(key), "ingester.syslog[%zu].allow", i); /* short */
     if (slg_parts_texts(parts, key, &listener->allow, &listener->allow_count, reterr) != SLG_OK)
@@ -142,7 +142,6 @@ static enum slg_status make_listeners(struct slg_parts *parts, struct slg_ingest
         slg_arena_calloc(parts->arena, count + 1, sizeof(*listeners));
     struct slg_listener_host *hosts = NULL;
     enum slg_status status = make_hosts(parts, &hosts, &host_count, reterr);
-    int64_t threads = 1;
 
     if (listeners == NULL)
         return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for the syslog listeners");
@@ -150,26 +149,26 @@ static enum slg_status make_listeners(struct slg_parts *parts, struct slg_ingest
         return slg_errorf(reterr, SLG_LIMIT, "ingester.syslog: %zu listeners, at most %zu", count,
                           SLG_LISTENER_COUNT_MAX);
     for (size_t i = 0; i < count && status == SLG_OK; i++) {
-        int64_t wanted = slg_conf_number(parts->conf, "ingester.syslog[%zu].threads", i);
-
         listeners[i].hosts = hosts;
         listeners[i].host_count = host_count;
-        threads = wanted > threads ? wanted : threads;
         status = make_listener(parts, i, &listeners[i], reterr);
     }
     options->listeners = listeners;
     options->listener_count = count;
-    options->udp_thread_count = (size_t)threads;
-    if (count > 0) {
-        options->tcp_connection_count_max =
-            (size_t)slg_conf_number(parts->conf, "ingester.syslog[0].connections_max");
-        options->tcp_idle_timeout_ns =
-            slg_conf_number(parts->conf, "ingester.syslog[0].idle_timeout");
-    }
     return status;
 }
 
 /* ---- the ingester ---- */
+
+static size_t udp_thread_count(const struct slg_parts *parts)
+{
+    int64_t wanted = slg_conf_number(parts->conf, "ingester.udp_threads");
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (wanted > 0)
+        return (size_t)wanted;
+    return cores < 4 ? 1 : cores < 8 ? (size_t)cores / 2 : 4;
+}
 
 static void read_limits(const struct slg_parts *parts, struct slg_ingester_options *options)
 {
@@ -180,6 +179,10 @@ static void read_limits(const struct slg_parts *parts, struct slg_ingester_optio
     options->new_shards_max =
         (unsigned)slg_conf_number(conf, "ingester.limits.new_shards_per_minute_max");
     options->push_windows_max = (size_t)slg_conf_number(conf, "ingester.limits.push_windows_max");
+    options->udp_thread_count = udp_thread_count(parts);
+    options->tcp_connection_count_max =
+        (size_t)slg_conf_number(conf, "ingester.tcp_connections_max");
+    options->tcp_idle_timeout_ns = slg_conf_number(conf, "ingester.tcp_idle_timeout");
     options->linger_ns_max = slg_conf_number(conf, "ingester.linger");
     options->max_future_ns = slg_conf_number(conf, "ingester.max_future");
     options->http_connection_count_max =

@@ -18,6 +18,7 @@ static enum slg_status make_single(struct slg_parts *parts, const char *address,
         .cluster_id = slg_conf_text(parts->conf, "cluster.id"),
         .node_id = parts->node_id,
         .address = address,
+        .zone = slg_conf_text(parts->conf, "node.zone"),
         .window_length_ns = slg_conf_number(parts->conf, "cluster.window"),
         .slot_count = (uint16_t)slg_conf_number(parts->conf, "cluster.slots"),
         .retention_ns = retention_ns(parts),
@@ -47,6 +48,7 @@ static enum slg_status make_all(struct slg_parts *parts, struct slg_error *reter
         return status;
     if (kept->retention_ns == parts->map->retention_ns &&
         strcmp(kept->nodes[0].id, parts->node_id) == 0 &&
+        strcmp(kept->nodes[0].zone, parts->map->nodes[0].zone) == 0 &&
         kept->layouts[0].window_length_ns == parts->map->layouts[0].window_length_ns &&
         kept->layouts[0].slot_count == parts->map->layouts[0].slot_count) {
         slg_map_unref(parts->map);
@@ -63,7 +65,7 @@ static enum slg_status make_all(struct slg_parts *parts, struct slg_error *reter
                                path);
     }
     slg_map_unref(kept);
-    return slg_map_save(parts->map, path, reterr); /* another retention or name */
+    return slg_map_save(parts->map, path, reterr); /* another retention, name or zone */
 }
 
 enum slg_status slg_parts_make_map(struct slg_parts *parts, struct slg_error *reterr)

@@ -74,10 +74,10 @@ static const struct slg_conf_row rows[] = {
     PATH_TEXT("node.data_dir", "/var/lib/silage", "Directory of everything that is kept on this node"),
     /* cluster */
     TEXT("cluster.id", 1, 64, "silage", 0, "Name of the cluster; nodes of another name are refused"),
-    TEXT("cluster.map", 0, 4096, "", 0, "Where the cluster map is: file:/PATH or etcd:URL,URL; empty: silage all makes one of its own"),
-    INT("cluster.replication", "copies", 1, 5, "1", 0, "R, the storers that hold each batch, when the first map is made"),
-    INT("cluster.write_quorum", "copies", 1, 5, "1", 0, "W, the copies on disk after which a batch is accepted"),
-    INT("cluster.write_quorum_min", "copies", 1, 5, "1", 0, "W_min, the copies that must do while peers are known dead; at most W"),
+    TEXT("cluster.map", 0, 4096, "", 0, "Where the cluster map is: file:/PATH; etcd is refused until it is supported; empty: a map of one storer, made from the settings"),
+    INT("cluster.replication", "copies", 1, 5, "1", 0, "Not used yet, the map file says it: R, the storers that hold each batch"),
+    INT("cluster.write_quorum", "copies", 1, 5, "1", 0, "Not used yet, the map file says it: W, the copies on disk after which a batch is accepted"),
+    INT("cluster.write_quorum_min", "copies", 1, 5, "1", 0, "Not used yet, the map file says it: W_min, the copies that must do while peers are known dead; at most W"),
     DURATION("cluster.window", MINUTE, DAY, "1h", 0, "Span of event time of one shard; must divide a day"),
     INT("cluster.slots", "shards", 1, 1024, "1", 0, "K, shards per window, by stream"),
     /* transport */
@@ -86,13 +86,13 @@ static const struct slg_conf_row rows[] = {
     PATH_TEXT("transport.tls.cert", "", "Certificate of this node, PEM"),
     PATH_TEXT("transport.tls.key", "", "Its private key, PEM"),
     PATH_TEXT("transport.tls.ca", "", "The authority that signed the certificates of all nodes, PEM"),
-    BOOL("transport.insecure", "false", 0, "Allow a listener off loopback without TLS; status reports it"),
+    BOOL("transport.insecure", "false", 0, "Allow a listener off loopback without TLS"),
     /* ingester */
     OBJECTS("ingester.syslog[]", 64, "[{listen: '127.0.0.1:1514', protocol: udp}, {listen: '127.0.0.1:1514', protocol: tcp}]", 0,
             "Syslog listeners"),
     ADDRESS("ingester.syslog[].listen", "", REQUIRED, "Address to listen on"),
-    ENUM("ingester.syslog[].protocol", "udp|tcp|tls", "udp", 0, "TCP and TLS find octet counting and LF framing by message"),
-    CIDR("ingester.syslog[].allow[]", RELOAD, "Networks that may send; empty: any, which is allowed on loopback only"),
+    ENUM("ingester.syslog[].protocol", "udp|tcp|tls", "udp", 0, "TCP finds octet counting and LF framing by message; tls is refused until there is one: put stunnel in front of tcp"),
+    CIDR("ingester.syslog[].allow[]", 0, "Networks that may send; empty: any, which is allowed on loopback only"),
     BOOL("ingester.syslog[].insecure", "false", 0, "Allow a listener off loopback without an allow list; status reports it"),
     TEXT("ingester.syslog[].job", 1, 64, "syslog", 0, "Value of the label job"),
     TEXT("ingester.syslog[].zone_time", 0, 64, "", 0, "IANA time zone of stamps that have none, such as Europe/Berlin; empty: the zone of this machine"),
@@ -101,20 +101,17 @@ static const struct slg_conf_row rows[] = {
     BOOL("ingester.syslog[].raw", "false", 0, "Keep the whole message, header included, as the line"),
     ENUM("ingester.syslog[].docker", "auto|yes|no", "auto", 0, "Whether senders are Docker's log driver, whose nested headers are unwrapped"),
     BOOL("ingester.syslog[].split_lines", "false", 0, "Make an entry of each line of a UDP datagram"),
-    SIZE("ingester.syslog[].rcvbuf", 64 * KIB, GIB, "8MiB", 0, "UDP receive buffer to ask the kernel for; the grant is reported"),
-    INT("ingester.syslog[].threads", "threads", 0, 64, "0", 0, "Receiving threads of a UDP listener; 0: one for every two cores, at most 4"),
-    INT("ingester.syslog[].connections_max", "connections", 1, 65536, "1024", 0, "TCP connections at once"),
-    DURATION("ingester.syslog[].idle_timeout", SEC, DAY, "2m", 0, "A TCP connection that sent nothing for so long is closed"),
-    PATH_TEXT("ingester.syslog[].tls_cert", "", "Certificate of a TLS listener, PEM"),
-    PATH_TEXT("ingester.syslog[].tls_key", "", "Its private key, PEM"),
-    PATH_TEXT("ingester.syslog[].tls_ca", "", "When set, senders must show a certificate that this authority signed, PEM"),
-    OBJECTS("ingester.hosts[]", 1024, "", RELOAD, "Names of senders that put no host into their messages, such as pfSense"),
+    SIZE("ingester.syslog[].rcvbuf", 64 * KIB, 256 * MIB, "8MiB", 0, "UDP receive buffer to ask the kernel for; the grant is reported"),
+    OBJECTS("ingester.hosts[]", 1024, "", 0, "Names of senders that put no host into their messages, such as pfSense"),
     CIDR("ingester.hosts[].address", REQUIRED, "Address of the sender"),
     TEXT("ingester.hosts[].name", 1, 255, "", REQUIRED, "The host label of its entries"),
+    INT("ingester.udp_threads", "threads", 0, 64, "0", 0, "Receiving threads of UDP; 0: one for every two cores, at most 4"),
+    INT("ingester.tcp_connections_max", "connections", 1, 65536, "1024", 0, "TCP connections at once, of all listeners"),
+    DURATION("ingester.tcp_idle_timeout", SEC, DAY, "2m", 0, "A TCP connection that sent nothing for so long is closed"),
     ADDRESS("ingester.http.listen", "127.0.0.1:3101", 0, "Loki push, /ready, /metrics and the admin API of the ingester"),
-    CIDR("ingester.http.allow[]", RELOAD, "Networks that may connect; empty: any"),
-    { "ingester.http.tokens[]", SLG_CONF_SECRET, "list of secrets", 0, 0, "", NULL, RELOAD, "Bearer tokens, one of which a client must send; empty: none is asked for" },
-    BOOL("ingester.http.insecure", "false", 0, "Allow a listener off loopback without tokens; status reports it"),
+    CIDR("ingester.http.allow[]", 0, "Networks that may connect; empty: any"),
+    { "ingester.http.tokens[]", SLG_CONF_SECRET, "list of secrets", 0, 0, "", NULL, 0, "Bearer tokens, one of which a client must send; empty: none is asked for" },
+    BOOL("ingester.http.insecure", "false", 0, "Allow a listener off loopback without tokens"),
     PATH_TEXT("ingester.http.tls_cert", "", "Certificate, PEM; empty: plain HTTP"),
     PATH_TEXT("ingester.http.tls_key", "", "Its private key, PEM"),
     INT("ingester.http.connections_max", "connections", 1, 4096, "256", 0, "Connections at once"),
@@ -141,44 +138,41 @@ static const struct slg_conf_row rows[] = {
     DURATION("ingester.linger", MS, 10 * SEC, "200ms", 0, "An open batch is sealed after this time at the latest"),
     /* storer */
     ADDRESS("storer.http.listen", "127.0.0.1:3102", 0, "/ready, /metrics and the admin API of the storer"),
-    CIDR("storer.http.allow[]", RELOAD, "Networks that may connect; empty: any"),
-    { "storer.http.tokens[]", SLG_CONF_SECRET, "list of secrets", 0, 0, "", NULL, RELOAD, "Bearer tokens, one of which a client must send; empty: none is asked for" },
-    BOOL("storer.http.insecure", "false", 0, "Allow a listener off loopback without tokens; status reports it"),
+    CIDR("storer.http.allow[]", 0, "Networks that may connect; empty: any"),
+    { "storer.http.tokens[]", SLG_CONF_SECRET, "list of secrets", 0, 0, "", NULL, 0, "Bearer tokens, one of which a client must send; empty: none is asked for" },
+    BOOL("storer.http.insecure", "false", 0, "Allow a listener off loopback without tokens"),
     SIZE("storer.map_bytes_max", 16 * MIB, 16 * TIB, "16GiB", 0, "Address space of one generation file, which bounds its size; no disk is reserved"),
-    SIZE("storer.disk_reserve", MIB, TIB, "2GiB", RELOAD, "With less free disk than this the storer takes no writes and serves reads"),
+    SIZE("storer.disk_reserve", MIB, TIB, "2GiB", 0, "With less free disk than this the storer takes no writes and serves reads"),
     DURATION("storer.commit_ms", MS, SEC, "5ms", 0, "Longest wait for more batches before a commit"),
     SIZE("storer.commit_bytes", 64 * KIB, 64 * MIB, "4MiB", 0, "A commit starts at once when so much waits"),
     INT("storer.open_shards_max", "shards", 8, 16384, "256", 0, "Shards with open files at once"),
     DURATION("storer.shard_idle", SEC, DAY, "10m", 0, "A shard without use for so long is closed"),
-    DURATION("storer.seal_after", MINUTE, 7 * DAY, "30m", 0, "A shard may be sealed this long after the end of its window"),
-    DURATION("storer.scrub.interval", HOUR, 365 * DAY, "30d", RELOAD, "Every checksum is read again within this time"),
-    SIZE("storer.scrub.bytes_per_second", 64 * KIB, 10 * GIB, "4MiB", RELOAD, "Most that scrubbing reads"),
-    BOOL("storer.compaction.enabled", "true", RELOAD, "Compact sealed shards by itself"),
-    SIZE("storer.compaction.bytes_per_second", 64 * KIB, 10 * GIB, "16MiB", RELOAD, "Most that compaction reads"),
+    DURATION("storer.scrub.interval", HOUR, 365 * DAY, "30d", 0, "Not used yet: every checksum is read again within this time"),
+    BOOL("storer.compaction.enabled", "false", 0, "Not used yet: compact sealed shards by itself"),
     /* querier */
     ADDRESS("querier.http.listen", "127.0.0.1:3100", 0, "The Loki read API and the web pages"),
-    CIDR("querier.http.allow[]", RELOAD, "Networks that may connect; empty: any"),
-    { "querier.http.tokens[]", SLG_CONF_SECRET, "list of secrets", 0, 0, "", NULL, RELOAD, "Bearer tokens or basic auth passwords, one of which a client must send; empty: none is asked for" },
-    BOOL("querier.http.insecure", "false", 0, "Allow a listener off loopback without tokens; status reports it"),
+    CIDR("querier.http.allow[]", 0, "Networks that may connect; empty: any"),
+    { "querier.http.tokens[]", SLG_CONF_SECRET, "list of secrets", 0, 0, "", NULL, 0, "Bearer tokens or basic auth passwords, one of which a client must send; empty: none is asked for" },
+    BOOL("querier.http.insecure", "false", 0, "Allow a listener off loopback without tokens"),
     PATH_TEXT("querier.http.tls_cert", "", "Certificate, PEM; empty: plain HTTP"),
     PATH_TEXT("querier.http.tls_key", "", "Its private key, PEM"),
     INT("querier.http.connections_max", "connections", 1, 4096, "256", 0, "Connections at once"),
-    DURATION("querier.limits.timeout", SEC, HOUR, "1m", RELOAD, "Longest time of one query"),
-    SIZE("querier.limits.memory_max", MIB, 16 * GIB, "64MiB", RELOAD, "Memory of one query"),
-    INT("querier.limits.series_max", "series", 1, 1000000, "500", RELOAD, "Series in the answer of a metric query, as Loki's max_query_series"),
-    SIZE("querier.limits.bytes_max", MIB, 16 * TIB, "64GiB", RELOAD, "Raw bytes that one query may read"),
-    INT("querier.limits.lines_max", "entries", 1, 1000000, "5000", RELOAD, "Largest limit of a log query, as Loki's max_entries_limit_per_query"),
-    DURATION("querier.limits.range_max", HOUR, INT64_MAX, "721h", RELOAD | FOREVER, "Longest time range of one query, as Loki's max_query_length"),
+    DURATION("querier.limits.timeout", SEC, HOUR, "1m", 0, "Longest time of one query"),
+    SIZE("querier.limits.memory_max", MIB, 16 * GIB, "64MiB", 0, "Memory of one query"),
+    INT("querier.limits.series_max", "series", 1, 1000000, "500", 0, "Series in the answer of a metric query, as Loki's max_query_series"),
+    SIZE("querier.limits.bytes_max", MIB, 16 * TIB, "64GiB", 0, "Raw bytes that one query may read"),
+    INT("querier.limits.lines_max", "entries", 1, 1000000, "5000", 0, "Largest limit of a log query, as Loki's max_entries_limit_per_query"),
+    DURATION("querier.limits.range_max", HOUR, INT64_MAX, "721h", FOREVER, "Longest time range of one query, as Loki's max_query_length"),
     INT("querier.limits.concurrent_max", "queries", 1, 1024, "8", 0, "Queries evaluated at once; more wait, fairly by client"),
     INT("querier.limits.queue_max", "queries", 1, 65536, "512", 0, "Queries that wait; more are refused with 429"),
-    ENUM("querier.partial", "error|warn", "error", RELOAD, "What an incomplete metric answer is: an error 503, or an answer with a warning"),
+    ENUM("querier.partial", "error|warn", "error", 0, "What an incomplete metric answer is: an error 503, or an answer with a warning"),
     ENUM("querier.auth", "none|tokens", "none", 0, "tokens: refuse to start without querier.http.tokens"),
     /* retention */
-    DURATION("retention.default", HOUR, INT64_MAX, "120d", RELOAD | FOREVER, "How long entries are kept, by their time"),
-    OBJECTS("retention.rules[]", 256, "", RELOAD, "Other times for some streams; the first that matches decides"),
+    DURATION("retention.default", HOUR, INT64_MAX, "120d", FOREVER, "How long entries are kept, by their time"),
+    OBJECTS("retention.rules[]", 256, "", 0, "Refused until supported: other times for some streams; the first that matches decides"),
     TEXT("retention.rules[].selector", 2, 4096, "", REQUIRED, "Streams meant, such as {job=\"debug\"}"),
     DURATION("retention.rules[].keep", HOUR, INT64_MAX, "120d", FOREVER, "How long their entries are kept"),
-    SIZE("retention.bytes_max", 0, 1024 * TIB, "0", RELOAD, "When a storer holds more, the oldest windows go first; 0: only disk_reserve bounds it"),
+    SIZE("retention.bytes_max", 0, 1024 * TIB, "0", 0, "When a storer holds more, the oldest windows go first; 0: only disk_reserve bounds it"),
     /* log */
     ENUM("log.level", "error|warn|info|debug", "info", RELOAD, "Least important lines that are written to stderr"),
     ENUM("log.format", "keyvalue|json", "keyvalue", RELOAD, "Form of these lines"),
@@ -223,9 +217,11 @@ static void check_cluster(struct slg_conf *conf)
     if (window_ns <= 0 || DAY % window_ns != 0)
         slg_conf_add_mistake(conf, "cluster.window",
                              "does not divide a day, write for example 15m, 1h or 6h");
-    if (map[0] != '\0' && strncmp(map, "file:/", 6) != 0 && strncmp(map, "etcd:http", 9) != 0)
-        slg_conf_add_mistake(conf, "cluster.map",
-                             "\"%.80s\" is not a place, write file:/PATH or etcd:URL,URL", map);
+    if (strncmp(map, "etcd:", 5) == 0)
+        slg_conf_add_mistake(conf, "cluster.map", "etcd is not supported yet, write file:/PATH");
+    else if (map[0] != '\0' && strncmp(map, "file:/", 6) != 0)
+        slg_conf_add_mistake(conf, "cluster.map", "\"%.80s\" is not a place, write file:/PATH",
+                             map);
 }
 
 /* A pair of settings of which both or none is given. */
@@ -272,21 +268,29 @@ static void check_transport(struct slg_conf *conf)
 static void check_listener(struct slg_conf *conf, size_t i)
 {
     const char *listen = slg_conf_text(conf, "ingester.syslog[%zu].listen", i);
-    bool tls = strcmp(slg_conf_text(conf, "ingester.syslog[%zu].protocol", i), "tls") == 0;
-    bool have_ca = slg_conf_text(conf, "ingester.syslog[%zu].tls_ca", i)[0] != '\0';
     char key[64];
 
     (void)snprintf(key, sizeof(key), "ingester.syslog[%zu].listen", i); /* at most 47 bytes */
-    if (!slg_settings_is_loopback(listen) && !(tls && have_ca) &&
+    if (!slg_settings_is_loopback(listen) &&
         slg_conf_count(conf, "ingester.syslog[%zu].allow", i) == 0 &&
         !slg_conf_bool(conf, "ingester.syslog[%zu].insecure", i))
         slg_conf_add_mistake(conf, key,
                              "\"%s\" is off loopback without protection, set allow to the networks "
                              "of the senders, or insecure: true if the network protects it",
                              listen);
-    if (tls && (slg_conf_text(conf, "ingester.syslog[%zu].tls_cert", i)[0] == '\0' ||
-                slg_conf_text(conf, "ingester.syslog[%zu].tls_key", i)[0] == '\0'))
-        slg_conf_add_mistake(conf, key, "protocol tls needs tls_cert and tls_key");
+    (void)snprintf(key, sizeof(key), "ingester.syslog[%zu].protocol", i);
+    if (strcmp(slg_conf_text(conf, "%s", key), "tls") == 0)
+        slg_conf_add_mistake(conf, key,
+                             "tls is not supported yet, put stunnel in front of a tcp listener");
+}
+
+/* Keeping less than asked for would lose data, keeping more would keep secrets: better not to start. */
+static void check_retention(struct slg_conf *conf)
+{
+    if (slg_conf_count(conf, "retention.rules") > 0)
+        slg_conf_add_mistake(conf, "retention.rules[0].selector",
+                             "rules are not supported yet, remove them; retention.default holds "
+                             "for all streams");
 }
 
 static void check_rules(struct slg_conf *conf)
@@ -316,11 +320,25 @@ static void check_relations(struct slg_conf *conf)
     for (size_t i = 0; i < slg_conf_count(conf, "ingester.syslog"); i++)
         check_listener(conf, i);
     check_rules(conf);
+    check_retention(conf);
     if (slg_conf_text(conf, "node.data_dir")[0] == '\0')
         slg_conf_add_mistake(conf, "node.data_dir", "is empty, write a directory");
     if (strcmp(slg_conf_text(conf, "querier.auth"), "tokens") == 0 &&
         slg_conf_count(conf, "querier.http.tokens") == 0)
         slg_conf_add_mistake(conf, "querier.auth", "is tokens, so querier.http.tokens needs one");
+}
+
+const char *slg_settings_unused(const struct slg_conf *conf, size_t n)
+{
+    static const char *const unused[] = { "cluster.replication", "cluster.write_quorum",
+                                          "cluster.write_quorum_min", "storer.scrub.interval",
+                                          "storer.compaction.enabled" };
+
+    for (size_t i = 0; i < SLG_ARRAY_LEN(unused); i++) {
+        if (slg_conf_given(conf, "%s", unused[i]) && n-- == 0)
+            return unused[i];
+    }
+    return NULL;
 }
 
 static enum slg_status load_file(struct slg_conf *conf, const char *file, struct slg_error *reterr)

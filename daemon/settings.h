@@ -27,6 +27,9 @@ SLG_MUST_CHECK enum slg_status slg_settings_load(const struct slg_settings_optio
                                                  struct slg_conf **ret_conf,
                                                  struct slg_error *reterr);
 
+/* The n-th key, from 0, that was given though nothing uses it yet; NULL behind the last. */
+const char *slg_settings_unused(const struct slg_conf *conf, size_t n);
+
 /* "127.0.0.1:3100", "[::1]:3100", "localhost:1", "unix:..." stay on this machine. */
 bool slg_settings_is_loopback(const char *address);
 

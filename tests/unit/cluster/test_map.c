@@ -69,6 +69,7 @@ static struct slg_map *single_map(uint16_t slot_count)
     struct slg_map_single_options options = { .cluster_id = "c",
                                               .node_id = "storer-1",
                                               .address = "inproc://storer",
+                                              .zone = "host-1",
                                               .window_length_ns = HOUR_NS,
                                               .slot_count = slot_count,
                                               .retention_ns = HOUR_NS };
@@ -94,6 +95,7 @@ static void test_saved_map_is_the_same(void **state)
     assert_int_equal(found->layouts[0].slot_count, 3);
     assert_true(found->retention_ns == HOUR_NS);
     assert_string_equal(found->nodes[0].address, "inproc://storer");
+    assert_string_equal(found->nodes[0].zone, "host-1");
     (void)unlink(path);
     slg_map_unref(found);
     slg_map_unref(map);

@@ -92,9 +92,16 @@ static const struct relation_case {
     { "syslog said to be insecure",
       { "ingester.syslog[0].listen=[::]:1514", "ingester.syslog[0].insecure=true" },
       NULL },
-    { "TLS without a certificate",
+    { "syslog over TLS",
       { "ingester.syslog[0].protocol=tls" },
-      "--set:1: ingester.syslog[0].listen: protocol tls needs" },
+      "--set:1: ingester.syslog[0].protocol: tls is not supported yet" },
+    { "rules of retention",
+      { "retention.rules[0].selector={a=\"b\"}", "retention.rules[0].keep=1d" },
+      "--set:1: retention.rules[0].selector: rules are not supported yet" },
+    { "no rules of retention", { "retention.rules=[]" }, NULL },
+    { "map in etcd",
+      { "cluster.map=etcd:http://127.0.0.1:2379" },
+      "--set:1: cluster.map: etcd is not supported yet" },
     { "open HTTP",
       { "querier.http.listen=192.0.2.1:3100" },
       "--set:1: querier.http.listen: \"192.0.2.1:3100\" is off loopback" },
@@ -134,6 +141,22 @@ static void test_relations(void **state)
     }
 }
 
+static void test_unused_keys_are_told(void **state)
+{
+    const char *const sets[] = { "storer.scrub.interval=1d", "cluster.replication=2",
+                                 "storer.disk_reserve=1GiB", NULL };
+    struct slg_conf *conf = load(sets, SLG_OK);
+
+    (void)state;
+    assert_string_equal(slg_settings_unused(conf, 0), "cluster.replication");
+    assert_string_equal(slg_settings_unused(conf, 1), "storer.scrub.interval");
+    assert_null(slg_settings_unused(conf, 2));
+    slg_conf_destroy(conf);
+    conf = load(NULL, SLG_OK);
+    assert_null(slg_settings_unused(conf, 0));
+    slg_conf_destroy(conf);
+}
+
 static void test_data_dir_wins(void **state)
 {
     const char *const sets[] = { "node.data_dir=/one" };
@@ -166,6 +189,7 @@ int main(void)
         cmocka_unit_test(test_defaults_hold_the_contract),
         cmocka_unit_test(test_rows_are_sound),
         cmocka_unit_test(test_relations),
+        cmocka_unit_test(test_unused_keys_are_told),
         cmocka_unit_test(test_data_dir_wins),
         cmocka_unit_test(test_loopback),
     };
