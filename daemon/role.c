@@ -134,6 +134,8 @@ void slg_parts_stop(struct slg_parts *parts, uint64_t *ret_left)
     *ret_left = 0;
     if (parts->ingester != NULL)
         slg_ingester_stop(parts->ingester, ret_left);
+    slg_ingester_destroy(parts->ingester);
+    parts->ingester = NULL;
     slg_querier_stop(parts->querier);
     parts->querier = NULL;
     if (parts->storer != NULL)
@@ -146,9 +148,7 @@ void slg_parts_fini(struct slg_parts *parts)
 {
     uint64_t left;
 
-    slg_parts_stop(parts, &left);
-    slg_ingester_destroy(parts->ingester);
-    slg_storer_destroy(parts->storer);
+    slg_parts_stop(parts, &left); /* what is left of it */
     slg_rules_destroy(parts->rules);
     slg_masks_destroy(parts->masks);
     slg_zone_cache_destroy(parts->zones);
