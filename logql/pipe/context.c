@@ -129,6 +129,7 @@ static void flush_dynamic(struct slg_context *context)
     slg_arena_reset(context->dynamic_arena);
     context->symbol_count = context->static_count;
     context->epoch++;
+    context->order_count = 0;
     memset(context->metadata_guess, 0, sizeof(context->metadata_guess));
     /* The items of the last entry may point to what is gone. */
     context->item_count = 0;
@@ -315,6 +316,7 @@ void slg_context_begin(struct slg_context *context, const struct slg_pipe_stream
     context->scratch_used = false;
     context->line = line;
     context->ts_ns = ts_ns;
+    context->ascii_line.at = NULL;
     context->error.len = 0;
     context->error_details.len = 0;
     context->item_count = 0;

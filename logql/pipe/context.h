@@ -29,6 +29,9 @@
 /* Ordinal numbers of keys in a line for which a parser remembers what stood there in the line before. */
 #define SLG_CONTEXT_GUESS_COUNT       64
 
+/* Labels of an entry whose order is remembered. */
+#define SLG_CONTEXT_ORDER_COUNT 64
+
 struct slg_label_filter; /* label_filter.h */
 
 struct slg_symbol {
@@ -88,6 +91,8 @@ struct slg_context {
     size_t live_count;
     bool has_deleted;
     bool exhausted;
+    struct slg_text ascii_line; /* the line of which line_is_ascii tells */
+    bool line_is_ascii;
     /* Scratch: a block that every entry starts over in, and behind it an arena. */
     char *block, *block_at;
     struct slg_arena *scratch;
@@ -107,6 +112,10 @@ struct slg_context {
     size_t symbol_count, static_count;
     uint64_t epoch;
     struct slg_symbol *metadata_guess[SLG_CONTEXT_GUESS_COUNT];
+    /* The order of the labels of the entry before: mostly this one has the same. */
+    struct slg_symbol *order_symbols[SLG_CONTEXT_ORDER_COUNT];
+    uint8_t order[SLG_CONTEXT_ORDER_COUNT];
+    size_t order_count;
 };
 
 /* NO_MEMORY. static_arena is borrowed. */

@@ -228,12 +228,24 @@ static size_t span(struct slg_text text, size_t i, bool is_v6)
     return i - start;
 }
 
+static const bool may_begin[256] = {
+    ['0'] = true, ['1'] = true, ['2'] = true, ['3'] = true, ['4'] = true, ['5'] = true,
+    ['6'] = true, ['7'] = true, ['8'] = true, ['9'] = true, ['a'] = true, ['b'] = true,
+    ['c'] = true, ['d'] = true, ['e'] = true, ['f'] = true, ['A'] = true, ['B'] = true,
+    ['C'] = true, ['D'] = true, ['E'] = true, ['F'] = true, [':'] = true,
+};
+
 bool slg_ip_matcher_find(const struct slg_ip_matcher *matcher, struct slg_text text)
 {
     for (size_t i = 0; i < text.len; i++) {
-        bool is_v4 = i + 3 < text.len && v4_hint(text.at + i);
         struct slg_ip_address address;
         size_t len;
+        bool is_v4;
+
+        /* Letters behind f, spaces and most signs begin nothing: most bytes of a line. */
+        if (!may_begin[(uint8_t)text.at[i]])
+            continue;
+        is_v4 = i + 3 < text.len && v4_hint(text.at + i);
 
         if (!is_v4 && !v6_hint(text.at + i, text.len - i))
             continue;

@@ -112,14 +112,20 @@ static bool is_ascii(struct slg_text text)
     return (seen & UINT64_C(0x8080808080808080)) == 0;
 }
 
-struct slg_text slg_json_printable(struct slg_context *context, struct slg_text text)
+struct slg_text slg_json_printable(struct slg_context *context, struct slg_text text, bool resolved)
 {
     bool clean = true;
     size_t len = 0, step;
     uint32_t rune;
     char *out;
 
-    if (is_ascii(text))
+    /* One look at the line spares one at each value. */
+    if (context->ascii_line.at != context->line.at ||
+        context->ascii_line.len != context->line.len) {
+        context->ascii_line = context->line;
+        context->line_is_ascii = is_ascii(context->line);
+    }
+    if ((context->line_is_ascii && !resolved) || is_ascii(text))
         return text;
     for (size_t i = 0; i < text.len && clean; i += step)
         clean = slg_utf8_decode((const uint8_t *)text.at + i, text.len - i, &rune, &step) &&
@@ -156,7 +162,7 @@ static struct slg_text label_value(struct slg_context *context, struct slg_text 
             return slg_text_make(NULL, 0);
         text = slg_text_make(out, len);
     }
-    return slg_json_printable(context, text);
+    return slg_json_printable(context, text, escaped);
 }
 
 /* ---- json without expressions ---- */

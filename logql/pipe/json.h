@@ -67,7 +67,8 @@ size_t slg_json_escape(const char *text, size_t len, uint8_t utf8[4], size_t *re
 /* Resolve escapes into out[text.len]; false when one is malformed. */
 bool slg_json_unescape(struct slg_text text, char *out, size_t *ret_len);
 /* The text with every U+FFFD and every bad byte replaced by a space (Prometheus refuses U+FFFD in labels); the text
- * itself when there is none. */
-struct slg_text slg_json_printable(struct slg_context *context, struct slg_text text);
+ * itself when there is none. resolved: escapes were resolved, so that it may have bytes that the line has not. */
+struct slg_text slg_json_printable(struct slg_context *context, struct slg_text text,
+                                   bool resolved);
 
 #endif

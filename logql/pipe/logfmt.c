@@ -2,8 +2,13 @@
 
 #include <string.h>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #include "base/utf8.h"
 #include "logql/pipe/json.h"
+#include "logql/pipe/json_scan.h"
 #include "logql/pipe/label_filter.h"
 
 /* ---- the decoder ---- */
@@ -20,6 +25,41 @@ static bool fail_at(struct slg_logfmt_decoder *decoder, const char *error, char 
     decoder->error_at = decoder->at + 1;
     decoder->error_byte = byte;
     return false;
+}
+
+/* First byte at or behind `at` that ends a key or plain value: white space or control, '=' or '"'. *ret_high: some byte
+ * before it is not ASCII. */
+static inline size_t find_stop(const char *line, size_t at, size_t len, bool *ret_high)
+{
+#if defined(__SSE2__)
+    const __m128i space = _mm_set1_epi8(' '), equal = _mm_set1_epi8('='),
+                  quote = _mm_set1_epi8('"');
+
+    for (; at + 16 <= len; at += 16) {
+        __m128i block = _mm_loadu_si128((const void *)(line + at));
+        __m128i stop =
+            _mm_or_si128(_mm_cmpeq_epi8(_mm_min_epu8(block, space), block),
+                         _mm_or_si128(_mm_cmpeq_epi8(block, equal), _mm_cmpeq_epi8(block, quote)));
+        unsigned bits = (unsigned)_mm_movemask_epi8(stop);
+        unsigned high = (unsigned)_mm_movemask_epi8(block);
+
+        if (bits != 0) {
+            unsigned offset = (unsigned)__builtin_ctz(bits);
+
+            *ret_high = *ret_high || (high & ((1U << offset) - 1)) != 0;
+            return at + offset;
+        }
+        *ret_high = *ret_high || high != 0;
+    }
+#endif
+    for (; at < len; at++) {
+        unsigned char c = (unsigned char)line[at];
+
+        if (c <= ' ' || c == '=' || c == '"')
+            break;
+        *ret_high = *ret_high || c >= 0x80;
+    }
+    return at;
 }
 
 /* After an unexpected byte: go on behind the next space. */
@@ -50,21 +90,14 @@ static bool has_bad_rune(struct slg_text text)
 
 static bool take_quoted(struct slg_logfmt_decoder *decoder)
 {
-    const char *line = decoder->line.at;
-    size_t start = decoder->at + 1;
-    bool escape = false;
+    struct slg_json_scan scan = { .at = decoder->line.at + decoder->at,
+                                  .end = decoder->line.at + decoder->line.len };
 
-    for (size_t i = start; i < decoder->line.len; i++) {
-        if (escape) {
-            escape = false;
-        } else if (line[i] == '\\') {
-            escape = decoder->value_escaped = true;
-        } else if (line[i] == '"') {
-            decoder->value = slg_text_make(line + start, i - start);
-            decoder->at = i + 1;
-            return true;
-        }
+    if (slg_json_scan_string(&scan, &decoder->value, &decoder->value_escaped)) {
+        decoder->at = (size_t)(scan.at - decoder->line.at);
+        return true;
     }
+    decoder->value = slg_text_make(NULL, 0);
     decoder->at = decoder->line.len;
     return fail_at(decoder, "unterminated quoted value", 0);
 }
@@ -73,6 +106,7 @@ static bool take_value(struct slg_logfmt_decoder *decoder)
 {
     const char *line = decoder->line.at;
     size_t start, i;
+    bool high = false;
 
     decoder->at++; /* '=' */
     if (decoder->at >= decoder->line.len || (unsigned char)line[decoder->at] <= ' ')
@@ -80,11 +114,11 @@ static bool take_value(struct slg_logfmt_decoder *decoder)
     if (line[decoder->at] == '"')
         return take_quoted(decoder);
     start = decoder->at;
-    for (i = start; i < decoder->line.len && (unsigned char)line[i] > ' '; i++)
-        if (line[i] == '=' || line[i] == '"') {
-            decoder->at = i;
-            return skip_pair(decoder, "unexpected", line[i]);
-        }
+    i = find_stop(line, start, decoder->line.len, &high);
+    if (i < decoder->line.len && (unsigned char)line[i] > ' ') {
+        decoder->at = i;
+        return skip_pair(decoder, "unexpected", line[i]);
+    }
     decoder->value = slg_text_make(line + start, i - start);
     decoder->at = i;
     return true;
@@ -104,12 +138,9 @@ bool slg_logfmt_decoder_next(struct slg_logfmt_decoder *decoder)
     decoder->at = start = at;
     if (at == decoder->line.len)
         return false;
-    for (; at < decoder->line.len; at++) {
+    at = find_stop(line, at, decoder->line.len, &multibyte);
+    if (at < decoder->line.len)
         stop = line[at];
-        if ((unsigned char)stop <= ' ' || stop == '=' || stop == '"')
-            break;
-        multibyte = multibyte || (unsigned char)stop >= 0x80;
-    }
     decoder->at = at;
     if (at < decoder->line.len && stop == '"')
         return skip_pair(decoder, "unexpected", '"');
@@ -278,7 +309,8 @@ static bool run_all(struct slg_logfmt_stage *stage, struct slg_context *context)
             return true;
         if (target == NULL)
             continue;
-        slg_context_set(context, target, slg_json_printable(context, decoder.value));
+        slg_context_set(context, target,
+                        slg_json_printable(context, decoder.value, decoder.value_escaped));
         if (!slg_label_filter_go_on(target, context))
             return false;
         if (slg_context_all_found(context))

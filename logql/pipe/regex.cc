@@ -22,6 +22,9 @@ constexpr int depth_max = 200;
 /* Longest literal worth searching: longer ones are cut (the cut one is still required). */
 constexpr size_t literal_bytes_max = 64;
 
+/* Places of a prefix that are tried one by one: each may cost as much as a search. */
+constexpr int prefix_attempt_count = 8;
+
 using strings = std::vector<std::string>;
 
 /* What is known of the texts that a part of the expression matches. */
@@ -58,6 +61,12 @@ class literal_finder
   public:
     literal_finder(const std::string &text, bool fold) : text_(text), fold_(fold)
     {
+    }
+
+    /* Every match begins with this text ("": not known). */
+    const std::string &prefix() const
+    {
+        return prefix_;
     }
 
     part run()
@@ -132,6 +141,8 @@ class literal_finder
         }
         if (branches.size() == 1)
             return branches[0];
+        if (depth == 0)
+            prefix_.clear();
         return unite(branches);
     }
 
@@ -172,12 +183,16 @@ class literal_finder
             part next = repetition(depth);
 
             if (!next.listed || !multiply(&sum, next)) {
+                if (depth == 0 && all_listed && sum.exact && sum.set.size() == 1)
+                    prefix_ = sum.set[0];
                 keep_better(&best, sum.set);
                 keep_better(&best, next.listed ? next.set : next.need);
                 all_listed = false;
                 sum = nothing(/* exact= */ true);
             }
         }
+        if (depth == 0 && all_listed && sum.exact && sum.set.size() == 1)
+            prefix_ = sum.set[0];
         if (all_listed)
             return sum;
         keep_better(&best, sum.set);
@@ -444,6 +459,7 @@ class literal_finder
     }
 
     const std::string &text_;
+    std::string prefix_;
     size_t at_ = 0;
     bool fold_;
     bool failed_ = false;
@@ -600,14 +616,22 @@ struct slg_regex {
     bool exact = false; /* needles tell all: RE2 is not asked */
     strings literals;
     std::vector<slg_needle> needles;
+    std::string prefix; /* every match begins with it */
+    slg_needle prefix_needle = {};
     strings names; /* of groups 1.. */
 };
 
 static void find_literals(slg_regex *regex, const std::string &text, bool has_fold,
                           bool simple_fold)
 {
-    part found = literal_finder(text, has_fold).run();
+    literal_finder finder(text, has_fold);
+    part found = finder.run();
 
+    /* What a fold may begin with is not one text. */
+    if (!has_fold && !regex->anchored && (found.listed || !found.need.empty()))
+        regex->prefix = finder.prefix();
+    regex->prefix_needle =
+        slg_needle_make(regex->prefix.data(), regex->prefix.size(), /* fold= */ false);
     if (found.listed && (shortest(found.set) > 0 || found.exact))
         regex->literals = found.set;
     else
@@ -744,23 +768,48 @@ static bool find_repaired(const struct slg_regex *regex, const char *text, size_
     return true;
 }
 
+/* Try at the next places where the prefix stands, anchored there, which RE2 does much faster than to search for groups.
+ * 1: found, 0: not there, -1: too many places that did not match, search from *start on. */
+static int find_at_prefix(const struct slg_regex *regex, const re2::StringPiece &text,
+                          size_t *start, re2::StringPiece *pieces, int group_count)
+{
+    for (int attempt = 0; attempt < prefix_attempt_count; attempt++) {
+        size_t at =
+            slg_needle_find(&regex->prefix_needle, text.data() + *start, text.size() - *start);
+
+        if (at == SLG_FIND_NONE)
+            return 0;
+        *start += at;
+        if (regex->re2->Match(text, *start, text.size(), RE2::ANCHOR_START, pieces, group_count))
+            return 1;
+        (*start)++;
+    }
+    return -1;
+}
+
 bool slg_regex_find(const struct slg_regex *regex, const char *text, size_t len, size_t start,
                     struct slg_regex_span *ret_groups, size_t group_count)
 {
     re2::StringPiece pieces[SLG_REGEX_GROUP_COUNT_MAX];
+    int found = -1;
 
     if (text == nullptr)
         text = "";
     if (group_count > SLG_REGEX_GROUP_COUNT_MAX || start > len ||
-        !passes(regex, text + start, len - start))
+        (regex->prefix.empty() && !passes(regex, text + start, len - start)))
         return false;
     try {
         if (!is_utf8(text, len))
             return find_repaired(regex, text, len, start, ret_groups, pieces,
                                  static_cast<int>(group_count));
-        if (!regex->re2->Match(re2::StringPiece(text, len), start, len,
-                               regex->anchored ? RE2::ANCHOR_BOTH : RE2::UNANCHORED, pieces,
-                               static_cast<int>(group_count)))
+        if (!regex->prefix.empty())
+            found = find_at_prefix(regex, re2::StringPiece(text, len), &start, pieces,
+                                   static_cast<int>(group_count));
+        if (found < 0)
+            found = regex->re2->Match(re2::StringPiece(text, len), start, len,
+                                      regex->anchored ? RE2::ANCHOR_BOTH : RE2::UNANCHORED, pieces,
+                                      static_cast<int>(group_count));
+        if (found == 0)
             return false;
     } catch (...) {
         return false;

@@ -4,31 +4,36 @@
 
 struct entry {
     struct slg_label label;
+    uint64_t name_hash;
+    const struct slg_symbol *symbol; /* NULL: an error label */
     uint8_t category;
 };
 
+/* Names count by their own hash, which symbols have already. */
+static char *hash_piece(char *at, uint64_t name_hash, struct slg_text value)
+{
+    uint64_t head[2] = { name_hash, value.len };
+
+    memcpy(at, head, sizeof(head));
+    at += sizeof(head);
+    if (value.len > 0)
+        memcpy(at, value.at, value.len);
+    return at + value.len;
+}
+
 struct slg_hash128 slg_result_hash(struct slg_context *context, const struct slg_label_set *labels)
 {
-    size_t bytes = 0, n = 0;
-    char *buffer;
+    size_t bytes = 0;
+    char *buffer, *at;
 
     for (size_t i = 0; i < labels->count; i++)
-        bytes += labels->items[i].name.len + labels->items[i].value.len + 8;
-    buffer = slg_context_alloc(context, bytes);
+        bytes += labels->items[i].value.len + 16;
+    buffer = at = slg_context_alloc(context, bytes);
     if (buffer == NULL)
         return (struct slg_hash128){ 0 };
-    for (size_t i = 0; i < labels->count; i++) {
-        const struct slg_label *label = &labels->items[i];
-        uint32_t lens[2] = { (uint32_t)label->name.len, (uint32_t)label->value.len };
-
-        memcpy(buffer + n, lens, sizeof(lens));
-        n += sizeof(lens);
-        memcpy(buffer + n, label->name.at, label->name.len);
-        n += label->name.len;
-        if (label->value.len > 0)
-            memcpy(buffer + n, label->value.at, label->value.len);
-        n += label->value.len;
-    }
+    for (size_t i = 0; i < labels->count; i++)
+        at = hash_piece(at, slg_hash_xxh3(labels->items[i].name.at, labels->items[i].name.len),
+                        labels->items[i].value);
     return slg_hash_xxh3_128(buffer, bytes);
 }
 
@@ -39,20 +44,40 @@ static int compare_entries(const void *a, const void *b)
     return slg_text_compare(left->label.name, right->label.name);
 }
 
-static void sort_entries(struct entry *entries, size_t count)
+/* Sort, or take the order of the entry before when it had the same labels in the same places. */
+static struct entry *order_entries(struct slg_context *context, struct entry *entries, size_t count)
 {
-    if (count > 64) {
-        qsort(entries, count, sizeof(entries[0]), compare_entries);
-        return;
-    }
-    for (size_t i = 1; i < count; i++) {
-        struct entry moving = entries[i];
-        size_t at = i;
+    struct entry *sorted;
+    bool same = count == context->order_count && count <= SLG_CONTEXT_ORDER_COUNT;
 
-        for (; at > 0 && slg_text_compare(entries[at - 1].label.name, moving.label.name) > 0; at--)
-            entries[at] = entries[at - 1];
-        entries[at] = moving;
+    for (size_t i = 0; i < count && same; i++)
+        same = entries[i].symbol != NULL && entries[i].symbol == context->order_symbols[i];
+    if (!same && count <= SLG_CONTEXT_ORDER_COUNT) {
+        context->order_count = count;
+        for (size_t i = 0; i < count; i++) {
+            /* Only compared, never followed. */
+            context->order_symbols[i] = (struct slg_symbol *)(uintptr_t)entries[i].symbol;
+            context->order[i] = (uint8_t)i;
+        }
+        for (size_t i = 1; i < count; i++) {
+            uint8_t moving = context->order[i];
+            size_t at = i;
+
+            for (; at > 0 && slg_text_compare(entries[context->order[at - 1]].label.name,
+                                              entries[moving].label.name) > 0;
+                 at--)
+                context->order[at] = context->order[at - 1];
+            context->order[at] = moving;
+        }
     }
+    if (count > SLG_CONTEXT_ORDER_COUNT) {
+        qsort(entries, count, sizeof(entries[0]), compare_entries);
+        return entries;
+    }
+    sorted = slg_context_alloc(context, (count + 1) * sizeof(sorted[0]));
+    for (size_t i = 0; i < count && sorted != NULL; i++)
+        sorted[i] = entries[context->order[i]];
+    return sorted;
 }
 
 /* Is the symbol of a stream label hidden by a parsed or metadata label, or dropped? */
@@ -70,23 +95,31 @@ static bool in_group(const struct slg_result_grouping *grouping, const struct sl
     return false;
 }
 
-static bool export(struct slg_context *context, struct entry *entries, size_t count,
+static bool export(struct slg_context *context, const struct entry *entries, size_t count,
                    bool want_categories, struct slg_pipe_result *ret)
 {
     struct slg_label *labels = slg_context_alloc(context, (count + 1) * sizeof(labels[0]));
     uint8_t *categories = want_categories ? slg_context_alloc(context, count + 1) : NULL;
+    size_t bytes = 0;
+    char *buffer, *at;
 
     if (labels == NULL || (want_categories && categories == NULL))
         return false;
     for (size_t i = 0; i < count; i++) {
         labels[i] = entries[i].label;
+        bytes += entries[i].label.value.len + 16;
         if (want_categories)
             categories[i] = entries[i].category;
     }
+    buffer = at = slg_context_alloc(context, bytes);
+    if (buffer == NULL)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        at = hash_piece(at, entries[i].name_hash, entries[i].label.value);
     ret->labels = (struct slg_label_set){ .items = labels, .count = count };
     ret->categories = categories;
-    ret->hash = slg_result_hash(context, &ret->labels);
-    return !context->exhausted;
+    ret->hash = slg_hash_xxh3_128(buffer, bytes);
+    return true;
 }
 
 static size_t add_error(struct entry *entries, size_t count, const char *name,
@@ -103,6 +136,7 @@ static size_t add_error(struct entry *entries, size_t count, const char *name,
             return count;
         }
     entries[count] = (struct entry){ .label = { .name = key, .value = value },
+                                     .name_hash = slg_hash_xxh3(key.at, key.len),
                                      .category = SLG_PIPE_CATEGORY_PARSED };
     return count + 1;
 }
@@ -122,6 +156,8 @@ static bool build_all(struct slg_context *context, const struct slg_result_group
         if (!is_hidden(context, stream->symbols[i]) &&
             (without == NULL || !in_group(without, stream->symbols[i])))
             entries[count++] = (struct entry){ .label = stream->labels.items[i],
+                                               .name_hash = stream->symbols[i]->hash,
+                                               .symbol = stream->symbols[i],
                                                .category = SLG_PIPE_CATEGORY_STREAM };
     for (size_t i = 0; i < context->item_count; i++) {
         const struct slg_context_item *item = &context->items[i];
@@ -131,14 +167,16 @@ static bool build_all(struct slg_context *context, const struct slg_result_group
             continue;
         entries[count++] =
             (struct entry){ .label = { .name = item->symbol->name, .value = item->value },
+                            .name_hash = item->symbol->hash,
+                            .symbol = item->symbol,
                             .category = (uint8_t)item->category };
     }
     if (without == NULL) {
         count = add_error(entries, count, "__error__", context->error);
         count = add_error(entries, count, "__error_details__", context->error_details);
     }
-    sort_entries(entries, count);
-    return export(context, entries, count, want_categories, ret);
+    entries = order_entries(context, entries, count);
+    return entries != NULL && export(context, entries, count, want_categories, ret);
 }
 
 /* Only the labels of `by`. */
@@ -158,7 +196,8 @@ static bool build_by(struct slg_context *context, const struct slg_result_groupi
         if (symbol->entry_id == context->entry_id && symbol->deleted)
             continue;
         if (slg_context_get(context, symbol, &value) && value.len > 0)
-            entries[count++].label = (struct slg_label){ .name = symbol->name, .value = value };
+            entries[count++] = (struct entry){ .label = { .name = symbol->name, .value = value },
+                                               .name_hash = symbol->hash };
     }
     return export(context, entries, count, /* want_categories= */ false, ret);
 }
