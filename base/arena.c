@@ -53,13 +53,22 @@ void slg_arena_destroy(struct slg_arena *arena)
     free(arena);
 }
 
+/* Of the ordinary chunks the newest is the largest: keeping it lets the next unit of work run without malloc. */
 void slg_arena_reset(struct slg_arena *arena)
 {
-    while (arena->top != NULL &&
-           (arena->top->previous != NULL || arena->top->capacity > CHUNK_BYTES_MAX))
+    struct chunk *kept;
+
+    while (arena->top != NULL && arena->top->capacity > CHUNK_BYTES_MAX)
         pop_chunk(arena);
-    if (arena->top != NULL)
-        arena->top->fill = 0;
+    kept = arena->top;
+    if (kept == NULL)
+        return;
+    arena->top = kept->previous;
+    while (arena->top != NULL)
+        pop_chunk(arena);
+    kept->previous = NULL;
+    kept->fill = 0;
+    arena->top = kept;
 }
 
 static size_t round_up(size_t size)

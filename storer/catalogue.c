@@ -31,7 +31,7 @@ enum entry_state {
     ENTRY_CLOSED,
     ENTRY_BUSY, /* one thread opens, closes or removes it */
     ENTRY_OPEN,
-    ENTRY_BROKEN, /* open, but a commit failed: closed when the last pin goes */
+    ENTRY_BROKEN, /* open, but a commit failed, or it is read-only and a writer waits: closed with its last pin */
 };
 
 struct entry {
@@ -280,6 +280,7 @@ static enum slg_status open_entry(struct slg_catalogue *catalogue, struct entry 
                                          .id = entry->id,
                                          .map_bytes = catalogue->map_bytes,
                                          .create = create,
+                                         .read_only = !create,
                                          .faults = catalogue->faults };
     bool unborn = entry->unborn;
     struct slg_shard *shard = NULL;
@@ -331,6 +332,14 @@ static enum slg_status try_pin(struct slg_catalogue *catalogue, const struct slg
     if (entry->dying)
         return slg_errorf(reterr, SLG_UNAVAILABLE, "shard \"%s\" is being forgotten",
                           slg_shard_name_of(id).text);
+    if (entry->state == ENTRY_OPEN && create && slg_shard_read_only(entry->shard)) {
+        entry->state = ENTRY_BROKEN;
+        if (entry->pin_count > 0)
+            wait_for_change(catalogue);
+        else
+            close_entry(catalogue, entry);
+        return SLG_AGAIN;
+    }
     if (entry->state == ENTRY_OPEN) {
         entry->pin_count++;
         entry->used_mono_ns = slg_clock_mono_ns(slg_clock_system());

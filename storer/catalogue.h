@@ -33,7 +33,8 @@ SLG_MUST_CHECK enum slg_status slg_catalogue_create(const struct slg_catalogue_o
 /* Nothing may be pinned. NULL is fine. */
 void slg_catalogue_destroy(struct slg_catalogue *catalogue);
 
-/* NOT_FOUND: no such shard and !create. UNAVAILABLE: quarantined, or being forgotten. */
+/* create: to write; the shard is made when it is not there. Else to read: it is opened read-only if nobody writes it,
+ * and reopened when somebody wants to. NOT_FOUND: no such shard and !create. UNAVAILABLE: quarantined, or being forgotten. */
 SLG_MUST_CHECK enum slg_status slg_catalogue_pin(struct slg_catalogue *catalogue,
                                                  const struct slg_shard_id *id, bool create,
                                                  struct slg_shard **ret_shard,

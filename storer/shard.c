@@ -54,6 +54,7 @@ struct slg_shard {
     struct slg_manifest manifest;
     size_t map_bytes;
     struct slg_kv_faults *faults;
+    bool read_only;
     struct state state; /* of the last generation, as committed */
     atomic_bool suspect;
     atomic_size_t generation_count;
@@ -169,7 +170,8 @@ static enum slg_status generation_path(const struct slg_shard *shard, uint32_t n
 }
 
 static enum slg_status open_generation(struct slg_shard *shard, uint32_t number, bool create,
-                                       struct slg_kv **ret_kv, struct slg_error *reterr)
+                                       bool read_only, struct slg_kv **ret_kv,
+                                       struct slg_error *reterr)
 {
     struct slg_disk_path path;
     enum slg_status status = generation_path(shard, number, "", &path, reterr);
@@ -181,6 +183,7 @@ static enum slg_status open_generation(struct slg_shard *shard, uint32_t number,
                                                  .tables = table_names,
                                                  .table_count = TABLE_COUNT,
                                                  .create = create,
+                                                 .read_only = read_only,
                                                  .faults = shard->faults },
                        ret_kv, reterr);
 }
@@ -262,8 +265,8 @@ enum slg_status slg_shard_roll(struct slg_shard *shard, struct slg_error *reterr
     manifest.change++;
     status = remove_leftover(shard, shard->manifest.next_number, reterr);
     if (status == SLG_OK)
-        status =
-            open_generation(shard, shard->manifest.next_number, /* create= */ true, &kv, reterr);
+        status = open_generation(shard, shard->manifest.next_number, /* create= */ true,
+                                 /* read_only= */ false, &kv, reterr);
     if (status != SLG_OK)
         return status;
     status = slg_disk_sync_directory(shard->directory.text, reterr);
@@ -312,10 +315,11 @@ static enum slg_status check_unborn(const struct slg_shard *shard, const struct 
 static enum slg_status open_generations(struct slg_shard *shard, struct slg_error *reterr)
 {
     for (size_t i = 0; i < shard->manifest.generation_count; i++) {
+        bool takes_writes = !shard->read_only && i + 1 == shard->manifest.generation_count;
         struct slg_kv_txn *txn;
-        enum slg_status status =
-            open_generation(shard, shard->manifest.generations[i],
-                            /* create= */ false, &shard->generations[i], reterr);
+        enum slg_status status = open_generation(
+            shard, shard->manifest.generations[i],
+            /* create= */ false, /* read_only= */ !takes_writes, &shard->generations[i], reterr);
 
         if (status == SLG_NOT_FOUND) /* the manifest names it, so it was lost */
             return slg_errorf(reterr, SLG_CORRUPT, "generation %u of shard \"%s\" is missing",
@@ -366,10 +370,12 @@ enum slg_status slg_shard_open(const struct slg_shard_options *options,
     struct slg_shard *shard = calloc(1, sizeof(*shard));
     enum slg_status status;
 
+    SLG_ASSERT(!options->create || !options->read_only);
     if (shard == NULL)
         return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for a shard");
     shard->map_bytes = options->map_bytes;
     shard->faults = options->faults;
+    shard->read_only = options->read_only;
     shard->state = empty_state;
     slg_buf_init(&shard->scratch, SCRATCH_BYTES);
     status = slg_disk_join(&shard->directory, options->shards_directory,
@@ -418,6 +424,11 @@ const struct slg_shard_id *slg_shard_id_of(const struct slg_shard *shard)
 bool slg_shard_suspect(const struct slg_shard *shard)
 {
     return atomic_load_explicit(&shard->suspect, memory_order_relaxed);
+}
+
+bool slg_shard_read_only(const struct slg_shard *shard)
+{
+    return shard->read_only;
 }
 
 size_t slg_shard_generation_count(const struct slg_shard *shard)
@@ -670,6 +681,7 @@ enum slg_status slg_shard_write_begin(struct slg_shard *shard, struct slg_shard_
     struct slg_shard_write *write;
     enum slg_status status = SLG_OK;
 
+    SLG_ASSERT(!shard->read_only);
     if (slg_shard_suspect(shard))
         return slg_error_hintf(reterr, SLG_UNAVAILABLE, "check the disk",
                                "shard \"%s\" is read-only: a commit failed and it was not yet "

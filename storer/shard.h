@@ -25,7 +25,8 @@ struct slg_shard_options {
     const char *shards_directory; /* the shard is a directory in it */
     struct slg_shard_id id;
     size_t map_bytes;
-    bool create;                  /* make it when it is not there */
+    bool create;    /* make it when it is not there */
+    bool read_only; /* never to be written through this one: cheaper; not with create */
     struct slg_kv_faults *faults; /* NULL: none */
 };
 /* NOT_FOUND: not there and !create. UNAVAILABLE: quarantined. CORRUPT, UNSUPPORTED, IO. */
@@ -40,6 +41,7 @@ SLG_MUST_CHECK enum slg_status slg_shard_quarantine(const char *shards_directory
 
 const struct slg_shard_id *slg_shard_id_of(const struct slg_shard *shard);
 bool slg_shard_suspect(const struct slg_shard *shard);
+bool slg_shard_read_only(const struct slg_shard *shard); /* opened so */
 size_t slg_shard_generation_count(const struct slg_shard *shard);
 
 /* ---- writing ---- */
