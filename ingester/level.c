@@ -111,12 +111,13 @@ static enum level value_level(struct slg_text value)
     return find_spelling(value_spellings, SLG_ARRAY_LEN(value_spellings), value.at, value.len);
 }
 
-/* Letters, digits, '_' and '-' are parts of words; so are Latin-1's letters, because Loki looks at single bytes. */
+/* Letters, digits, '_', '-' and the backslash are parts of words; so are Latin-1's letters, because Loki looks at
+ * single bytes. (The backslash: \"warn\" inside a JSON string is no level word.) */
 static bool word_byte(char c)
 {
     static const uint64_t map[4] = {
         UINT64_C(0x03FF200000000000), /* 0-9 and '-' */
-        UINT64_C(0x07FFFFFE87FFFFFE), /* A-Z, '_', a-z */
+        UINT64_C(0x07FFFFFE97FFFFFE), /* A-Z, backslash, '_', a-z */
         UINT64_C(0x0420040000000000), /* AA B5 BA */
         UINT64_C(0xFF7FFFFFFF7FFFFF), /* C0 to FF but D7 and F7 */
     };

@@ -18,6 +18,8 @@ static const struct row {
     { "the terror of errors, err-prone and error_code", "unknown" },
     { "debugging and informational", "unknown" },
     { "trace-id=abc", "unknown" },
+    { "{\"entry\":\"{\\\"level\\\":\\\"warn\\\"}\"}", "unknown" },
+    { "{\"entry\":\"level=info msg=\\\"done\\\"\"}", "info" },
     { "error1 2error", "unknown" },
     { "INFO: started", "info" },
     { "a warning", "warn" },
