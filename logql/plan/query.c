@@ -239,6 +239,8 @@ static enum slg_status plan(struct slg_query *q, const struct slg_logql_expr *ex
 
 static enum slg_status check_params(struct slg_query_params *p, struct slg_error *reterr)
 {
+    if (p->interval_ns < 0)
+        return slg_errorf(reterr, SLG_INVALID, "interval must be >= 0");
     if (p->instant) {
         p->start_ns = p->end_ns;
         p->step_ns = 0;

@@ -166,6 +166,7 @@ static inline void gen_selector(struct gen *g)
 {
     gen_add(g, GEN_PICK(g, "{job=\"test\"}", "{job=\"test\"}", "{job=\"test\"}", "{job=~\".+\"}",
                         "{app=\"api\"}", "{app=~\"api|db\"}", "{job=\"test\",app!=\"web\"}",
+                        "{app=\"api\",app!=\"x\",job=\"test\"}", "{nosuch=\"\",job=\"test\"}",
                         "{job=\"test\",host!~\"h2.*\"}", "{app=\"db\",host=\"h1\"}"));
 }
 
@@ -187,7 +188,7 @@ static inline void gen_pipeline(struct gen *g)
 {
     if (gen_chance(g, 45))
         gen_add(g, GEN_PICK(g, " | logfmt", " |= \"level=\" | logfmt", " | logfmt | __error__=\"\"",
-                            " | json | __error__=\"\""));
+                            " | json | __error__!=\"\"", " | json | __error__=\"\""));
     for (uint64_t stages = gen_below(g, 100) * 3 / 150; stages > 0; stages--)
         gen_stage(g);
 }
@@ -196,7 +197,7 @@ static inline void gen_grouping(struct gen *g)
 {
     gen_add(g, GEN_PICK(g, " by (app)", " by (app, host)", " by (level)", " by (detected_level)",
                         " without (host)", " without (app, trace, v, took, size, user)",
-                        " by (user)", " by ()", " by (nosuch)", ""));
+                        " by (user)", " by (__error__)", " by ()", " by (nosuch)", ""));
 }
 
 static inline void gen_window(struct gen *g)
@@ -212,7 +213,7 @@ static inline void gen_range(struct gen *g, bool exact)
     const char *op;
     bool grouped = false;
 
-    if (gen_chance(g, 50)) {
+    if (gen_chance(g, 40)) {
         gen_add(g, GEN_PICK(g, "count_over_time", "rate", "bytes_over_time", "bytes_rate",
                             "absent_over_time", "count_over_time"));
         gen_add(g, "(");
@@ -223,11 +224,12 @@ static inline void gen_range(struct gen *g, bool exact)
         gen_add(g, ")");
         return;
     }
-    op = exact ? GEN_PICK(g, "sum_over_time(", "min_over_time(", "max_over_time(",
-                          "first_over_time(", "last_over_time(", "rate(")
-               : GEN_PICK(g, "avg_over_time(", "stddev_over_time(", "stdvar_over_time(",
-                          "quantile_over_time(0.9, ", "quantile_over_time(0.5, ", "rate_counter(",
-                          "quantile_over_time(1.5, ", "sum_over_time(");
+    op = exact || gen_chance(g, 50)
+             ? GEN_PICK(g, "sum_over_time(", "min_over_time(", "max_over_time(", "first_over_time(",
+                        "last_over_time(", "rate(")
+             : GEN_PICK(g, "avg_over_time(", "stddev_over_time(", "stdvar_over_time(",
+                        "quantile_over_time(0.9, ", "quantile_over_time(0.5, ", "rate_counter(",
+                        "quantile_over_time(1.5, ", "sum_over_time(");
     grouped = op[0] != 's' || op[1] == 't';
     grouped = grouped && op[0] != 'r';
     gen_add(g, op);
@@ -241,7 +243,7 @@ static inline void gen_range(struct gen *g, bool exact)
     gen_add(g, " ");
     gen_window(g);
     gen_add(g, ")");
-    if (grouped && gen_chance(g, 70))
+    if (grouped && gen_chance(g, 85))
         gen_add(g, GEN_PICK(g, " by (app)", " by (host, app)",
                             " without (v, took, size, user, trace)", " by ()", " by (user)"));
 }
@@ -295,8 +297,14 @@ static inline void gen_metric(struct gen *g, unsigned depth, bool exact)
 {
     uint64_t choice = gen_below(g, 100);
 
-    if (depth == 0 || choice < 20) {
+    if (depth == 0 || choice < 14) {
         gen_range(g, exact);
+    } else if (choice < 28) { /* what Loki pushes down */
+        gen_add(g, "sum");
+        gen_grouping(g);
+        gen_add(g, " (");
+        gen_range(g, exact);
+        gen_add(g, ")");
     } else if (choice < 65) {
         gen_aggregation(g, depth, exact);
     } else if (choice < 85) {
