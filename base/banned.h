@@ -14,7 +14,7 @@
 #include <time.h>    /* IWYU pragma: keep */
 
 #ifndef __cplusplus
-#undef alloca /* a macro in glibc; -Walloca guards it too */
+#undef alloca  /* a macro in glibc; -Walloca guards it too */
 #undef sprintf /* macros in glibc's fortified stdio.h under clang */
 #undef vsprintf
 #pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok atoi atol atoll strtol

@@ -90,6 +90,18 @@ static enum slg_status take_process(struct slg_local_cluster *cluster, const str
     return SLG_OK;
 }
 
+static enum slg_status take_id(struct slg_local_cluster *cluster, const struct slg_json *root,
+                               struct slg_error *reterr)
+{
+    const char *id = slg_json_text(slg_json_get(root, "cluster"));
+
+    if (id == NULL)
+        return slg_errorf(reterr, SLG_CORRUPT, "cluster.json names no cluster");
+    cluster->id = slg_arena_copy(cluster->arena, id, strlen(id));
+    return cluster->id == NULL ? slg_errorf(reterr, SLG_NO_MEMORY, "no memory for cluster.json")
+                               : SLG_OK;
+}
+
 static enum slg_status read_file(const char *path, struct slg_buf *out, struct slg_error *reterr)
 {
     FILE *file = fopen(path, "re");
@@ -122,6 +134,10 @@ enum slg_status slg_local_load(struct slg_local_cluster *cluster, const char *di
     if (status == SLG_OK)
         status = slg_json_parse(text.data, text.len, &root, reterr);
     processes = slg_json_get(root, "processes");
+    if (status == SLG_OK)
+        status = take_id(cluster, root, reterr);
+    if (status == SLG_OK && slg_json_type(processes) != SLG_JSON_LIST)
+        status = slg_errorf(reterr, SLG_CORRUPT, "cluster.json has no list of processes");
     for (size_t i = 0; status == SLG_OK && i < slg_json_count(processes); i++) {
         if (i == SLG_LOCAL_PROCESS_MAX)
             status = slg_errorf(reterr, SLG_CORRUPT, "cluster.json has too many processes");

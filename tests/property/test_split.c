@@ -1,6 +1,7 @@
 /* A query split over any sharding, with batches cut and ordered anyhow, answers what one process answers.
  * Oracle: for metric queries the naive evaluator (naive.h); for log queries one remote that holds everything, whose
  * rows stand in total order. Every case follows from its seed, printed when it fails.
+ * Covers: logql/plan/query.c logql/plan/remote.c logql/eval/relabel.c
  * SLG_PROPERTY_CASES (default 300) and SLG_PROPERTY_SEED (default 1) may be set in the environment. */
 #include "tests/property/naive.h"
 

@@ -1,5 +1,6 @@
 /* The fan-out fixes S as the union of what storers hold, evaluates each shard on one replica that holds all of it, and
- * says so when it cannot. Covers: calls.c peers.c fanout_run.c fanout_streams.c
+ * says so when it cannot.
+ * Covers: querier/calls.c querier/peers.c querier/fanout_run.c querier/fanout_streams.c
  * Oracle: scripted storers behind the real transport; what they were asked is compared with what they hold. */
 #include "tests/helper/test.h"
 

@@ -1,5 +1,7 @@
 /* Promises of logql/pipe/pipe.h: what a pipeline makes of an entry. Oracle: answers recorded from a Loki (the same
- * rules on other data), and the written rules of Loki's documentation. */
+ * rules on other data), and the written rules of Loki's documentation.
+ * Covers: logql/pipe/context.c logql/pipe/extract.c logql/pipe/json.c logql/pipe/json_scan.c logql/pipe/label_filter.c
+ * Covers: logql/pipe/line_filter.c logql/pipe/logfmt.c logql/pipe/pattern.c logql/pipe/result.c logql/pipe/template.c */
 #include "tests/helper/pipe.h"
 
 #define JSON_LINE                                                                                  \
