@@ -95,6 +95,7 @@ static enum slg_status named_time(const struct slg_http_request *request, const 
     status = slg_params_time(text, ret_ts_ns, reterr);
     if (status != SLG_OK)
         return slg_error_context(reterr, "could not parse '%s' parameter", name);
+    *ret_ts_ns = slg_params_bounded_time(*ret_ts_ns);
     return SLG_OK;
 }
 
@@ -113,7 +114,9 @@ enum slg_status slg_api_range(const struct slg_http_request *request, int64_t *r
         slg_params_duration(since, &since_ns, reterr) != SLG_OK)
         return slg_error_context(reterr, "could not parse 'since' parameter");
     newest = end_ns < now ? end_ns : now; /* an end in the future does not move the start there */
-    status = named_time(request, "start", newest - since_ns, &start_ns, reterr);
+    if (__builtin_sub_overflow(newest, since_ns, &start_ns)) /* since is not negative */
+        start_ns = SLG_PARAMS_TIME_MIN;
+    status = named_time(request, "start", slg_params_bounded_time(start_ns), &start_ns, reterr);
     if (status != SLG_OK)
         return status;
     *ret_start_ns = start_ns;
@@ -151,7 +154,11 @@ enum slg_status slg_api_step(const struct slg_http_request *request, int64_t sta
     *ret_step_ns = slg_params_default_step(start_ns, end_ns);
     if (!slg_http_param(request, "step", &text) || text.len == 0)
         return SLG_OK;
-    return slg_params_step(text, ret_step_ns, reterr);
+    if (slg_params_step(text, ret_step_ns, reterr) != SLG_OK)
+        return SLG_INVALID;
+    if (*ret_step_ns > SLG_PARAMS_STEP_MAX) /* the same steps: there is one in any range */
+        *ret_step_ns = SLG_PARAMS_STEP_MAX;
+    return SLG_OK;
 }
 
 enum slg_status slg_api_fanout(struct slg_querier *querier, struct api_client *client,

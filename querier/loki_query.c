@@ -121,6 +121,7 @@ static enum slg_status read_instant_params(const struct slg_http_request *reques
     if (slg_http_param(request, "time", &text) && text.len > 0 &&
         slg_params_time(text, &params->end_ns, reterr) != SLG_OK)
         return SLG_INVALID;
+    params->end_ns = slg_params_bounded_time(params->end_ns);
     params->start_ns = params->end_ns;
     return SLG_OK;
 }

@@ -167,7 +167,10 @@ enum slg_status slg_params_time(struct slg_text text, int64_t *ret_ts_ns, struct
     if (text.len > 0 && parse_seconds(text, ret_ts_ns))
         return SLG_OK;
     if (parse_int(text, &value)) {
-        *ret_ts_ns = text.len <= SECONDS_DIGITS_MAX ? value * SLG_NS_PER_SEC : value;
+        if (text.len > SECONDS_DIGITS_MAX)
+            *ret_ts_ns = value;
+        else if (__builtin_mul_overflow(value, SLG_NS_PER_SEC, ret_ts_ns))
+            *ret_ts_ns = value < 0 ? INT64_MIN : INT64_MAX;
         return SLG_OK;
     }
     if (parse_rfc3339(text, ret_ts_ns))
@@ -259,6 +262,13 @@ enum slg_status slg_params_direction(struct slg_text text, enum slg_direction *r
         return slg_errorf(reterr, SLG_INVALID, "invalid direction '%.*s'", (int)text.len,
                           text.len > 0 ? text.at : "");
     return SLG_OK;
+}
+
+int64_t slg_params_bounded_time(int64_t ts_ns)
+{
+    if (ts_ns < SLG_PARAMS_TIME_MIN)
+        return SLG_PARAMS_TIME_MIN;
+    return ts_ns > SLG_PARAMS_TIME_MAX ? SLG_PARAMS_TIME_MAX : ts_ns;
 }
 
 int64_t slg_params_default_step(int64_t start_ns, int64_t end_ns)

@@ -29,6 +29,12 @@ SLG_MUST_CHECK enum slg_status slg_params_int(struct slg_text text, int64_t *ret
 SLG_MUST_CHECK enum slg_status slg_params_direction(struct slg_text text,
                                                     enum slg_direction *ret_direction,
                                                     struct slg_error *reterr);
+/* Times are kept between 1896 and 2116, steps under 73 years, so that no difference or next step overflows. No entry
+ * lies outside. */
+#define SLG_PARAMS_TIME_MIN (-(INT64_C(1) << 61))
+#define SLG_PARAMS_TIME_MAX (INT64_C(1) << 62)
+#define SLG_PARAMS_STEP_MAX (INT64_C(1) << 61)
+int64_t slg_params_bounded_time(int64_t ts_ns);
 /* max(floor(range seconds / 250), 1) s */
 int64_t slg_params_default_step(int64_t start_ns, int64_t end_ns);
 

@@ -257,19 +257,22 @@ static void close_entry(struct slg_catalogue *catalogue, struct entry *entry)
     tell_change(catalogue);
 }
 
-/* Make room for one more open shard, when one of them is not in use. */
-static void close_surplus(struct slg_catalogue *catalogue)
+/* Make room for one more open shard, when one of them is not in use. True: the mutex was given up meanwhile. */
+static bool close_surplus(struct slg_catalogue *catalogue)
 {
     struct entry *entry = TAILQ_FIRST(&catalogue->open);
+    bool closed = false;
 
     while (entry != NULL && catalogue->open_count >= catalogue->open_count_max) {
         if (entry->pin_count == 0 && entry->state == ENTRY_OPEN) {
             close_entry(catalogue, entry);
+            closed = true;
             entry = TAILQ_FIRST(&catalogue->open); /* the list has changed */
         } else {
             entry = TAILQ_NEXT(entry, open_link);
         }
     }
+    return closed;
 }
 
 /* Called and returns with the mutex. The entry is CLOSED and nobody else opens. */
@@ -348,13 +351,9 @@ static enum slg_status try_pin(struct slg_catalogue *catalogue, const struct slg
         *ret_shard = entry->shard;
         return SLG_OK;
     }
-    if (entry->state == ENTRY_CLOSED && catalogue->open_count >= catalogue->open_count_max) {
-        size_t before = catalogue->open_count;
-
-        close_surplus(catalogue);
-        if (catalogue->open_count < before)
-            return SLG_AGAIN; /* the mutex was given up */
-    }
+    if (entry->state == ENTRY_CLOSED && catalogue->open_count >= catalogue->open_count_max &&
+        close_surplus(catalogue))
+        return SLG_AGAIN; /* the entry may be gone */
     if (entry->state == ENTRY_CLOSED && !catalogue->is_opening) {
         status = open_entry(catalogue, entry, create, reterr);
         return status == SLG_OK ? SLG_AGAIN : status;

@@ -31,6 +31,8 @@ static const struct value_case {
     { "a word", "now", SLG_INVALID, UNTOUCHED },
     { "two dots", "1.2.3", SLG_INVALID, UNTOUCHED },
     { "empty", "", SLG_INVALID, UNTOUCHED },
+    { "seconds beyond int64 ns", "9999999999", SLG_OK, INT64_MAX },
+    { "seconds before int64 ns", "-999999999", SLG_OK, -999999999 * SECOND },
     { "too large", "99999999999999999999", SLG_INVALID, UNTOUCHED },
     { "too many seconds", "99999999999.5", SLG_INVALID, UNTOUCHED },
 }, durations[] = {
@@ -82,6 +84,20 @@ static void test_times(void **state)
     check_values(times, SLG_ARRAY_LEN(times), slg_params_time);
 }
 
+static void test_bounded_times(void **state)
+{
+    const int64_t low = slg_params_bounded_time(INT64_MIN);
+    const int64_t high = slg_params_bounded_time(INT64_MAX);
+    int64_t sum;
+
+    (void)state;
+    assert_false(__builtin_sub_overflow(high, low, &sum));
+    assert_false(__builtin_add_overflow(high, SLG_PARAMS_STEP_MAX, &sum));
+    assert_true(low < 0);
+    assert_true(high > 4102444800 * SECOND); /* the year 2100 */
+    assert_int_equal(slg_params_bounded_time(1772431200 * SECOND), 1772431200 * SECOND);
+}
+
 static void test_durations(void **state)
 {
     (void)state;
@@ -122,9 +138,9 @@ static void test_direction(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_times),     cmocka_unit_test(test_durations),
-        cmocka_unit_test(test_steps),     cmocka_unit_test(test_default_step),
-        cmocka_unit_test(test_direction),
+        cmocka_unit_test(test_times),        cmocka_unit_test(test_bounded_times),
+        cmocka_unit_test(test_durations),    cmocka_unit_test(test_steps),
+        cmocka_unit_test(test_default_step), cmocka_unit_test(test_direction),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
