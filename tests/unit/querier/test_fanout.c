@@ -209,6 +209,7 @@ static void close_world(struct world *world)
         (void)pthread_mutex_lock(&fake->lock);
         for (size_t k = 0; k < fake->kept_count; k++)
             slg_transport_call_reply(fake->kept[k], "", 0);
+        fake->mute = false; /* a request that comes late is answered at once */
         (void)pthread_mutex_unlock(&fake->lock);
     }
     slg_peers_destroy(world->peers);

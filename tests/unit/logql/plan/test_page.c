@@ -174,9 +174,8 @@ static void test_partials(void **state)
 /* The worked bytes of docs/FORMATS.md. */
 static void test_worked_bytes(void **state)
 {
-    static const uint8_t want[] = {
-        1, 2, 0, 2, 1, 'a', 1, '1', 1, 1, 0, 1, 0, 0, 1, 0, 1, 6, 5, 0, 0
-    };
+    static const uint8_t want[] = { 1, 2, 0, 2, 1, 'a', 1, '1', 1, 1, 0,
+                                    1, 0, 0, 1, 0, 1,   6, 5,   0, 0 };
     struct slg_arena *arena = slg_arena_create(TEST_ARENA_BYTES);
     struct slg_page_writer *w = slg_page_writer_create(WRITER_BYTES);
     struct slg_label_set labels = test_label_set(arena, "a=1");
