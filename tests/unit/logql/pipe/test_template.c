@@ -1,0 +1,196 @@
+/* Promises of logql/pipe/template.h: Go's text/template with Loki's functions. Oracle: what Go 1.24 and sprig print for
+ * these (Loki's documentation of templates, and recorded answers of a Loki). */
+#include "tests/helper/pipe.h"
+
+static const struct template_row {
+    const char *name, *tmpl, *want;
+} rows[] = {
+    { "text", "plain", "plain" },
+    { "field", "{{.a}}/{{ .no }}/{{.app}}", "1//x" },
+    { "trim", "x  {{- .a -}}  y{{/* c */}}z", "x1yz" },
+    { "if", "{{if eq .a `1`}}one{{else if .b}}b{{else}}no{{end}}", "one" },
+    { "else if", "{{if .no}}one{{else if .b}}b{{else}}no{{end}}", "b" },
+    { "with", "{{with .no}}a{{else}}b{{end}}{{with .b}}{{.}}{{end}}", "btwo words" },
+    { "range with index", "{{range $i, $c := fromJson `[1,\"x\",null]`}}{{$i}}={{$c}};{{end}}",
+      "0=1;1=x;2=<no value>;" },
+    { "range over a map", "{{range $k, $v := fromJson `{\"b\":2,\"a\":1.5}`}}{{$k}}{{$v}}{{end}}",
+      "a1.5b2" },
+    { "range over nothing", "{{range fromJson `[]`}}x{{else}}none{{end}}", "none" },
+    { "range over a number", "{{range 3}}{{.}}{{end}}", "012" },
+    { "break and continue",
+      "{{range fromJson `[1,2,3,4]`}}{{if eq . 2.0}}{{continue}}{{end}}{{if eq . "
+      "4.0}}{{break}}{{end}}{{.}}{{end}}",
+      "13" },
+    { "variables", "{{$x := .a}}{{if true}}{{$x = `9`}}{{end}}{{$x}}", "9" },
+    { "define", "{{define `t`}}<{{.}}>{{end}}{{template `t` .a}}", "<1>" },
+    { "pipeline", "{{ .b | upper | trunc 3 | printf `%s-%s` .a }}", "1-TWO" },
+    { "parentheses", "{{ mul (add 1 2) (sub 9 4) }}", "15" },
+    { "and or not", "{{ and .a .no }}|{{ or .no .b }}|{{ not .no }}", "|two words|true" },
+    { "comparisons", "{{lt 1 2}}{{ge 2 2}}{{ne `a` `b`}}{{eq 1 2 1}}", "truetruetruetrue" },
+    { "integers",
+      "{{ add 3 `2` }} {{ add `1.9` 1 }} {{ add `x` 1 }} {{ div -7 2 }} {{ mod -10 3 }} {{ int "
+      "`0x1F` }}",
+      "5 2 1 -3 -1 31" },
+    { "floats",
+      "{{ addf 0.1 0.2 }} {{ mulf 100000 1000 }} {{ divf 1 3 }} {{ mulf 1e20 10 }} {{ subf 5.5 2 "
+      "1.5 }}",
+      "0.3 1e+08 0.3333333333333333 1e+21 2" },
+    { "rounding",
+      "{{ ceil 123.001 }} {{ floor -1.5 }} {{ round 123.555555 3 }} {{ round -2.5 0 }} {{ round "
+      "123.88571428571 5 .2 }}",
+      "124 -2 123.556 -3 123.88572" },
+    { "texts",
+      "{{ trunc -5 `hello world` }}|{{ substr 6 11 `hello world` }}|{{ replace `l` `L` `hello` "
+      "}}|{{ Replace `aaa` `a` `b` 2 }}",
+      "world|world|heLLo|bba" },
+    { "trims",
+      "{{ trim `  x ` }}|{{ trimAll `$` `$5$` }}|{{ TrimLeft `xxax` `x` }}|{{ trimPrefix `-` `--a` "
+      "}}",
+      "x|5|ax|-a" },
+    { "case", "{{ title `hello wörld foo-bar` }} {{ upper `ß é` }} {{ lower `HÉ` }}",
+      "Hello Wörld Foo-Bar ß É hé" },
+    { "align", "{{ alignLeft 5 `ab` }}|{{ alignRight 3 `héllo` }}|", "ab   |llo|" },
+    { "indent", "{{ indent 2 `a\nb` }}|{{ nindent 1 `x` }}", "  a\n  b|\n x" },
+    { "base64", "{{ b64enc `hé` }} {{ b64dec `aGVsbG8` }} {{ b64dec `!!` }}",
+      "aMOp hello illegal base64 data at input byte 0" },
+    { "url", "{{ urlencode `a b&ü` }} {{ urldecode `a+b%26` }}", "a+b%26%C3%BC a b&" },
+    { "regex",
+      "{{ regexReplaceAll `(a*)bc` `aabcbc` `${1}x` }} {{ regexReplaceAllLiteral `a` `aba` `$1` }} "
+      "{{ count `o` `foo` }}",
+      "aaxx $1b$1 2" },
+    { "regex, empty matches", "{{ regexReplaceAll `x*` `abc` `-` }}", "-a-b-c-" },
+    { "printf", "{{ printf `%5d|%-5s|%05.1f|%q|%x|%v|%t|%%` 42 `ab` 3.14159 `q\"` `hi` 1e6 true }}",
+      "   42|ab   |003.1|\"q\\\"\"|6869|1e+06|true|%" },
+    { "printf, wrong verb and counts", "{{ printf `%d %s` `x` }}{{ printf `a` 1 }}",
+      "%!d(string=x) %!s(MISSING)a%!(EXTRA int=1)" },
+    { "print", "{{ print 1 2 `a` 3 }}|{{ println `x` 1 }}", "1 2a3|x 1\n" },
+    { "default and len",
+      "{{ default `-` .no }}{{ .a | default `-` }}{{ len .b }}{{ index (fromJson `{\"k\":[5]}`) "
+      "`k` 0 }}",
+      "-195" },
+    { "json text", "{{ fromJson `{\"a\":[1,null],\"b\":{}}` }} {{ fromJson `no` }}",
+      "map[a:[1 <nil>] b:map[]] <no value>" },
+    { "sizes and durations", "{{ bytes `2 KB` }} {{ duration `1h2m3.5s` }}", "2000 3723.5" },
+    { "timestamp",
+      "{{ __timestamp__ }}|{{ __timestamp__ | unixEpochMillis }}|{{ __timestamp__ | date `Mon Jan "
+      "_2 3PM` }}",
+      "2026-03-02 11:55:23.108330844 +0000 UTC|1772452523108|Mon Mar  2 11AM" },
+    { "dates",
+      "{{ toDate `2006-01-02` `2021-11-02` | unixEpoch }} {{ toDate `2006-01-02` `x` }} {{ "
+      "unixToTime `1679577215` }}",
+      "1635811200 0001-01-01 00:00:00 +0000 UTC 2023-03-23 13:13:35 +0000 UTC" },
+    { "methods of time",
+      "{{ __timestamp__.Year }} {{ __timestamp__.Format `15:04` }} {{ __timestamp__.Month }}",
+      "2026 11:55 March" },
+    { "line", "{{ __line__ | len }}", "17" },
+};
+
+static const struct template_row failures[] = {
+    { "division by zero", "{{ div 1 0 }}", "TemplateFormatErr" },
+    { "type of a parameter", "{{ .a | round 2 }}", "TemplateFormatErr" },
+    { "incompatible comparison", "{{ eq .a 1 }}", "TemplateFormatErr" },
+    { "field of a text", "{{ .a.b }}", "TemplateFormatErr" },
+    { "out of range", "{{ substr 5 2 `abc` }}", "TemplateFormatErr" },
+    { "endless recursion", "{{define `t`}}{{template `t` .}}{{end}}{{template `t` .}}",
+      "TemplateFormatErr" },
+    { "huge repeat", "{{ repeat 1000000000 .b }}", "TemplateFormatErr" },
+    { "huge indent", "{{ indent 1000000000 .b }}", "TemplateFormatErr" },
+    { "doubling", "{{$x := .b}}{{range 60}}{{$x = print $x $x}}{{end}}{{$x}}",
+      "TemplateFormatErr" },
+    { "long loop", "{{range 1000000000}}{{end}}", "TemplateFormatErr" },
+    { "loops in loops", "{{range 100000}}{{range 100000}}{{end}}{{end}}", "TemplateFormatErr" },
+    { "wide printf", "{{ printf `%99999999999d` 1 }}{{ printf `%*d` 1000001 1 }}{{ div 1 0 }}",
+      "TemplateFormatErr" },
+};
+
+static const struct template_row bad[] = {
+    { "unclosed action", "{{", "template: line:1: unclosed action" },
+    { "unknown function", "{{nosuch .a}}", "template: line:1: function \"nosuch\" not defined" },
+    { "end alone", "{{end}}", "template: line:1: unexpected {{end}}" },
+    { "no end", "{{if .a}}x", "template: line:1: unexpected EOF" },
+    { "second line", "a\n{{ $x }}", "template: line:2: undefined variable \"$x\"" },
+    { "break outside", "{{break}}", "template: line:1: {{break}} outside {{range}}" },
+    { "empty action", "{{}}", "template: line:1: missing value for command" },
+};
+
+/* line_format of the template, through a pipeline. */
+static void run(const struct template_row *row, struct slg_buf *out)
+{
+    struct slg_logql_stage stages[2] = { { .kind = SLG_LOGQL_STAGE_LOGFMT },
+                                         { .kind = SLG_LOGQL_STAGE_LINE_FORMAT } };
+    const struct slg_logql_log log = { .stage_count = 2, .stages = stages };
+    struct slg_pipe_options options = { .log = &log, .now_ns = TEST_TS_NS };
+    struct slg_label items[4];
+    struct slg_label_set set = test_labels("app=x", items);
+    struct slg_pipe_entry entry = { .ts_ns = TEST_TS_NS,
+                                    .line = slg_text_of("a=1 b=\"two words\"") };
+    uint8_t *text = test_block(row->tmpl, strlen(row->tmpl));
+    struct slg_pipe_result result;
+    struct slg_pipe_stream *stream;
+    struct slg_pipe *pipe = NULL;
+    struct slg_error error;
+
+    slg_buf_clear(out);
+    stages[1].text.ptr = (const char *)text;
+    stages[1].text.len = strlen(row->tmpl);
+    if (slg_pipe_create(&options, &pipe, &error) != SLG_OK) {
+        slg_buf_append_text(out, error.message);
+    } else {
+        assert_int_equal(slg_pipe_stream_create(pipe, &set, &stream), SLG_OK);
+        assert_int_equal(slg_pipe_run(pipe, stream, &entry, &result), SLG_OK);
+        if (result.has_error)
+            slg_buf_append(out, result.error.at, result.error.len);
+        else
+            slg_buf_append(out, result.line.at, result.line.len);
+    }
+    slg_buf_append_byte(out, 0);
+    slg_pipe_destroy(pipe);
+    free(text);
+}
+
+static void check(const struct template_row *table, size_t count, bool exact)
+{
+    struct slg_buf out;
+
+    slg_buf_init(&out, (size_t)4 << 20);
+    for (size_t i = 0; i < count; i++) {
+        run(&table[i], &out);
+        if (exact ? strcmp((const char *)out.data, table[i].want) != 0
+                  : strstr((const char *)out.data, table[i].want) == NULL) {
+            print_error("row \"%s\":\n  got  %s\n  want %s\n", table[i].name,
+                        (const char *)out.data, table[i].want);
+            fail();
+        }
+    }
+    slg_buf_fini(&out);
+}
+
+static void test_output(void **state)
+{
+    (void)state;
+    check(rows, SLG_ARRAY_LEN(rows), /* exact= */ true);
+}
+
+/* What fails, or would need too much, is that entry's error. */
+static void test_failures(void **state)
+{
+    (void)state;
+    check(failures, SLG_ARRAY_LEN(failures), /* exact= */ true);
+}
+
+static void test_bad_templates(void **state)
+{
+    (void)state;
+    check(bad, SLG_ARRAY_LEN(bad), /* exact= */ false);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_output),
+        cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_bad_templates),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
