@@ -43,6 +43,10 @@ static const struct template_row {
       "{{ trunc -5 `hello world` }}|{{ substr 6 11 `hello world` }}|{{ replace `l` `L` `hello` "
       "}}|{{ Replace `aaa` `a` `b` 2 }}",
       "world|world|heLLo|bba" },
+    { "trunc at its borders",
+      "{{ trunc 3 `abcd` }}|{{ trunc 4 `abcd` }}|{{ trunc -3 `abcd` }}|{{ trunc -4 `abcd` }}|{{ "
+      "trunc 0 `a` }}|",
+      "abc|abcd|bcd|abcd||" },
     { "trims",
       "{{ trim `  x ` }}|{{ trimAll `$` `$5$` }}|{{ TrimLeft `xxax` `x` }}|{{ trimPrefix `-` `--a` "
       "}}",
