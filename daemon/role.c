@@ -142,6 +142,8 @@ void slg_parts_stop(struct slg_parts *parts, uint64_t *ret_left)
         slg_storer_stop(parts->storer);
     slg_survey_destroy(parts->survey); /* nobody answers for it any more */
     parts->survey = NULL;
+    slg_storer_destroy(parts->storer);
+    parts->storer = NULL;
 }
 
 void slg_parts_fini(struct slg_parts *parts)
