@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "logql/syntax/print.h"
 #include "querier/params.h"
 
 bool slg_api_canceled(void *api_client)
@@ -124,15 +125,15 @@ enum slg_status slg_api_range(const struct slg_http_request *request, int64_t *r
     return SLG_OK;
 }
 
-enum slg_status slg_api_limit(const struct slg_http_request *request, uint64_t fallback,
-                              uint64_t *ret_limit, struct slg_error *reterr)
+enum slg_status slg_api_limit(const struct slg_http_request *request, const char *name,
+                              uint64_t fallback, uint64_t *ret_limit, struct slg_error *reterr)
 {
     struct slg_text text;
     enum slg_status status;
     int64_t limit;
 
     *ret_limit = fallback;
-    if (!slg_http_param(request, "limit", &text) || text.len == 0)
+    if (!slg_http_param(request, name, &text) || text.len == 0)
         return SLG_OK;
     status = slg_params_int(text, &limit, reterr);
     if (status != SLG_OK)
@@ -177,4 +178,61 @@ enum slg_status slg_api_fanout(struct slg_querier *querier, struct api_client *c
     };
 
     return slg_fanout_create(&options, ret_fanout, reterr);
+}
+
+enum slg_status slg_api_check_range(const struct slg_querier_limits *limits,
+                                    const struct slg_query_params *params, struct slg_error *reterr)
+{
+    int64_t length_ns;
+    struct slg_buf text;
+
+    if (params->end_ns < params->start_ns)
+        return slg_errorf(reterr, SLG_INVALID,
+                          "end timestamp must not be before or equal to start time");
+    if (!__builtin_sub_overflow(params->end_ns, params->start_ns, &length_ns) &&
+        length_ns <= limits->query_length_max_ns)
+        return SLG_OK;
+    slg_buf_init(&text, 256);
+    slg_logql_print_go_duration(&text, length_ns);
+    slg_buf_append_text(&text, ", limit: ");
+    slg_logql_print_prom_duration(&text, limits->query_length_max_ns);
+    (void)slg_errorf(reterr, SLG_LIMIT,
+                     "the query time range exceeds the limit (query length: %.*s)", (int)text.len,
+                     (const char *)text.data);
+    slg_buf_fini(&text);
+    return SLG_LIMIT;
+}
+
+enum slg_status slg_api_check_entries(const struct slg_querier_limits *limits, uint64_t limit,
+                                      struct slg_error *reterr)
+{
+    if (limit <= limits->entries_max)
+        return SLG_OK;
+    return slg_errorf(reterr, SLG_LIMIT,
+                      "max entries limit per query exceeded, limit > "
+                      "max_entries_limit_per_query (%llu > %llu)",
+                      (unsigned long long)limit, (unsigned long long)limits->entries_max);
+}
+
+enum slg_status slg_api_enter(struct api_client *client, int64_t started_mono_ns,
+                              struct slg_error *reterr)
+{
+    struct slg_querier *querier = client->querier;
+    int64_t deadline = started_mono_ns + querier->options.limits.query_timeout_ms * SLG_NS_PER_MS;
+    enum slg_status status = slg_gate_enter(querier->gate, slg_api_client_hash(client->request),
+                                            deadline, slg_api_canceled, client);
+
+    if (status == SLG_AGAIN)
+        return slg_errorf(reterr, SLG_AGAIN, "%zu queries wait already: try again later",
+                          querier->options.limits.waiting_max);
+    if (status == SLG_TIMEOUT)
+        return slg_errorf(reterr, SLG_TIMEOUT, "query timed out in the queue");
+    if (status != SLG_OK)
+        return slg_errorf(reterr, status, "the client has gone");
+    return SLG_OK;
+}
+
+void slg_api_leave(const struct api_client *client)
+{
+    slg_gate_leave(client->querier->gate, slg_api_client_hash(client->request));
 }

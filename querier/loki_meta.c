@@ -562,7 +562,7 @@ static enum slg_status read_volume_request(struct meta *meta, struct volume_requ
 
     *wanted = (struct volume_request){ .limit = VOLUME_LIMIT_DEFAULT };
     if (status == SLG_OK)
-        status = slg_api_limit(request, VOLUME_LIMIT_DEFAULT, &wanted->limit, reterr);
+        status = slg_api_limit(request, "limit", VOLUME_LIMIT_DEFAULT, &wanted->limit, reterr);
     if (status != SLG_OK)
         return status;
     if (slg_http_param(request, "aggregateBy", &text) && text.len > 0) {

@@ -37,29 +37,6 @@ static void free_job(void *arg)
 
 /* ---- parameters ---- */
 
-static enum slg_status check_range(const struct slg_querier_limits *limits,
-                                   const struct slg_query_params *params, struct slg_error *reterr)
-{
-    int64_t length_ns;
-    struct slg_buf text;
-
-    if (params->end_ns < params->start_ns)
-        return slg_errorf(reterr, SLG_INVALID,
-                          "end timestamp must not be before or equal to start time");
-    if (!__builtin_sub_overflow(params->end_ns, params->start_ns, &length_ns) &&
-        length_ns <= limits->query_length_max_ns)
-        return SLG_OK;
-    slg_buf_init(&text, 256);
-    slg_logql_print_go_duration(&text, length_ns);
-    slg_buf_append_text(&text, ", limit: ");
-    slg_logql_print_prom_duration(&text, limits->query_length_max_ns);
-    (void)slg_errorf(reterr, SLG_LIMIT,
-                     "the query time range exceeds the limit (query length: %.*s)", (int)text.len,
-                     (const char *)text.data);
-    slg_buf_fini(&text);
-    return SLG_LIMIT;
-}
-
 static enum slg_status read_interval(const struct slg_http_request *request, int64_t *ret_ns,
                                      struct slg_error *reterr)
 {
@@ -140,7 +117,7 @@ static enum slg_status read_params(struct job *job, bool instant, struct slg_err
     params->leaf_memory_bytes_max = limits->memory_bytes_max;
     params->leaf_series_max = limits->memory_bytes_max / 1024;
     params->leaf_bytes_scan_max = limits->bytes_scan_max;
-    status = slg_api_limit(request, 100, &params->limit, reterr);
+    status = slg_api_limit(request, "limit", 100, &params->limit, reterr);
     if (status == SLG_OK)
         status = read_direction(request, &params->direction, reterr);
     if (status == SLG_OK)
@@ -251,22 +228,12 @@ static enum slg_status run_admitted(struct job *job, struct slg_error *reterr)
 
 static enum slg_status run_gated(struct job *job, struct slg_error *reterr)
 {
-    struct slg_querier *querier = job->client.querier;
-    uint64_t client_hash = slg_api_client_hash(job->client.request);
-    int64_t deadline =
-        job->started_mono_ns + querier->options.limits.query_timeout_ms * SLG_NS_PER_MS;
-    enum slg_status status =
-        slg_gate_enter(querier->gate, client_hash, deadline, slg_api_canceled, &job->client);
+    enum slg_status status = slg_api_enter(&job->client, job->started_mono_ns, reterr);
 
-    if (status == SLG_AGAIN)
-        return slg_errorf(reterr, SLG_AGAIN, "%zu queries wait already: try again later",
-                          querier->options.limits.waiting_max);
-    if (status == SLG_TIMEOUT)
-        return slg_errorf(reterr, SLG_TIMEOUT, "query timed out in the queue");
     if (status != SLG_OK)
-        return slg_errorf(reterr, status, "the client has gone");
+        return status;
     status = run_admitted(job, reterr);
-    slg_gate_leave(querier->gate, client_hash);
+    slg_api_leave(&job->client);
     return status;
 }
 
@@ -278,13 +245,9 @@ static enum slg_status run_query(struct job *job, bool instant, struct slg_error
     if (status == SLG_OK)
         status = slg_query_create(&job->params, &job->query, reterr);
     if (status == SLG_OK)
-        status = check_range(limits, &job->params, reterr);
-    if (status == SLG_OK && slg_query_is_log(job->query) && job->params.limit > limits->entries_max)
-        status = slg_errorf(reterr, SLG_LIMIT,
-                            "max entries limit per query exceeded, limit > "
-                            "max_entries_limit_per_query (%llu > %llu)",
-                            (unsigned long long)job->params.limit,
-                            (unsigned long long)limits->entries_max);
+        status = slg_api_check_range(limits, &job->params, reterr);
+    if (status == SLG_OK && slg_query_is_log(job->query))
+        status = slg_api_check_entries(limits, job->params.limit, reterr);
     if (status != SLG_OK)
         return status;
     if (slg_query_leaf_count(job->query) == 0) /* Grafana's health check needs no storer */

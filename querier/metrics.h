@@ -21,7 +21,7 @@ enum slg_querier_outcome {
     X(querier_queries_total, COUNTER, &slg_querier_outcome_label, NULL,                            \
       "log and metric queries, by outcome")                                                        \
     X(querier_metadata_requests_total, COUNTER, &slg_querier_outcome_label, NULL,                  \
-      "requests for labels, series, statistics and volumes, by outcome")                           \
+      "requests for labels, series, fields, statistics and volumes, by outcome")                   \
     X(querier_query_seconds, HISTOGRAM, NULL, &slg_metric_latency,                                 \
       "time from a query's arrival to its first answer byte")                                      \
     X(querier_running_queries, GAUGE, NULL, NULL, "queries that run now")                          \

@@ -1,4 +1,4 @@
-/* querier/querier_private.h - what the handlers share: querier.c (life), loki_query.c, loki_meta.c, loki_misc.c. */
+/* querier/querier_private.h - what the handlers share: querier.c (life), loki_query.c, loki_meta.c, loki_fields.c, loki_misc.c. */
 #ifndef SLG_QUERIER_QUERIER_PRIVATE_H
 #define SLG_QUERIER_QUERIER_PRIVATE_H
 
@@ -37,10 +37,21 @@ enum slg_querier_outcome slg_api_outcome(enum slg_status status);
 SLG_MUST_CHECK enum slg_status slg_api_range(const struct slg_http_request *request,
                                              int64_t *ret_start_ns, int64_t *ret_end_ns,
                                              struct slg_error *reterr);
-/* `limit`: fallback when absent. INVALID: not a whole number, or not positive. */
+/* `limit`, `line_limit`: fallback when absent. INVALID: not a whole number, or not positive. */
 SLG_MUST_CHECK enum slg_status slg_api_limit(const struct slg_http_request *request,
-                                             uint64_t fallback, uint64_t *ret_limit,
+                                             const char *name, uint64_t fallback,
+                                             uint64_t *ret_limit, struct slg_error *reterr);
+/* INVALID: end before start. LIMIT: longer than a query may be. */
+SLG_MUST_CHECK enum slg_status slg_api_check_range(const struct slg_querier_limits *limits,
+                                                   const struct slg_query_params *params,
+                                                   struct slg_error *reterr);
+/* LIMIT: more lines than a query may ask for. */
+SLG_MUST_CHECK enum slg_status slg_api_check_entries(const struct slg_querier_limits *limits,
+                                                     uint64_t limit, struct slg_error *reterr);
+/* Wait for a place among the running queries. AGAIN, TIMEOUT, CANCELED. After OK: slg_api_leave. */
+SLG_MUST_CHECK enum slg_status slg_api_enter(struct api_client *client, int64_t started_mono_ns,
                                              struct slg_error *reterr);
+void slg_api_leave(const struct api_client *client);
 /* `step`, or the default for the range. */
 SLG_MUST_CHECK enum slg_status slg_api_step(const struct slg_http_request *request,
                                             int64_t start_ns, int64_t end_ns, int64_t *ret_step_ns,
@@ -54,6 +65,7 @@ SLG_MUST_CHECK enum slg_status slg_api_fanout(struct slg_querier *querier,
 slg_http_handler slg_api_query_range, slg_api_query, slg_api_labels, slg_api_label_values,
     slg_api_series, slg_api_stats, slg_api_volume, slg_api_volume_range, slg_api_detected_labels,
     slg_api_format_query, slg_api_buildinfo, slg_api_ready, slg_api_metrics, slg_api_empty_rules,
-    slg_api_empty_alerts, slg_api_no_rule_groups, slg_api_drilldown_limits, slg_api_not_yet;
+    slg_api_empty_alerts, slg_api_no_rule_groups, slg_api_drilldown_limits, slg_api_not_yet,
+    slg_api_detected_fields, slg_api_detected_field_values;
 
 #endif
