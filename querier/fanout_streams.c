@@ -3,7 +3,8 @@
 
 #include "querier/fanout_private.h"
 
-#define STREAMS_PER_PAGE 4096U
+/* A storer walks its streams once for each page; the size of a message bounds the page as well. */
+#define STREAMS_PER_PAGE 65536U
 
 struct stream_list {
     struct slg_arena *arena;

@@ -148,8 +148,11 @@ static enum slg_status visit_stream(void *ctx, const struct slg_shard_stream *st
     struct stream ***numbers = &a->numbers[stream->generation_index];
     size_t *capacity = &a->number_capacity[stream->generation_index];
     struct stream *known = NULL;
-    enum slg_status status = know_stream(a, stream, &known);
+    enum slg_status status;
 
+    if (memcmp(stream->id.bytes, a->request->after.bytes, sizeof(stream->id.bytes)) <= 0)
+        return SLG_OK; /* of a page before */
+    status = know_stream(a, stream, &known);
     if (status != SLG_OK)
         return status;
     if (stream->number >= *capacity) {
