@@ -229,9 +229,10 @@ static void read_rows(struct reader *r)
 
 static void read_partial(struct reader *r, struct slg_partial *p)
 {
-    int64_t bucket = r->last_bucket + take_signed(r);
+    int64_t bucket;
 
-    if (bucket < 0 || bucket >= SLG_BUCKET_NONE) {
+    if (__builtin_add_overflow(r->last_bucket, take_signed(r), &bucket) || bucket < 0 ||
+        bucket >= SLG_BUCKET_NONE) {
         r->malformed = true;
         return;
     }

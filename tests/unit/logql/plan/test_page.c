@@ -297,6 +297,23 @@ static void test_versions(void **state)
     slg_arena_destroy(arena);
 }
 
+/* Found by fuzz_page: a difference of buckets that overflows. */
+static void test_bucket_overflow(void **state)
+{
+    static const uint8_t body[] = { 1,    2,    7,    0,    1,    0,    0,    0,    1,
+                                    0,    1,    2,    1,    0xFE, 0xFF, 0xFF, 0xFF, 0xFF,
+                                    0xFF, 0xFF, 0xFF, 0xFF, 1,    0,    0 };
+    struct slg_arena *arena = slg_arena_create(TEST_ARENA_BYTES);
+    uint8_t *exact = test_block(body, sizeof(body));
+    struct slg_page page = { .row_count = 77 };
+
+    (void)state;
+    assert_int_equal(slg_page_decode(arena, exact, sizeof(body), &page, NULL), SLG_MALFORMED);
+    assert_int_equal(page.row_count, 77);
+    free(exact);
+    slg_arena_destroy(arena);
+}
+
 static void test_small_budgets(void **state)
 {
     struct slg_arena *arena = slg_arena_create(TEST_ARENA_BYTES);
@@ -319,10 +336,15 @@ static void test_small_budgets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),         cmocka_unit_test(test_equal_times),
-        cmocka_unit_test(test_partials),     cmocka_unit_test(test_samples),
-        cmocka_unit_test(test_error_page),   cmocka_unit_test(test_broken_bodies),
-        cmocka_unit_test(test_versions),     cmocka_unit_test(test_small_budgets),
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_equal_times),
+        cmocka_unit_test(test_partials),
+        cmocka_unit_test(test_samples),
+        cmocka_unit_test(test_error_page),
+        cmocka_unit_test(test_broken_bodies),
+        cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_small_budgets),
+        cmocka_unit_test(test_bucket_overflow),
         cmocka_unit_test(test_worked_bytes),
     };
 
