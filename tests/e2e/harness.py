@@ -452,9 +452,9 @@ def ctl(*words, timeout=120, env=None):
 
 
 def find_program(*names):
-    """A program of the system, or one that ./dev has unpacked into build/tools."""
-    folders = os.environ.get("PATH", "").split(":") + ["/usr/sbin", "/sbin"]
-    folders += [os.path.join(ROOT, "build", "tools", "usr", kind) for kind in ("bin", "sbin")]
+    """A program that ./dev has unpacked into build/tools, or one of the system."""
+    folders = [os.path.join(ROOT, "build", "tools", "usr", kind) for kind in ("bin", "sbin")]
+    folders += os.environ.get("PATH", "").split(":") + ["/usr/sbin", "/sbin"]
     for name in names:
         for folder in folders:
             path = os.path.join(folder, name)
