@@ -494,10 +494,11 @@ enum slg_status slg_shard_read_totals(struct slg_shard_read *read,
     for (size_t i = 0; i < read->count; i++) {
         struct state state;
         enum slg_status status = read_state(read->txns[i], &state);
-        uint64_t low = totals.digest.sum.low + state.digest.sum.low;
+        uint64_t low;
 
         if (status != SLG_OK)
             return status;
+        low = totals.digest.sum.low + state.digest.sum.low;
         totals.digest.sum.high +=
             state.digest.sum.high + (low < state.digest.sum.low ? 1 : 0); /* mod 2^128 */
         totals.digest.sum.low = low;

@@ -669,7 +669,7 @@ static bool convert_sample(const struct slg_pipe *pipe, struct slg_text text, do
     case SLG_LOGQL_CONVERSION_DURATION_SECONDS:
         if (!slg_convert_duration(text, &ns))
             return false;
-        /* Duration.Seconds() */
+        /* Duration.Seconds(): whole seconds first. NOLINTNEXTLINE(bugprone-integer-division) */
         *ret_value = (double)(ns / 1000000000) + (double)(ns % 1000000000) / 1e9;
         return true;
     }

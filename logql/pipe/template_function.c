@@ -1123,6 +1123,7 @@ static bool fn_duration(struct slg_call *call)
     if (!slg_convert_duration(text, &ns))
         return slg_run_fail(call->run, "time: invalid duration \"%.*s\"",
                             (int)(text.len > 100 ? 100 : text.len), text.at);
+    /* Duration.Seconds(): whole seconds first. NOLINTNEXTLINE(bugprone-integer-division) */
     return give(call, slg_value_float((double)(ns / 1000000000) + (double)(ns % 1000000000) / 1e9));
 }
 

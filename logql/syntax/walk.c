@@ -40,6 +40,7 @@ static bool numbers_equal(double a, double b)
 {
     if (isnan(a) || isnan(b))
         return isnan(a) && isnan(b);
+    /* 0 and -0 differ. NOLINTNEXTLINE(bugprone-suspicious-memory-comparison) */
     return memcmp(&a, &b, sizeof(a)) == 0;
 }
 
