@@ -163,7 +163,7 @@ static const struct slg_conf_row rows[] = {
     SIZE("querier.limits.bytes_max", MIB, 16 * TIB, "64GiB", 0, "Raw bytes that one query may read"),
     INT("querier.limits.lines_max", "entries", 1, 1000000, "5000", 0, "Largest limit of a log query, as Loki's max_entries_limit_per_query"),
     DURATION("querier.limits.range_max", HOUR, INT64_MAX, "721h", FOREVER, "Longest time range of one query, as Loki's max_query_length"),
-    INT("querier.limits.concurrent_max", "queries", 1, 1024, "8", 0, "Queries evaluated at once; more wait, fairly by client"),
+    INT("querier.limits.concurrent_max", "queries", 1, 1024, "4", 0, "Queries evaluated at once; more wait, fairly by client"),
     INT("querier.limits.queue_max", "queries", 1, 65536, "512", 0, "Queries that wait; more are refused with 429"),
     ENUM("querier.partial", "error|warn", "error", 0, "What an incomplete metric answer is: an error 503, or an answer with a warning"),
     ENUM("querier.auth", "none|tokens", "none", 0, "tokens: refuse to start without querier.http.tokens"),
