@@ -30,6 +30,8 @@ SILAGE = os.path.join(BIN, "silage")
 SILAGECTL = os.path.join(BIN, "silagectl")
 SLOW = 1 if KIND == "release" else 5  # sanitizers take their time: deadlines are multiplied by this
 NS = 10**9
+# ThreadSanitizer leaves room for some 200 maps of 16 GiB.
+SETS = ["storer.map_bytes_max=1GiB"] if KIND == "tsan" else []
 # Kernel and sanitizer reports of a daemon that mean a bug whatever else the test found.
 REPORTS = re.compile(r"ERROR: AddressSanitizer|WARNING: ThreadSanitizer|runtime error:|LeakSanitizer|assertion|"
                      r"stack smashing|\*\*\* buffer overflow")
@@ -372,7 +374,7 @@ class Silage:
         command = [SILAGE, self.role, "--data", self.data]
         for value in ["querier.http.listen=" + self.query[7:], "ingester.http.listen=" + self.push[7:],
                       "storer.http.listen=" + self.admin[7:], "transport.listen=" + self.transport,
-                      "ingester.syslog=[%s]" % ", ".join(listeners), "node.id=e2e"] + self.sets:
+                      "ingester.syslog=[%s]" % ", ".join(listeners), "node.id=e2e"] + SETS + self.sets:
             command += ["--set", value]
         return command
 
