@@ -367,7 +367,7 @@ static enum slg_status keep_row(struct slg_remote *r, const struct slg_remote_st
     if (!reserve_items(r, total))
         return is_full(r, reterr);
     for (size_t k = 0; k < 3; k++)
-        runs[k] = r->items + k * r->item_capacity;
+        runs[k] = r->items == NULL ? NULL : r->items + k * r->item_capacity;
     for (size_t i = 0; i < total; i++) {
         size_t k = result->categories[i];
 
