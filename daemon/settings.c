@@ -293,6 +293,20 @@ static void check_retention(struct slg_conf *conf)
                              "for all streams");
 }
 
+/* A sender has one address: a network would give many hosts one name. */
+static void check_hosts(struct slg_conf *conf)
+{
+    for (size_t i = 0; i < slg_conf_count(conf, "ingester.hosts"); i++) {
+        const char *address = slg_conf_text(conf, "ingester.hosts[%zu].address", i);
+        char key[64];
+
+        (void)snprintf(key, sizeof(key), "ingester.hosts[%zu].address", i); /* at most 48 bytes */
+        if (strchr(address, '/') != NULL)
+            slg_conf_add_mistake(conf, key, "\"%s\" is a network, write one address: 192.0.2.7",
+                                 address);
+    }
+}
+
 static void check_rules(struct slg_conf *conf)
 {
     for (size_t i = 0; i < slg_conf_count(conf, "ingester.labels"); i++) {
@@ -319,6 +333,7 @@ static void check_relations(struct slg_conf *conf)
     check_pair(conf, "querier.http.tls_cert", "querier.http.tls_key");
     for (size_t i = 0; i < slg_conf_count(conf, "ingester.syslog"); i++)
         check_listener(conf, i);
+    check_hosts(conf);
     check_rules(conf);
     check_retention(conf);
     if (slg_conf_text(conf, "node.data_dir")[0] == '\0')
