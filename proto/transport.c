@@ -6,7 +6,9 @@
  *    connection closes then fails at once.
  *  - NNG_OPT_RECVMAXSZ is unlimited by default: set on every socket, dialer and listener.
  *  - After a successful send NNG owns the message; after a failed one it is still in the aio, ours.
- *  - Dialing in the background retries for ever; its default pause is 1 s.
+ *  - Dialing in the background retries for ever; its default pause is 1 s. The pause is a random number modulo the
+ *    bound, half of the time negative (no pause at all), and the bound doubles with each refusal: within microseconds
+ *    of a start it is the greatest one. That must be short of what a first request waits (CONNECT_WAIT_MS).
  *  - An operation on a context while nng_close runs may use freed memory (nni_ctx_rele destroys outside the lock):
  *    every aio is stopped before, and none is begun after.
  *  - nng_close may wait for ever when a message arrives just then (tcptran_pipe_recv_cb begins a read on an aio that is
@@ -44,8 +46,8 @@
 #define CALL_COUNT_MAX      1024
 #define IN_FLIGHT_MAX       256
 #define FRAME_BYTES         ((size_t)64) /* room for NNG's own request ids over our limit */
-#define RECONNECT_MIN_MS    100
-#define RECONNECT_MAX_MS    5000
+#define RECONNECT_MIN_MS    50
+#define RECONNECT_MAX_MS    500
 #define CONNECT_WAIT_MS     1000 /* how long after start, or a loss, a request waits for a connection */
 #define CLOSE_WAIT_MS       1000
 #define REQUEST_TIMEOUT_MIN 1

@@ -66,7 +66,7 @@ struct slg_transport_client_options {
     struct slg_transport_tls tls;
     size_t in_flight_max; /* contexts, 1 to 256; a request beyond it gets SLG_AGAIN */
 };
-/* Dial in the background; succeeds though the peer is away (reconnect 100 ms to 5 s). */
+/* Dial in the background; succeeds though the peer is away (it is tried again within 0.5 s). */
 SLG_MUST_CHECK enum slg_status
 slg_transport_client_start(const struct slg_transport_client_options *options,
                            struct slg_transport_client **ret_client, struct slg_error *reterr);
