@@ -13,7 +13,7 @@
 #include "proto/label.h"
 #include "proto/limits.h"
 
-#define SLG_BATCH_VERSION 1
+#define SLG_BATCH_VERSION 2
 
 /* An arena budget that decodes any batch within proto/limits.h. */
 #define SLG_BATCH_DECODE_BYTES_MAX ((size_t)12 * 1024 * 1024)
@@ -101,7 +101,8 @@ struct slg_batch_stream {
     const uint8_t *canonical; /* borrowed */
     size_t canonical_len;
     uint32_t entry_count;
-    uint64_t line_bytes; /* sum of line lengths */
+    uint64_t line_bytes;     /* sum of line lengths */
+    uint64_t metadata_bytes; /* names + values, of every entry */
 };
 
 /* Everything but the entries; reading it needs no decompression. */

@@ -14,7 +14,7 @@
 #define STREAM_SLOTS_MIN    ((size_t)64) /* a power of two */
 #define NAME_SLOTS          ((size_t)4096)
 #define NO_INDEX            UINT32_MAX
-#define TABLE_ROW_BYTES_MAX ((size_t)16 + 3 * VARINT_BYTES_MAX) /* without canonical bytes */
+#define TABLE_ROW_BYTES_MAX ((size_t)16 + 4 * VARINT_BYTES_MAX) /* without canonical bytes */
 #define WIRE_BIN32          0xC6
 
 static_assert(NAME_SLOTS >= 2 * SLG_BATCH_NAME_COUNT_MAX, "open addressing needs half of it free");
@@ -31,6 +31,7 @@ struct stream {
     size_t canonical_at; /* in the canonical column */
     size_t canonical_len;
     uint64_t line_bytes;
+    uint64_t metadata_bytes;
     uint32_t entry_count;
     uint32_t wire_index; /* in the order of first entries; NO_INDEX before the first */
 };
@@ -410,7 +411,8 @@ static bool reserve_entry(struct slg_batch_builder *b, const struct slg_entry *e
 }
 
 /* Count the entry to its stream; returns the stream's index on the wire. */
-static uint32_t count_to_stream(struct slg_batch_builder *b, const struct slg_entry *entry)
+static uint32_t count_to_stream(struct slg_batch_builder *b, const struct slg_entry *entry,
+                                size_t metadata_bytes)
 {
     struct stream *stream = &b->streams[entry->stream_index];
 
@@ -420,6 +422,7 @@ static uint32_t count_to_stream(struct slg_batch_builder *b, const struct slg_en
     }
     stream->entry_count++;
     stream->line_bytes += entry->line.len;
+    stream->metadata_bytes += metadata_bytes;
     return stream->wire_index;
 }
 
@@ -447,13 +450,13 @@ static void put_kind(struct slg_batch_builder *b, enum slg_entry_kind kind)
 }
 
 static void put_entry(struct slg_batch_builder *b, const struct slg_entry *entry,
-                      const uint16_t *name_indexes)
+                      size_t metadata_bytes, const uint16_t *name_indexes)
 {
     struct column *columns = b->columns;
 
     put_bytes(&columns[SLG_BATCH_TEXT], entry->line.at, entry->line.len);
     put_times(b, entry->ts_ns);
-    put_varint(&columns[SLG_BATCH_STREAMS], count_to_stream(b, entry));
+    put_varint(&columns[SLG_BATCH_STREAMS], count_to_stream(b, entry, metadata_bytes));
     put_kind(b, entry->kind);
     put_varint(&columns[SLG_BATCH_LENGTHS], entry->line.len);
     put_varint(&columns[SLG_BATCH_METADATA], entry->metadata.count);
@@ -465,6 +468,7 @@ static void put_entry(struct slg_batch_builder *b, const struct slg_entry *entry
         put_bytes(&columns[SLG_BATCH_VALUES], value.at, value.len);
     }
     b->line_bytes += entry->line.len;
+    b->metadata_bytes += metadata_bytes;
     b->entry_count++;
 }
 
@@ -494,8 +498,7 @@ enum slg_status slg_batch_builder_append(struct slg_batch_builder *b, const stru
     status = find_names(b, &entry->metadata, name_indexes);
     if (status != SLG_OK)
         return status;
-    b->metadata_bytes += name_bytes + value_bytes;
-    put_entry(b, entry, name_indexes);
+    put_entry(b, entry, name_bytes + value_bytes, name_indexes);
     return SLG_OK;
 }
 
@@ -537,6 +540,7 @@ static bool encode_table(struct slg_batch_builder *b)
         put_bytes(table, b->canonical.data + stream->canonical_at, stream->canonical_len);
         put_varint(table, stream->entry_count);
         put_varint(table, stream->line_bytes);
+        put_varint(table, stream->metadata_bytes);
     }
     return true;
 }

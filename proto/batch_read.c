@@ -139,7 +139,9 @@ static bool take_stream(struct slg_cursor *c, struct slg_batch_stream *stream)
         !slg_cursor_take_varint(c, &entry_count) || entry_count == 0 ||
         entry_count > SLG_BATCH_ENTRY_COUNT_MAX ||
         !slg_cursor_take_varint(c, &stream->line_bytes) ||
-        stream->line_bytes > SLG_BATCH_RAW_BYTES_MAX)
+        stream->line_bytes > SLG_BATCH_RAW_BYTES_MAX ||
+        !slg_cursor_take_varint(c, &stream->metadata_bytes) ||
+        stream->metadata_bytes > entry_count * SLG_METADATA_BYTES_MAX)
         return false;
     memcpy(stream->id.bytes, id, sizeof(stream->id.bytes));
     stream->canonical_len = (size_t)len;
@@ -151,7 +153,7 @@ static enum slg_status take_table(struct slg_arena *arena, struct slg_text table
                                   struct slg_batch_header *h)
 {
     struct slg_cursor c = slg_cursor_make(table.at, table.len);
-    uint64_t stream_count, entry_count = 0, line_bytes = 0;
+    uint64_t stream_count, entry_count = 0, line_bytes = 0, metadata_bytes = 0;
     struct slg_batch_stream *streams;
 
     if (!slg_cursor_take_varint(&c, &stream_count) || stream_count == 0 ||
@@ -166,8 +168,10 @@ static enum slg_status take_table(struct slg_arena *arena, struct slg_text table
             return SLG_MALFORMED;
         entry_count += streams[i].entry_count;
         line_bytes += streams[i].line_bytes;
+        metadata_bytes += streams[i].metadata_bytes; /* below 2^32 each, of at most 2^14 */
     }
-    if (slg_cursor_left(&c) > 0 || entry_count != h->entry_count || line_bytes != h->line_bytes)
+    if (slg_cursor_left(&c) > 0 || entry_count != h->entry_count || line_bytes != h->line_bytes ||
+        metadata_bytes != h->metadata_bytes)
         return SLG_MALFORMED;
     h->streams = streams;
     h->stream_count = (uint32_t)stream_count;
@@ -432,8 +436,8 @@ static enum slg_status decode_names(struct decoder *d)
     return SLG_OK;
 }
 
-/* One entry's items. entry_last: 1 + the last entry that used each name. */
-static bool check_items(struct decoder *d, uint32_t entry, uint32_t *entry_last, uint64_t *bytes,
+/* One entry's items. entry_last: 1 + the last entry that used each name; *left: the bytes that its stream still has. */
+static bool check_items(struct decoder *d, uint32_t entry, uint32_t *entry_last, uint64_t *left,
                         uint64_t *value_bytes)
 {
     struct slg_cursor *c = &d->sections[SLG_BATCH_METADATA];
@@ -452,10 +456,13 @@ static bool check_items(struct decoder *d, uint32_t entry, uint32_t *entry_last,
         entry_bytes += d->metadata->names[name_index].len + len;
         *value_bytes += len;
     }
-    *bytes += entry_bytes;
-    return entry_bytes <= SLG_METADATA_BYTES_MAX;
+    if (entry_bytes > SLG_METADATA_BYTES_MAX || entry_bytes > *left)
+        return false;
+    *left -= entry_bytes;
+    return true;
 }
 
+/* Needs the names and the streams. Against the bytes of each stream in the table, which sum to the header's. */
 static enum slg_status decode_metadata(struct decoder *d)
 {
     const struct slg_batch_header *h = &d->view->header;
@@ -464,23 +471,28 @@ static enum slg_status decode_metadata(struct decoder *d)
     uint32_t *item_at = slg_arena_alloc(d->arena, h->entry_count * sizeof(*item_at));
     uint32_t *value_at = slg_arena_alloc(d->arena, h->entry_count * sizeof(*value_at));
     uint32_t *entry_last = slg_arena_calloc(d->arena, d->name_count, sizeof(*entry_last));
-    uint64_t bytes = 0, value_bytes = 0;
+    uint64_t *left = slg_arena_alloc(d->arena, h->stream_count * sizeof(*left));
+    uint64_t value_bytes = 0;
 
-    if (item_at == NULL || value_at == NULL || entry_last == NULL)
+    if (item_at == NULL || value_at == NULL || entry_last == NULL || left == NULL)
         return SLG_LIMIT;
+    for (uint32_t i = 0; i < h->stream_count; i++)
+        left[i] = h->streams[i].metadata_bytes;
     d->metadata->items = c->at;
     d->metadata->items_len = slg_cursor_left(c);
     d->metadata->values = (const char *)values->at;
     for (uint32_t i = 0; i < h->entry_count; i++) {
         item_at[i] = (uint32_t)(c->at - d->metadata->items);
         value_at[i] = (uint32_t)value_bytes;
-        if (!check_items(d, i, entry_last, &bytes, &value_bytes) ||
+        if (!check_items(d, i, entry_last, &left[d->view->stream_index[i]], &value_bytes) ||
             value_bytes > slg_cursor_left(values))
             return SLG_MALFORMED;
     }
-    if (!is_empty(d, SLG_BATCH_METADATA) || value_bytes != slg_cursor_left(values) ||
-        bytes != h->metadata_bytes)
+    if (!is_empty(d, SLG_BATCH_METADATA) || value_bytes != slg_cursor_left(values))
         return SLG_MALFORMED;
+    for (uint32_t i = 0; i < h->stream_count; i++)
+        if (left[i] > 0)
+            return SLG_MALFORMED;
     d->metadata->item_at = item_at;
     d->metadata->value_at = value_at;
     return SLG_OK;

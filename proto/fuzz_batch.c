@@ -84,6 +84,7 @@ static void wrap(const uint8_t *data, size_t size, struct slg_buf *out, char *pa
     slg_buf_append(&rows, CANONICAL, 1);
     slg_buf_append_varint(&rows, entry_count);
     slg_buf_append_varint(&rows, line_bytes);
+    slg_buf_append_varint(&rows, metadata_bytes);
 
     slg_wire_array(out, SLG_BATCH_ITEM_COUNT);
     slg_wire_bin(out, SLG_BATCH_MAGIC, 4);

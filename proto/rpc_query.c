@@ -231,22 +231,24 @@ void slg_rpc_encode_streams_reply(struct slg_buf *out, const struct slg_rpc_stre
     slg_wire_bool(out, more);
     slg_wire_array(out, count);
     for (size_t i = 0; i < count; i++) {
-        slg_wire_array(out, 5);
+        slg_wire_array(out, 6);
         slg_wire_bin(out, streams[i].id.bytes, sizeof(streams[i].id.bytes));
         slg_wire_text(out, streams[i].canonical);
         slg_wire_uint(out, streams[i].entry_count);
         slg_wire_uint(out, streams[i].line_bytes);
+        slg_wire_uint(out, streams[i].metadata_bytes);
         slg_wire_uint(out, streams[i].batch_count);
     }
 }
 
 static bool take_stream(struct slg_wire_reader *r, struct slg_rpc_stream *ret_stream)
 {
-    return slg_wire_take_tuple(r, 5) &&
+    return slg_wire_take_tuple(r, 6) &&
            slg_rpc_take_fixed(r, ret_stream->id.bytes, sizeof(ret_stream->id.bytes)) &&
            slg_wire_take_text(r, SLG_LABEL_SET_BYTES_MAX, &ret_stream->canonical) &&
            slg_wire_take_uint(r, UINT64_MAX, &ret_stream->entry_count) &&
            slg_wire_take_uint(r, UINT64_MAX, &ret_stream->line_bytes) &&
+           slg_wire_take_uint(r, UINT64_MAX, &ret_stream->metadata_bytes) &&
            slg_wire_take_uint(r, UINT64_MAX, &ret_stream->batch_count);
 }
 

@@ -215,6 +215,12 @@ static size_t label_count(const struct meta *meta)
     return count;
 }
 
+/* What a stream holds, as Loki counts it: lines and structured metadata. */
+static uint64_t stream_bytes(const struct slg_rpc_stream *stream)
+{
+    return stream->line_bytes + stream->metadata_bytes;
+}
+
 /* Names that Loki keeps to itself. */
 static bool hidden(struct slg_text name)
 {
@@ -322,7 +328,7 @@ void slg_api_stats(void *ctx, struct slg_http_request *request)
         status = list_streams(&meta, &error);
     for (size_t i = 0; status == SLG_OK && i < meta.stream_count; i++) {
         batches += meta.streams[i].batch_count;
-        bytes += meta.streams[i].line_bytes;
+        bytes += stream_bytes(&meta.streams[i]);
         entries += meta.streams[i].entry_count;
     }
     slg_buf_printf(&meta.out, "{\"streams\":%zu,\"chunks\":%llu,\"bytes\":%llu,\"entries\":%llu}\n",
@@ -507,7 +513,7 @@ static enum slg_status sum_volumes(struct meta *meta, const struct volume_reques
     if (items == NULL || volumes == NULL)
         return no_memory(reterr);
     for (size_t i = 0; i < meta->stream_count; i++) {
-        count += volumes_of_stream(wanted, &meta->labels[i], meta->streams[i].line_bytes,
+        count += volumes_of_stream(wanted, &meta->labels[i], stream_bytes(&meta->streams[i]),
                                    &items[used], &volumes[count]);
         used += meta->labels[i].count;
     }

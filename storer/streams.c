@@ -4,7 +4,7 @@
 #include "logql/syntax/parse.h"
 
 #define SLOTS_MIN          ((size_t)256)
-/* Bytes of a reply that are not canonical bytes: id and three numbers of each stream. */
+/* Bytes of a reply that are not canonical bytes: id and four numbers of each stream. */
 #define REPLY_STREAM_BYTES ((size_t)64)
 #define REPLY_BYTES_MAX    (SLG_MESSAGE_BYTES_MAX - 65536)
 
@@ -199,6 +199,7 @@ static enum slg_status visit_summary(void *ctx, const struct slg_batch_ref *ref,
             continue;
         stream->row.entry_count += share(a, summary, part.entry_count);
         stream->row.line_bytes += share(a, summary, part.line_bytes);
+        stream->row.metadata_bytes += share(a, summary, part.metadata_bytes);
         stream->row.batch_count++;
     }
     return SLG_OK;

@@ -1,5 +1,5 @@
 /* A batch says exactly what was put in, within its limits, and no altered byte is believed.
- * Oracle: tests/golden/batch_v1.bin (written once; read for ever) and payloads that this file alters one by one under
+ * Oracle: tests/golden/batch_v2.bin (written once; read for ever) and payloads that this file alters one by one under
  * good checksums. The way there and back has tests/property/test_batch_round_trip.c. */
 #include "tests/helper/test.h"
 
@@ -10,7 +10,8 @@
 #include "proto/lz4.h"
 #include "proto/wire.h"
 
-#define GOLDEN SLG_SOURCE_DIR "/tests/golden/batch_v1.bin"
+#define GOLDEN    SLG_SOURCE_DIR "/tests/golden/batch_v2.bin"
+#define GOLDEN_V1 SLG_SOURCE_DIR "/tests/golden/batch_v1.bin" /* never released: refused by name */
 
 static const struct slg_shard_id hour = {
     .window_ns = INT64_C(1700000000000000000) / INT64_C(3600000000000) * INT64_C(3600000000000),
@@ -94,6 +95,8 @@ static void check_golden(const struct slg_batch_view *view)
     assert_int_equal(h->stream_count, 2);
     assert_int_equal(h->streams[0].entry_count, 2);
     assert_int_equal(h->streams[0].line_bytes, 9);
+    assert_int_equal(h->streams[0].metadata_bytes, 11);
+    assert_int_equal(h->streams[1].metadata_bytes, 0);
     assert_memory_equal(h->streams[1].canonical, app_b, 7);
     assert_true(slg_text_equal_to(slg_batch_view_line(view, 0), "first"));
     assert_true(slg_text_equal_to(slg_batch_view_line(view, 1), ""));
@@ -108,15 +111,20 @@ static void check_golden(const struct slg_batch_view *view)
     assert_int_equal(slg_batch_view_metadata(view, 1, items), 0);
 }
 
-static size_t read_golden(uint8_t *bytes, size_t size)
+static size_t read_file(const char *path, uint8_t *bytes, size_t size)
 {
-    FILE *file = fopen(GOLDEN, "rb");
+    FILE *file = fopen(path, "rb");
     size_t len;
 
     assert_non_null(file);
     len = fread(bytes, 1, size, file);
     assert_int_equal(fclose(file), 0);
     return len;
+}
+
+static size_t read_golden(uint8_t *bytes, size_t size)
+{
+    return read_file(GOLDEN, bytes, size);
 }
 
 static void test_golden(void **state)
@@ -184,10 +192,14 @@ static void test_other_versions_are_named(void **state)
     size_t len = read_golden(bytes, sizeof(bytes));
 
     (void)state;
-    bytes[9] = 2;
+    bytes[9] = 3;
     assert_int_equal(slg_batch_read_header(arena, bytes, len, &header), SLG_UNSUPPORTED);
     assert_true(slg_batch_peek_version(bytes, len, &version));
-    assert_int_equal(version, 2);
+    assert_int_equal(version, 3);
+    len = read_file(GOLDEN_V1, bytes, sizeof(bytes));
+    assert_int_equal(slg_batch_read_header(arena, bytes, len, &header), SLG_UNSUPPORTED);
+    assert_true(slg_batch_peek_version(bytes, len, &version));
+    assert_int_equal(version, 1);
     assert_false(slg_batch_peek_version((const uint8_t *)"SLGB", 4, &version));
     slg_arena_destroy(arena);
 }
@@ -202,9 +214,9 @@ struct parts {
     uint64_t sequence;
     const char *sections[SLG_BATCH_SECTION_COUNT];
     size_t lens[SLG_BATCH_SECTION_COUNT];
-    uint64_t table_entry_count, table_line_bytes;
-    uint64_t second_entry_count,
-        second_line_bytes; /* of a second stream; 0 entries: there is none */
+    uint64_t table_entry_count, table_line_bytes, table_metadata_bytes;
+    /* Of a second stream; 0 entries: there is none. */
+    uint64_t second_entry_count, second_line_bytes, second_metadata_bytes;
 };
 
 static const struct parts good = {
@@ -220,6 +232,7 @@ static const struct parts good = {
     .lens = { 3, 2, 2, 1, 2, 5, 6, 2 },
     .table_entry_count = 2,
     .table_line_bytes = 3,
+    .table_metadata_bytes = 4,
 };
 
 static void append_hash(struct slg_buf *out, uint64_t hash)
@@ -229,7 +242,7 @@ static void append_hash(struct slg_buf *out, uint64_t hash)
 }
 
 static void append_row(struct slg_buf *table, const uint8_t *canonical, uint64_t entry_count,
-                       uint64_t line_bytes)
+                       uint64_t line_bytes, uint64_t metadata_bytes)
 {
     struct slg_stream_id id = slg_stream_id_of(slg_text_of("t"), canonical, 7);
 
@@ -238,6 +251,7 @@ static void append_row(struct slg_buf *table, const uint8_t *canonical, uint64_t
     slg_buf_append(table, canonical, 7);
     slg_buf_append_varint(table, entry_count);
     slg_buf_append_varint(table, line_bytes);
+    slg_buf_append_varint(table, metadata_bytes);
 }
 
 static void assemble(const struct parts *p, struct slg_buf *out)
@@ -248,9 +262,10 @@ static void assemble(const struct parts *p, struct slg_buf *out)
 
     slg_buf_init(&table, 4096);
     slg_buf_append_varint(&table, p->second_entry_count > 0 ? 2 : 1);
-    append_row(&table, app_a, p->table_entry_count, p->table_line_bytes);
+    append_row(&table, app_a, p->table_entry_count, p->table_line_bytes, p->table_metadata_bytes);
     if (p->second_entry_count > 0)
-        append_row(&table, app_b, p->second_entry_count, p->second_line_bytes);
+        append_row(&table, app_b, p->second_entry_count, p->second_line_bytes,
+                   p->second_metadata_bytes);
     slg_buf_init(&payload, 4096);
     for (size_t i = 0; i < SLG_BATCH_SECTION_COUNT; i++)
         slg_buf_append_u32be(&payload, (uint32_t)p->lens[i]);
@@ -261,7 +276,7 @@ static void assemble(const struct parts *p, struct slg_buf *out)
     slg_buf_init(out, 8192);
     slg_wire_array(out, SLG_BATCH_ITEM_COUNT);
     slg_wire_bin(out, "SLGB", 4);
-    slg_wire_uint(out, 1);
+    slg_wire_uint(out, SLG_BATCH_VERSION);
     slg_wire_bin(out, "incarnation of 24 bytes.", 24);
     slg_wire_int(out, p->shard.window_ns);
     slg_wire_int(out, p->shard.length_ns);
@@ -296,6 +311,7 @@ static const struct hostile_case {
     size_t len;
     int64_t entry_count, push_count, line_bytes, metadata_bytes, raw_bytes, ts_min_ns, ts_max_ns;
     int64_t sequence, slot_count, length_ns, table_entry_count, table_line_bytes;
+    int64_t table_metadata_bytes;
 } hostile_cases[] = {
     { "no entries", -1, NULL, 0, .entry_count = NONE },
     { "more entries than times", -1, NULL, 0, .entry_count = 3, .table_entry_count = 3 },
@@ -319,6 +335,10 @@ static const struct hostile_case {
     { "slot not below the count", -1, NULL, 0, .slot_count = NONE },
     { "entries of the table", -1, NULL, 0, .table_entry_count = 1 },
     { "lines of the table", -1, NULL, 0, .table_line_bytes = 2 },
+    { "metadata of the table", -1, NULL, 0, .table_metadata_bytes = 3 },
+    { "metadata of the table and the head, not of the entries", -1, NULL, 0, .metadata_bytes = 5,
+      .table_metadata_bytes = 5 },
+    { "metadata of the table over the limit", -1, NULL, 0, .table_metadata_bytes = 3 << 16 },
     { "text too short", SLG_BATCH_TEXT, "ab", 2, .entry_count = 0 },
     { "text too long", SLG_BATCH_TEXT, "abcd", 4, .entry_count = 0 },
     { "a time too many", SLG_BATCH_TIMES, "\x02\x04\x00", 3, .entry_count = 0 },
@@ -382,6 +402,7 @@ static struct parts alter(const struct hostile_case *row)
     put(&p.sequence, row->sequence);
     put(&p.table_entry_count, row->table_entry_count);
     put(&p.table_line_bytes, row->table_line_bytes);
+    put(&p.table_metadata_bytes, row->table_metadata_bytes);
     put_signed(&p.ts_min_ns, row->ts_min_ns);
     put_signed(&p.ts_max_ns, row->ts_max_ns);
     put_signed(&p.shard.length_ns, row->length_ns);
@@ -430,6 +451,11 @@ static void test_counts_of_each_stream(void **state)
     p.table_line_bytes = 2;
     p.second_line_bytes = 1;
     CHECK("good", decode_parts(&p) == SLG_OK);
+    p.table_metadata_bytes = 3;
+    p.second_metadata_bytes = 1;
+    CHECK("metadata changed places", decode_parts(&p) == SLG_MALFORMED);
+    p.table_metadata_bytes = 4;
+    p.second_metadata_bytes = 0;
     p.table_line_bytes = 1;
     p.second_line_bytes = 2;
     CHECK("bytes changed places", decode_parts(&p) == SLG_MALFORMED);
