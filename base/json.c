@@ -2,6 +2,8 @@
 
 #include <jansson.h>
 
+#define INT64_LIMIT 9223372036854775808.0 /* 2^63 */
+
 /* struct slg_json is jansson's json_t under another name: the pointer is the same. */
 static json_t *inside(const struct slg_json *value)
 {
@@ -77,11 +79,16 @@ const char *slg_json_text(const struct slg_json *value)
 
 int64_t slg_json_int(const struct slg_json *value, int64_t fallback)
 {
+    double real;
+
     if (slg_json_type(value) == SLG_JSON_INT)
         return json_integer_value(inside(value));
-    if (slg_json_type(value) == SLG_JSON_REAL)
-        return (int64_t)json_real_value(inside(value));
-    return fallback;
+    if (slg_json_type(value) != SLG_JSON_REAL)
+        return fallback;
+    real = json_real_value(inside(value));
+    if (real >= INT64_LIMIT)
+        return INT64_MAX;
+    return real <= -INT64_LIMIT ? INT64_MIN : (int64_t)real;
 }
 
 double slg_json_real(const struct slg_json *value, double fallback)

@@ -39,7 +39,7 @@ size_t slg_json_count(const struct slg_json *value);
 const struct slg_json *slg_json_at(const struct slg_json *value, size_t index);
 /* NUL-terminated, or NULL when it is no text. */
 const char *slg_json_text(const struct slg_json *value);
-/* The number, truncated when it is a real; fallback when it is none. */
+/* The number, truncated when it is a real and held to what int64_t can be; fallback when it is none. */
 int64_t slg_json_int(const struct slg_json *value, int64_t fallback);
 double slg_json_real(const struct slg_json *value, double fallback);
 bool slg_json_bool(const struct slg_json *value, bool fallback);

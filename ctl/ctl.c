@@ -119,9 +119,11 @@ void slg_ctl_print(const struct slg_buf *text)
 
 void slg_ctl_time(int64_t ts_ns, char text[40])
 {
-    time_t seconds = (time_t)(ts_ns / SLG_NS_PER_SEC);
+    int64_t ns = ts_ns % SLG_NS_PER_SEC;
+    time_t seconds = (time_t)(ts_ns / SLG_NS_PER_SEC) - (ns < 0); /* before 1970: downwards */
     struct tm parts;
     size_t len = strftime(text, 40, "%Y-%m-%dT%H:%M:%S", gmtime_r(&seconds, &parts));
 
-    (void)snprintf(text + len, 40 - len, ".%09lldZ", (long long)(ts_ns % SLG_NS_PER_SEC));
+    (void)snprintf(text + len, 40 - len, ".%09lldZ",
+                   (long long)(ns < 0 ? ns + SLG_NS_PER_SEC : ns));
 }

@@ -2,8 +2,7 @@
 #include <poll.h>
 
 #include "base/clock.h"
-#include "base/cursor.h"
-#include "base/hash.h"
+#include "ctl/answer.h"
 #include "ctl/ctl.h"
 #include "ctl/fetch.h"
 
@@ -70,183 +69,32 @@ static enum slg_status get_json(struct reader *r, struct slg_error *reterr)
     return status;
 }
 
-static void tell_warnings(const struct reader *r)
-{
-    const struct slg_json *warnings = slg_json_get(r->root, "warnings");
-
-    for (size_t i = 0; i < slg_json_count(warnings); i++)
-        (void)fprintf(stderr, "warning: %s\n", slg_json_text(slg_json_at(warnings, i)));
-}
-
 /* ---- printing ---- */
-
-struct label_print {
-    struct slg_buf *out;
-    bool json;
-    bool first;
-};
-
-static bool print_label(void *arg, const char *key, const struct slg_json *value)
-{
-    struct label_print *p = arg;
-    const char *text = slg_json_text(value);
-
-    if (!p->first)
-        slg_buf_append_text(p->out, p->json ? "," : ", ");
-    p->first = false;
-    if (p->json)
-        slg_buf_append_json_text(p->out, key);
-    else
-        slg_buf_append_text(p->out, key);
-    slg_buf_append_byte(p->out, p->json ? ':' : '=');
-    slg_buf_append_json_text(p->out, text == NULL ? "" : text);
-    return true;
-}
-
-static void print_labels(struct slg_buf *out, const struct slg_json *labels, bool json)
-{
-    struct label_print p = { .out = out, .json = json, .first = true };
-
-    slg_buf_append_byte(out, '{');
-    slg_json_each(labels, print_label, &p);
-    slg_buf_append_byte(out, '}');
-}
-
-static int64_t text_ns(const char *text)
-{
-    struct slg_cursor c =
-        slg_cursor_make(text == NULL ? "" : text, text == NULL ? 0 : strlen(text));
-    uint64_t value = 0;
-
-    (void)slg_cursor_take_uint(&c, 19, INT64_MAX,
-                               &value); /* a server's broken time shows as 1970 */
-    return (int64_t)value;
-}
-
-/* One line of a log answer, gathered over its streams so that it can be sorted by time. */
-struct line {
-    int64_t ts_ns;
-    size_t order; /* as the server gave them */
-    const struct slg_json *labels;
-    const char *text;
-};
-
-static int compare_lines(const void *left, const void *right)
-{
-    const struct line *a = left, *b = right;
-
-    if (a->ts_ns != b->ts_ns)
-        return a->ts_ns < b->ts_ns ? -1 : 1;
-    return a->order < b->order ? -1 : a->order > b->order;
-}
-
-static struct line *gather_lines(const struct slg_json *result, size_t *ret_count)
-{
-    struct line *lines;
-    size_t count = 0, at = 0;
-
-    for (size_t i = 0; i < slg_json_count(result); i++)
-        count += slg_json_count(slg_json_get(slg_json_at(result, i), "values"));
-    lines = calloc(count + 1, sizeof(*lines));
-    if (lines == NULL)
-        return NULL;
-    for (size_t i = 0; i < slg_json_count(result); i++) {
-        const struct slg_json *stream = slg_json_at(result, i);
-        const struct slg_json *values = slg_json_get(stream, "values");
-
-        for (size_t k = 0; k < slg_json_count(values); k++, at++) {
-            const struct slg_json *value = slg_json_at(values, k);
-            const char *text = slg_json_text(slg_json_at(value, 1));
-
-            lines[at] = (struct line){ .ts_ns = text_ns(slg_json_text(slg_json_at(value, 0))),
-                                       .order = at,
-                                       .labels = slg_json_get(stream, "stream"),
-                                       .text = text == NULL ? "" : text };
-        }
-    }
-    qsort(lines, count, sizeof(*lines), compare_lines);
-    *ret_count = count;
-    return lines;
-}
-
-static void print_line(struct reader *r, const struct line *line)
-{
-    char time_text[40];
-
-    slg_ctl_time(line->ts_ns, time_text);
-    if (r->ctl->json) {
-        slg_buf_printf(&r->out, "{\"ts\":\"%s\",\"labels\":", time_text);
-        print_labels(&r->out, line->labels, true);
-        slg_buf_append_text(&r->out, ",\"line\":");
-        slg_buf_append_json_text(&r->out, line->text);
-        slg_buf_append_text(&r->out, "}\n");
-    } else {
-        slg_buf_append_text(&r->out, time_text);
-        slg_buf_append_byte(&r->out, ' ');
-        print_labels(&r->out, line->labels, false);
-        slg_buf_append_byte(&r->out, ' ');
-        slg_buf_append_text(&r->out, line->text);
-        slg_buf_append_byte(&r->out, '\n');
-    }
-}
-
-static void print_sample(struct reader *r, const struct slg_json *labels,
-                         const struct slg_json *sample)
-{
-    double seconds = slg_json_real(slg_json_at(sample, 0), 0);
-    const char *value = slg_json_text(slg_json_at(sample, 1));
-    char time_text[40];
-
-    slg_ctl_time((int64_t)(seconds * 1000 + 0.5) * SLG_NS_PER_MS, time_text);
-    if (r->ctl->json) {
-        slg_buf_printf(&r->out, "{\"ts\":\"%s\",\"labels\":", time_text);
-        print_labels(&r->out, labels, true);
-        slg_buf_printf(&r->out, ",\"value\":\"%s\"}\n", value == NULL ? "" : value);
-    } else {
-        slg_buf_printf(&r->out, "%s ", time_text);
-        print_labels(&r->out, labels, false);
-        slg_buf_printf(&r->out, " %s\n", value == NULL ? "" : value);
-    }
-}
-
-static void print_metric(struct reader *r, const struct slg_json *result)
-{
-    for (size_t i = 0; i < slg_json_count(result); i++) {
-        const struct slg_json *series = slg_json_at(result, i);
-        const struct slg_json *labels = slg_json_get(series, "metric");
-        const struct slg_json *values = slg_json_get(series, "values");
-
-        if (slg_json_get(series, "value") != NULL)
-            print_sample(r, labels, slg_json_get(series, "value"));
-        for (size_t k = 0; k < slg_json_count(values); k++)
-            print_sample(r, labels, slg_json_at(values, k));
-    }
-}
 
 static int print_answer(struct reader *r)
 {
-    const struct slg_json *data = slg_json_get(r->root, "data");
-    const struct slg_json *result = slg_json_get(data, "result");
-    const char *type = slg_json_text(slg_json_get(data, "resultType"));
-    struct line *lines;
-    size_t count;
-
-    tell_warnings(r);
     slg_buf_clear(&r->out);
-    if (type == NULL || strcmp(type, "streams") != 0) {
-        if (type != NULL && strcmp(type, "scalar") == 0)
-            print_sample(r, NULL, result);
-        else
-            print_metric(r, result);
-        slg_ctl_print(&r->out);
-        return SLG_CTL_OK;
-    }
-    lines = gather_lines(result, &count);
-    if (lines == NULL)
+    if (slg_answer_print_warnings(&r->out, r->root) > 0)
+        (void)fwrite(r->out.data, 1, r->out.len, stderr); /* nothing to do if stderr is closed */
+    slg_buf_clear(&r->out);
+    if (slg_answer_print(&r->out, r->root, r->ctl->json) != SLG_OK)
         return SLG_CTL_FAILED;
-    for (size_t i = 0; i < count; i++)
-        print_line(r, &lines[i]);
-    free(lines);
+    slg_ctl_print(&r->out);
+    return SLG_CTL_OK;
+}
+
+static int print_texts(struct reader *r)
+{
+    slg_buf_clear(&r->out);
+    slg_answer_print_texts(&r->out, r->root, r->ctl->json);
+    slg_ctl_print(&r->out);
+    return SLG_CTL_OK;
+}
+
+static int print_series(struct reader *r)
+{
+    slg_buf_clear(&r->out);
+    slg_answer_print_series(&r->out, r->root, r->ctl->json);
     slg_ctl_print(&r->out);
     return SLG_CTL_OK;
 }
@@ -319,29 +167,6 @@ static int run_query(struct slg_ctl *ctl, int argc, char **argv)
     return finish(&r, get_json(&r, &error), &error, print_answer);
 }
 
-static int print_texts(struct reader *r)
-{
-    const struct slg_json *data = slg_json_get(r->root, "data");
-
-    slg_buf_clear(&r->out);
-    if (r->ctl->json)
-        slg_buf_append_byte(&r->out, '[');
-    for (size_t i = 0; i < slg_json_count(data); i++) {
-        const char *text = slg_json_text(slg_json_at(data, i));
-
-        if (r->ctl->json) {
-            slg_buf_append_text(&r->out, i == 0 ? "" : ",");
-            slg_buf_append_json_text(&r->out, text == NULL ? "" : text);
-        } else {
-            slg_buf_append_text(&r->out, text == NULL ? "" : text);
-            slg_buf_append_byte(&r->out, '\n');
-        }
-    }
-    slg_buf_append_text(&r->out, r->ctl->json ? "]\n" : "");
-    slg_ctl_print(&r->out);
-    return SLG_CTL_OK;
-}
-
 static int run_labels(struct slg_ctl *ctl, int argc, char **argv)
 {
     const char *since = NULL, *from = NULL, *to = NULL, *name = NULL;
@@ -366,19 +191,6 @@ static int run_labels(struct slg_ctl *ctl, int argc, char **argv)
     }
     range_params(&r, since, from, to);
     return finish(&r, get_json(&r, &error), &error, print_texts);
-}
-
-static int print_series(struct reader *r)
-{
-    const struct slg_json *data = slg_json_get(r->root, "data");
-
-    slg_buf_clear(&r->out);
-    for (size_t i = 0; i < slg_json_count(data); i++) {
-        print_labels(&r->out, slg_json_at(data, i), r->ctl->json);
-        slg_buf_append_byte(&r->out, '\n');
-    }
-    slg_ctl_print(&r->out);
-    return SLG_CTL_OK;
 }
 
 static int run_series(struct slg_ctl *ctl, int argc, char **argv)
@@ -413,15 +225,6 @@ struct tail {
     size_t seen_count;
 };
 
-static uint64_t line_hash(const struct line *line, struct slg_buf *scratch)
-{
-    slg_buf_clear(scratch);
-    slg_buf_append_u64be(scratch, (uint64_t)line->ts_ns);
-    print_labels(scratch, line->labels, false);
-    slg_buf_append_text(scratch, line->text);
-    return slg_hash_xxh3(scratch->data, scratch->len);
-}
-
 static bool seen_before(const struct tail *tail, uint64_t hash)
 {
     for (size_t i = tail->seen_count; i > 0; i--) {
@@ -435,19 +238,19 @@ static int show_new_lines(struct reader *r, struct tail *tail)
 {
     struct slg_buf scratch;
     size_t count;
-    struct line *lines =
-        gather_lines(slg_json_get(slg_json_get(r->root, "data"), "result"), &count);
+    struct slg_answer_line *lines =
+        slg_answer_lines(slg_json_get(slg_json_get(r->root, "data"), "result"), &count);
 
     if (lines == NULL)
         return SLG_CTL_FAILED;
     slg_buf_init(&scratch, SLG_FETCH_BYTES_MAX);
     slg_buf_clear(&r->out);
     for (size_t i = 0; i < count; i++) {
-        uint64_t hash = line_hash(&lines[i], &scratch);
+        uint64_t hash = slg_answer_line_hash(&lines[i], &scratch);
 
         if (seen_before(tail, hash))
             continue;
-        print_line(r, &lines[i]);
+        slg_answer_print_line(&r->out, &lines[i], r->ctl->json);
         if (tail->seen_count ==
             TAIL_SEEN_MAX) { /* forget the older half: they are behind from_ns by now */
             tail->seen_count /= 2;

@@ -17,6 +17,7 @@
 #include "base/address.h"
 #include "base/clock.h"
 #include "base/hash.h"
+#include "proto/form.h"
 #include "proto/gzip.h"
 
 #define CONNECTION_MEMORY_BYTES ((size_t)160 * 1024) /* request line and headers; touched as used */
@@ -236,53 +237,12 @@ static void add_param(struct slg_http_request *request, struct slg_text name, st
         request->params[request->param_count++] = (struct param){ name, value };
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* application/x-www-form-urlencoded; a '%' without two digits stays as it is. NUL-terminated copy. */
-static struct slg_text form_decode(struct slg_arena *arena, const char *text, size_t len)
-{
-    char *out = slg_arena_alloc(arena, len + 1);
-    size_t out_len = 0;
-
-    if (out == NULL)
-        return slg_text_make("", 0);
-    for (size_t i = 0; i < len; i++) {
-        int high = i + 2 < len ? hex_digit(text[i + 1]) : -1;
-        int low = i + 2 < len ? hex_digit(text[i + 2]) : -1;
-
-        if (text[i] == '%' && high >= 0 && low >= 0) {
-            out[out_len++] = (char)(high * 16 + low);
-            i += 2;
-        } else {
-            out[out_len++] = text[i] == '+' ? ' ' : text[i];
-        }
-    }
-    out[out_len] = '\0';
-    return slg_text_make(out, out_len);
-}
-
 static void take_form(struct slg_http_request *request, struct slg_text form)
 {
-    while (form.len > 0) {
-        const char *amp = memchr(form.at, '&', form.len);
-        size_t len = amp == NULL ? form.len : (size_t)(amp - form.at);
-        const char *equal = len == 0 ? NULL : memchr(form.at, '=', len);
-        size_t name_len = equal == NULL ? len : (size_t)(equal - form.at);
+    struct slg_text name, value;
 
-        if (len > 0)
-            add_param(request, form_decode(request->arena, form.at, name_len),
-                      equal == NULL ? slg_text_make("", 0)
-                                    : form_decode(request->arena, equal + 1, len - name_len - 1));
-        len += amp != NULL;
-        form = slg_text_make(form.at + len, form.len - len);
-    }
+    while (slg_form_next(request->arena, &form, &name, &value))
+        add_param(request, name, value);
 }
 
 static enum MHD_Result take_argument(void *ctx, enum MHD_ValueKind kind, const char *name,

@@ -70,11 +70,25 @@ static void test_refused(void **state)
     }
 }
 
+static void test_numbers_out_of_range(void **state)
+{
+    static const char numbers[] = "[1e300,-1e300,9223372036854775807,-9223372036854775808.0,-2.9]";
+    static const int64_t want[] = { INT64_MAX, INT64_MIN, INT64_MAX, INT64_MIN, -2 };
+    struct slg_json *root = NULL;
+
+    (void)state;
+    assert_int_equal(slg_json_parse(numbers, strlen(numbers), &root, NULL), SLG_OK);
+    for (size_t i = 0; i < SLG_ARRAY_LEN(want); i++)
+        assert_true(slg_json_int(slg_json_at(root, i), 0) == want[i]);
+    slg_json_destroy(root);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_numbers_out_of_range),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
