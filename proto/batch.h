@@ -102,7 +102,7 @@ struct slg_batch_stream {
     size_t canonical_len;
     uint32_t entry_count;
     uint64_t line_bytes;     /* sum of line lengths */
-    uint64_t metadata_bytes; /* names + values, of every entry */
+    uint32_t metadata_count; /* items of all its entries */
 };
 
 /* Everything but the entries; reading it needs no decompression. */

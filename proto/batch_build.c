@@ -31,7 +31,7 @@ struct stream {
     size_t canonical_at; /* in the canonical column */
     size_t canonical_len;
     uint64_t line_bytes;
-    uint64_t metadata_bytes;
+    uint32_t metadata_count;
     uint32_t entry_count;
     uint32_t wire_index; /* in the order of first entries; NO_INDEX before the first */
 };
@@ -411,8 +411,7 @@ static bool reserve_entry(struct slg_batch_builder *b, const struct slg_entry *e
 }
 
 /* Count the entry to its stream; returns the stream's index on the wire. */
-static uint32_t count_to_stream(struct slg_batch_builder *b, const struct slg_entry *entry,
-                                size_t metadata_bytes)
+static uint32_t count_to_stream(struct slg_batch_builder *b, const struct slg_entry *entry)
 {
     struct stream *stream = &b->streams[entry->stream_index];
 
@@ -422,7 +421,7 @@ static uint32_t count_to_stream(struct slg_batch_builder *b, const struct slg_en
     }
     stream->entry_count++;
     stream->line_bytes += entry->line.len;
-    stream->metadata_bytes += metadata_bytes;
+    stream->metadata_count += (uint32_t)entry->metadata.count;
     return stream->wire_index;
 }
 
@@ -450,13 +449,13 @@ static void put_kind(struct slg_batch_builder *b, enum slg_entry_kind kind)
 }
 
 static void put_entry(struct slg_batch_builder *b, const struct slg_entry *entry,
-                      size_t metadata_bytes, const uint16_t *name_indexes)
+                      const uint16_t *name_indexes)
 {
     struct column *columns = b->columns;
 
     put_bytes(&columns[SLG_BATCH_TEXT], entry->line.at, entry->line.len);
     put_times(b, entry->ts_ns);
-    put_varint(&columns[SLG_BATCH_STREAMS], count_to_stream(b, entry, metadata_bytes));
+    put_varint(&columns[SLG_BATCH_STREAMS], count_to_stream(b, entry));
     put_kind(b, entry->kind);
     put_varint(&columns[SLG_BATCH_LENGTHS], entry->line.len);
     put_varint(&columns[SLG_BATCH_METADATA], entry->metadata.count);
@@ -468,7 +467,6 @@ static void put_entry(struct slg_batch_builder *b, const struct slg_entry *entry
         put_bytes(&columns[SLG_BATCH_VALUES], value.at, value.len);
     }
     b->line_bytes += entry->line.len;
-    b->metadata_bytes += metadata_bytes;
     b->entry_count++;
 }
 
@@ -498,7 +496,8 @@ enum slg_status slg_batch_builder_append(struct slg_batch_builder *b, const stru
     status = find_names(b, &entry->metadata, name_indexes);
     if (status != SLG_OK)
         return status;
-    put_entry(b, entry, name_bytes + value_bytes, name_indexes);
+    b->metadata_bytes += name_bytes + value_bytes;
+    put_entry(b, entry, name_indexes);
     return SLG_OK;
 }
 
@@ -540,7 +539,7 @@ static bool encode_table(struct slg_batch_builder *b)
         put_bytes(table, b->canonical.data + stream->canonical_at, stream->canonical_len);
         put_varint(table, stream->entry_count);
         put_varint(table, stream->line_bytes);
-        put_varint(table, stream->metadata_bytes);
+        put_varint(table, stream->metadata_count);
     }
     return true;
 }

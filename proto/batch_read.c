@@ -131,7 +131,7 @@ static bool is_plausible(const struct slg_batch_header *h)
 static bool take_stream(struct slg_cursor *c, struct slg_batch_stream *stream)
 {
     const uint8_t *id;
-    uint64_t len, entry_count;
+    uint64_t len, entry_count, metadata_count;
 
     if (!slg_cursor_take_bytes(c, sizeof(stream->id.bytes), &id) ||
         !slg_cursor_take_varint(c, &len) || len == 0 || len > SLG_LABEL_SET_BYTES_MAX ||
@@ -140,12 +140,13 @@ static bool take_stream(struct slg_cursor *c, struct slg_batch_stream *stream)
         entry_count > SLG_BATCH_ENTRY_COUNT_MAX ||
         !slg_cursor_take_varint(c, &stream->line_bytes) ||
         stream->line_bytes > SLG_BATCH_RAW_BYTES_MAX ||
-        !slg_cursor_take_varint(c, &stream->metadata_bytes) ||
-        stream->metadata_bytes > entry_count * SLG_METADATA_BYTES_MAX)
+        !slg_cursor_take_varint(c, &metadata_count) ||
+        metadata_count > entry_count * SLG_METADATA_COUNT_MAX)
         return false;
     memcpy(stream->id.bytes, id, sizeof(stream->id.bytes));
     stream->canonical_len = (size_t)len;
     stream->entry_count = (uint32_t)entry_count;
+    stream->metadata_count = (uint32_t)metadata_count;
     return true;
 }
 
@@ -153,7 +154,7 @@ static enum slg_status take_table(struct slg_arena *arena, struct slg_text table
                                   struct slg_batch_header *h)
 {
     struct slg_cursor c = slg_cursor_make(table.at, table.len);
-    uint64_t stream_count, entry_count = 0, line_bytes = 0, metadata_bytes = 0;
+    uint64_t stream_count, entry_count = 0, line_bytes = 0;
     struct slg_batch_stream *streams;
 
     if (!slg_cursor_take_varint(&c, &stream_count) || stream_count == 0 ||
@@ -168,10 +169,8 @@ static enum slg_status take_table(struct slg_arena *arena, struct slg_text table
             return SLG_MALFORMED;
         entry_count += streams[i].entry_count;
         line_bytes += streams[i].line_bytes;
-        metadata_bytes += streams[i].metadata_bytes; /* below 2^32 each, of at most 2^14 */
     }
-    if (slg_cursor_left(&c) > 0 || entry_count != h->entry_count || line_bytes != h->line_bytes ||
-        metadata_bytes != h->metadata_bytes)
+    if (slg_cursor_left(&c) > 0 || entry_count != h->entry_count || line_bytes != h->line_bytes)
         return SLG_MALFORMED;
     h->streams = streams;
     h->stream_count = (uint32_t)stream_count;
@@ -436,15 +435,16 @@ static enum slg_status decode_names(struct decoder *d)
     return SLG_OK;
 }
 
-/* One entry's items. entry_last: 1 + the last entry that used each name; *left: the bytes that its stream still has. */
-static bool check_items(struct decoder *d, uint32_t entry, uint32_t *entry_last, uint64_t *left,
-                        uint64_t *value_bytes)
+/* One entry's items. entry_last: 1 + the last entry that used each name; *left: items that its stream still has. */
+static bool check_items(struct decoder *d, uint32_t entry, uint32_t *entry_last, uint32_t *left,
+                        uint64_t *bytes, uint64_t *value_bytes)
 {
     struct slg_cursor *c = &d->sections[SLG_BATCH_METADATA];
     uint64_t count, entry_bytes = 0;
 
-    if (!take_varint(c, &count) || count > SLG_METADATA_COUNT_MAX)
+    if (!take_varint(c, &count) || count > SLG_METADATA_COUNT_MAX || count > *left)
         return false;
+    *left -= (uint32_t)count;
     for (uint64_t i = 0; i < count; i++) {
         uint64_t name_index, len;
 
@@ -456,13 +456,11 @@ static bool check_items(struct decoder *d, uint32_t entry, uint32_t *entry_last,
         entry_bytes += d->metadata->names[name_index].len + len;
         *value_bytes += len;
     }
-    if (entry_bytes > SLG_METADATA_BYTES_MAX || entry_bytes > *left)
-        return false;
-    *left -= entry_bytes;
-    return true;
+    *bytes += entry_bytes;
+    return entry_bytes <= SLG_METADATA_BYTES_MAX;
 }
 
-/* Needs the names and the streams. Against the bytes of each stream in the table, which sum to the header's. */
+/* Needs the streams and the names. */
 static enum slg_status decode_metadata(struct decoder *d)
 {
     const struct slg_batch_header *h = &d->view->header;
@@ -471,24 +469,25 @@ static enum slg_status decode_metadata(struct decoder *d)
     uint32_t *item_at = slg_arena_alloc(d->arena, h->entry_count * sizeof(*item_at));
     uint32_t *value_at = slg_arena_alloc(d->arena, h->entry_count * sizeof(*value_at));
     uint32_t *entry_last = slg_arena_calloc(d->arena, d->name_count, sizeof(*entry_last));
-    uint64_t *left = slg_arena_alloc(d->arena, h->stream_count * sizeof(*left));
-    uint64_t value_bytes = 0;
+    uint32_t *left = slg_arena_alloc(d->arena, h->stream_count * sizeof(*left));
+    uint64_t bytes = 0, value_bytes = 0;
 
     if (item_at == NULL || value_at == NULL || entry_last == NULL || left == NULL)
         return SLG_LIMIT;
     for (uint32_t i = 0; i < h->stream_count; i++)
-        left[i] = h->streams[i].metadata_bytes;
+        left[i] = h->streams[i].metadata_count;
     d->metadata->items = c->at;
     d->metadata->items_len = slg_cursor_left(c);
     d->metadata->values = (const char *)values->at;
     for (uint32_t i = 0; i < h->entry_count; i++) {
         item_at[i] = (uint32_t)(c->at - d->metadata->items);
         value_at[i] = (uint32_t)value_bytes;
-        if (!check_items(d, i, entry_last, &left[d->view->stream_index[i]], &value_bytes) ||
+        if (!check_items(d, i, entry_last, &left[d->view->stream_index[i]], &bytes, &value_bytes) ||
             value_bytes > slg_cursor_left(values))
             return SLG_MALFORMED;
     }
-    if (!is_empty(d, SLG_BATCH_METADATA) || value_bytes != slg_cursor_left(values))
+    if (!is_empty(d, SLG_BATCH_METADATA) || value_bytes != slg_cursor_left(values) ||
+        bytes != h->metadata_bytes)
         return SLG_MALFORMED;
     for (uint32_t i = 0; i < h->stream_count; i++)
         if (left[i] > 0)

@@ -47,7 +47,7 @@ static void decode(struct slg_arena *arena, const uint8_t *data, size_t size)
 }
 
 /* Numbers from the first bytes, the payload from the rest: 2 entry count, 1 push count, 2 line bytes, 2 metadata bytes,
- * 1 + 1 earliest and latest time. */
+ * 1 metadata items, 1 + 1 earliest and latest time. */
 static void wrap(const uint8_t *data, size_t size, struct slg_buf *out, char *packed,
                  int packed_max)
 {
@@ -55,14 +55,15 @@ static void wrap(const uint8_t *data, size_t size, struct slg_buf *out, char *pa
     struct slg_stream_id id = slg_stream_id_of(slg_text_of("t"), (const uint8_t *)CANONICAL, 1);
     uint16_t entry_count, line_bytes, metadata_bytes;
     struct slg_cursor c = slg_cursor_make(data, size);
-    uint8_t push_count, earliest, latest, table[64];
+    uint8_t push_count, metadata_count, earliest, latest, table[64];
     size_t payload_len;
     struct slg_buf rows;
     int packed_len = 0;
 
     if (!slg_cursor_take_u16be(&c, &entry_count) || !slg_cursor_take_u8(&c, &push_count) ||
         !slg_cursor_take_u16be(&c, &line_bytes) || !slg_cursor_take_u16be(&c, &metadata_bytes) ||
-        !slg_cursor_take_u8(&c, &earliest) || !slg_cursor_take_u8(&c, &latest))
+        !slg_cursor_take_u8(&c, &metadata_count) || !slg_cursor_take_u8(&c, &earliest) ||
+        !slg_cursor_take_u8(&c, &latest))
         return;
     payload_len = slg_cursor_left(&c);
     /* One LZ4 sequence of literals: token, length bytes, the payload itself. */
@@ -84,7 +85,7 @@ static void wrap(const uint8_t *data, size_t size, struct slg_buf *out, char *pa
     slg_buf_append(&rows, CANONICAL, 1);
     slg_buf_append_varint(&rows, entry_count);
     slg_buf_append_varint(&rows, line_bytes);
-    slg_buf_append_varint(&rows, metadata_bytes);
+    slg_buf_append_varint(&rows, metadata_count);
 
     slg_wire_array(out, SLG_BATCH_ITEM_COUNT);
     slg_wire_bin(out, SLG_BATCH_MAGIC, 4);

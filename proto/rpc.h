@@ -184,7 +184,7 @@ struct slg_rpc_stream {
     struct slg_text canonical;
     uint64_t entry_count; /* estimates by batch: entries of batches that touch the range, scaled */
     uint64_t line_bytes;
-    uint64_t metadata_bytes;
+    uint64_t metadata_count; /* items */
     uint64_t batch_count;
 };
 #define SLG_RPC_SELECTOR_COUNT_MAX ((size_t)64)

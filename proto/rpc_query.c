@@ -236,7 +236,7 @@ void slg_rpc_encode_streams_reply(struct slg_buf *out, const struct slg_rpc_stre
         slg_wire_text(out, streams[i].canonical);
         slg_wire_uint(out, streams[i].entry_count);
         slg_wire_uint(out, streams[i].line_bytes);
-        slg_wire_uint(out, streams[i].metadata_bytes);
+        slg_wire_uint(out, streams[i].metadata_count);
         slg_wire_uint(out, streams[i].batch_count);
     }
 }
@@ -248,7 +248,7 @@ static bool take_stream(struct slg_wire_reader *r, struct slg_rpc_stream *ret_st
            slg_wire_take_text(r, SLG_LABEL_SET_BYTES_MAX, &ret_stream->canonical) &&
            slg_wire_take_uint(r, UINT64_MAX, &ret_stream->entry_count) &&
            slg_wire_take_uint(r, UINT64_MAX, &ret_stream->line_bytes) &&
-           slg_wire_take_uint(r, UINT64_MAX, &ret_stream->metadata_bytes) &&
+           slg_wire_take_uint(r, UINT64_MAX, &ret_stream->metadata_count) &&
            slg_wire_take_uint(r, UINT64_MAX, &ret_stream->batch_count);
 }
 

@@ -57,7 +57,7 @@ static void merge_equal(struct stream_list *list)
         if (slg_stream_id_equal(&list->items[kept].id, &list->items[i].id)) {
             list->items[kept].entry_count += list->items[i].entry_count;
             list->items[kept].line_bytes += list->items[i].line_bytes;
-            list->items[kept].metadata_bytes += list->items[i].metadata_bytes;
+            list->items[kept].metadata_count += list->items[i].metadata_count;
             list->items[kept].batch_count += list->items[i].batch_count;
         } else {
             list->items[++kept] = list->items[i];

@@ -9,6 +9,7 @@
 #define VOLUME_STEPS_MAX     1000
 #define VOLUME_LIMIT_DEFAULT 100
 #define TARGET_LABELS_MAX    ((size_t)32)
+#define METADATA_ITEM_BYTES  8
 
 /* One metadata request: everything it allocates dies with the arena. */
 struct meta {
@@ -215,10 +216,11 @@ static size_t label_count(const struct meta *meta)
     return count;
 }
 
-/* What a stream holds, as Loki counts it: lines and structured metadata. */
+/* What a stream holds, as Loki counts it: lines, and for an item of structured metadata the numbers of name and value in
+ * the chunk's table of texts. (That table is in Loki's count too; we do not know how many texts of a stream differ.) */
 static uint64_t stream_bytes(const struct slg_rpc_stream *stream)
 {
-    return stream->line_bytes + stream->metadata_bytes;
+    return stream->line_bytes + METADATA_ITEM_BYTES * stream->metadata_count;
 }
 
 /* Names that Loki keeps to itself. */

@@ -199,7 +199,7 @@ static enum slg_status visit_summary(void *ctx, const struct slg_batch_ref *ref,
             continue;
         stream->row.entry_count += share(a, summary, part.entry_count);
         stream->row.line_bytes += share(a, summary, part.line_bytes);
-        stream->row.metadata_bytes += share(a, summary, part.metadata_bytes);
+        stream->row.metadata_count += share(a, summary, part.metadata_count);
         stream->row.batch_count++;
     }
     return SLG_OK;

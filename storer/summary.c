@@ -26,7 +26,7 @@ void slg_summary_encode(struct slg_buf *out, const struct slg_batch_header *head
         slg_buf_append_varint(out, stream_numbers[i]);
         slg_buf_append_varint(out, header->streams[i].entry_count);
         slg_buf_append_varint(out, header->streams[i].line_bytes);
-        slg_buf_append_varint(out, header->streams[i].metadata_bytes);
+        slg_buf_append_varint(out, header->streams[i].metadata_count);
     }
     if (!slg_buf_failed(out))
         slg_buf_append_u64be(out, slg_hash_xxh3(out->data + start, out->len - start));
@@ -73,7 +73,7 @@ bool slg_summary_next_stream(struct slg_summary *summary, struct slg_summary_str
     return slg_cursor_left(c) > 0 && take_u32(c, UINT32_MAX, &ret_stream->number) &&
            take_u32(c, SLG_BATCH_ENTRY_COUNT_MAX, &ret_stream->entry_count) &&
            slg_cursor_take_varint(c, &ret_stream->line_bytes) &&
-           slg_cursor_take_varint(c, &ret_stream->metadata_bytes);
+           take_u32(c, UINT32_MAX, &ret_stream->metadata_count);
 }
 
 enum slg_status slg_summary_decode(const uint8_t *bytes, size_t len,

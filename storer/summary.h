@@ -29,7 +29,7 @@ struct slg_summary_stream {
     uint32_t number;
     uint32_t entry_count;
     uint64_t line_bytes;
-    uint64_t metadata_bytes;
+    uint32_t metadata_count;
 };
 
 /* stream_numbers[i] = number of header->streams[i] in the generation. */

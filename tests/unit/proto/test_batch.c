@@ -95,8 +95,8 @@ static void check_golden(const struct slg_batch_view *view)
     assert_int_equal(h->stream_count, 2);
     assert_int_equal(h->streams[0].entry_count, 2);
     assert_int_equal(h->streams[0].line_bytes, 9);
-    assert_int_equal(h->streams[0].metadata_bytes, 11);
-    assert_int_equal(h->streams[1].metadata_bytes, 0);
+    assert_int_equal(h->streams[0].metadata_count, 3);
+    assert_int_equal(h->streams[1].metadata_count, 0);
     assert_memory_equal(h->streams[1].canonical, app_b, 7);
     assert_true(slg_text_equal_to(slg_batch_view_line(view, 0), "first"));
     assert_true(slg_text_equal_to(slg_batch_view_line(view, 1), ""));
@@ -214,9 +214,9 @@ struct parts {
     uint64_t sequence;
     const char *sections[SLG_BATCH_SECTION_COUNT];
     size_t lens[SLG_BATCH_SECTION_COUNT];
-    uint64_t table_entry_count, table_line_bytes, table_metadata_bytes;
+    uint64_t table_entry_count, table_line_bytes, table_metadata_count;
     /* Of a second stream; 0 entries: there is none. */
-    uint64_t second_entry_count, second_line_bytes, second_metadata_bytes;
+    uint64_t second_entry_count, second_line_bytes, second_metadata_count;
 };
 
 static const struct parts good = {
@@ -232,7 +232,7 @@ static const struct parts good = {
     .lens = { 3, 2, 2, 1, 2, 5, 6, 2 },
     .table_entry_count = 2,
     .table_line_bytes = 3,
-    .table_metadata_bytes = 4,
+    .table_metadata_count = 2,
 };
 
 static void append_hash(struct slg_buf *out, uint64_t hash)
@@ -242,7 +242,7 @@ static void append_hash(struct slg_buf *out, uint64_t hash)
 }
 
 static void append_row(struct slg_buf *table, const uint8_t *canonical, uint64_t entry_count,
-                       uint64_t line_bytes, uint64_t metadata_bytes)
+                       uint64_t line_bytes, uint64_t metadata_count)
 {
     struct slg_stream_id id = slg_stream_id_of(slg_text_of("t"), canonical, 7);
 
@@ -251,7 +251,7 @@ static void append_row(struct slg_buf *table, const uint8_t *canonical, uint64_t
     slg_buf_append(table, canonical, 7);
     slg_buf_append_varint(table, entry_count);
     slg_buf_append_varint(table, line_bytes);
-    slg_buf_append_varint(table, metadata_bytes);
+    slg_buf_append_varint(table, metadata_count);
 }
 
 static void assemble(const struct parts *p, struct slg_buf *out)
@@ -262,10 +262,10 @@ static void assemble(const struct parts *p, struct slg_buf *out)
 
     slg_buf_init(&table, 4096);
     slg_buf_append_varint(&table, p->second_entry_count > 0 ? 2 : 1);
-    append_row(&table, app_a, p->table_entry_count, p->table_line_bytes, p->table_metadata_bytes);
+    append_row(&table, app_a, p->table_entry_count, p->table_line_bytes, p->table_metadata_count);
     if (p->second_entry_count > 0)
         append_row(&table, app_b, p->second_entry_count, p->second_line_bytes,
-                   p->second_metadata_bytes);
+                   p->second_metadata_count);
     slg_buf_init(&payload, 4096);
     for (size_t i = 0; i < SLG_BATCH_SECTION_COUNT; i++)
         slg_buf_append_u32be(&payload, (uint32_t)p->lens[i]);
@@ -311,7 +311,7 @@ static const struct hostile_case {
     size_t len;
     int64_t entry_count, push_count, line_bytes, metadata_bytes, raw_bytes, ts_min_ns, ts_max_ns;
     int64_t sequence, slot_count, length_ns, table_entry_count, table_line_bytes;
-    int64_t table_metadata_bytes;
+    int64_t table_metadata_count;
 } hostile_cases[] = {
     { "no entries", -1, NULL, 0, .entry_count = NONE },
     { "more entries than times", -1, NULL, 0, .entry_count = 3, .table_entry_count = 3 },
@@ -335,10 +335,9 @@ static const struct hostile_case {
     { "slot not below the count", -1, NULL, 0, .slot_count = NONE },
     { "entries of the table", -1, NULL, 0, .table_entry_count = 1 },
     { "lines of the table", -1, NULL, 0, .table_line_bytes = 2 },
-    { "metadata of the table", -1, NULL, 0, .table_metadata_bytes = 3 },
-    { "metadata of the table and the head, not of the entries", -1, NULL, 0, .metadata_bytes = 5,
-      .table_metadata_bytes = 5 },
-    { "metadata of the table over the limit", -1, NULL, 0, .table_metadata_bytes = 3 << 16 },
+    { "items of the table, one less", -1, NULL, 0, .table_metadata_count = 1 },
+    { "items of the table, one more", -1, NULL, 0, .table_metadata_count = 3 },
+    { "items of the table over the limit", -1, NULL, 0, .table_metadata_count = 2 * 128 + 1 },
     { "text too short", SLG_BATCH_TEXT, "ab", 2, .entry_count = 0 },
     { "text too long", SLG_BATCH_TEXT, "abcd", 4, .entry_count = 0 },
     { "a time too many", SLG_BATCH_TIMES, "\x02\x04\x00", 3, .entry_count = 0 },
@@ -402,7 +401,7 @@ static struct parts alter(const struct hostile_case *row)
     put(&p.sequence, row->sequence);
     put(&p.table_entry_count, row->table_entry_count);
     put(&p.table_line_bytes, row->table_line_bytes);
-    put(&p.table_metadata_bytes, row->table_metadata_bytes);
+    put(&p.table_metadata_count, row->table_metadata_count);
     put_signed(&p.ts_min_ns, row->ts_min_ns);
     put_signed(&p.ts_max_ns, row->ts_max_ns);
     put_signed(&p.shard.length_ns, row->length_ns);
@@ -451,11 +450,11 @@ static void test_counts_of_each_stream(void **state)
     p.table_line_bytes = 2;
     p.second_line_bytes = 1;
     CHECK("good", decode_parts(&p) == SLG_OK);
-    p.table_metadata_bytes = 3;
-    p.second_metadata_bytes = 1;
-    CHECK("metadata changed places", decode_parts(&p) == SLG_MALFORMED);
-    p.table_metadata_bytes = 4;
-    p.second_metadata_bytes = 0;
+    p.table_metadata_count = 1;
+    p.second_metadata_count = 1;
+    CHECK("items changed places", decode_parts(&p) == SLG_MALFORMED);
+    p.table_metadata_count = 2;
+    p.second_metadata_count = 0;
     p.table_line_bytes = 1;
     p.second_line_bytes = 2;
     CHECK("bytes changed places", decode_parts(&p) == SLG_MALFORMED);

@@ -117,7 +117,7 @@ static void test_streams_round_trip(void **state)
     struct slg_rpc_stream stream = { .canonical = slg_text_of("xyz"),
                                      .entry_count = 1,
                                      .line_bytes = 2,
-                                     .metadata_bytes = 4,
+                                     .metadata_count = 4,
                                      .batch_count = 3 };
     struct slg_rpc_streams asked;
     struct slg_rpc_stream *found = NULL;
@@ -140,7 +140,7 @@ static void test_streams_round_trip(void **state)
         SLG_OK);
     assert_int_equal(count, 1);
     assert_true(more && found[0].batch_count == 3 && found[0].line_bytes == 2);
-    assert_int_equal(found[0].metadata_bytes, 4);
+    assert_int_equal(found[0].metadata_count, 4);
     slg_buf_fini(&out);
     slg_arena_destroy(arena);
 }

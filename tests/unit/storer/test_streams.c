@@ -71,13 +71,13 @@ static const struct ask_case {
     uint64_t a_metadata;                    /* "m" and "xyz" of the first entry: 4, or its share */
     uint64_t b_entries;
 } rows[] = {
-    { "everything", NULL, "fake", 0, 120, 0, SLG_OK, 4, 16, 3, 4, 1 },
+    { "everything", NULL, "fake", 0, 120, 0, SLG_OK, 4, 16, 3, 1, 1 },
     { "only b", "{app=\"b\"}", "fake", 0, 120, 0, SLG_OK, 0, 0, 0, 0, 1 },
     { "no such app", "{app=\"c\"}", "fake", 0, 120, 0, SLG_OK, 0, 0, 0, 0, 0 },
-    { "everything by an empty selector", "{}", "fake", 0, 120, 0, SLG_OK, 4, 16, 3, 4, 1 },
+    { "everything by an empty selector", "{}", "fake", 0, 120, 0, SLG_OK, 4, 16, 3, 1, 1 },
     { "another tenant", NULL, "other", 0, 120, 0, SLG_OK, 0, 0, 0, 0, 0 },
     { "the second hour", NULL, "fake", 60, 120, 0, SLG_OK, 1, 3, 1, 0, 0 },
-    { "half of the first batch", NULL, "fake", 0, 10, 0, SLG_OK, 1, 5, 1, 2, 1 },
+    { "half of the first batch", NULL, "fake", 0, 10, 0, SLG_OK, 1, 5, 1, 1, 1 },
     { "between batches", NULL, "fake", 20, 30, 0, SLG_OK, 0, 0, 0, 0, 0 },
     { "what has expired is not there", NULL, "fake", 0, 120, 90, SLG_OK, 1, 3, 1, 0, 0 },
     { "bad selector", "{app=", "fake", 0, 120, 0, SLG_INVALID, 0, 0, 0, 0, 0 },
@@ -131,7 +131,7 @@ static void test_rows(void **state)
         CHECK(rows[i].name, (a == NULL ? 0 : a->entry_count) == rows[i].a_entries);
         CHECK(rows[i].name, (a == NULL ? 0 : a->line_bytes) == rows[i].a_bytes);
         CHECK(rows[i].name, (a == NULL ? 0 : a->batch_count) == rows[i].a_batches);
-        CHECK(rows[i].name, (a == NULL ? 0 : a->metadata_bytes) == rows[i].a_metadata);
+        CHECK(rows[i].name, (a == NULL ? 0 : a->metadata_count) == rows[i].a_metadata);
         CHECK(rows[i].name, (b == NULL ? 0 : b->entry_count) == rows[i].b_entries);
         CHECK(rows[i].name, !more);
     }

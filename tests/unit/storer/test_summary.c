@@ -6,7 +6,7 @@
 static void test_round_trip_and_damage(void **state)
 {
     const struct slg_batch_stream streams[] = {
-        { .entry_count = 3, .line_bytes = 1000, .metadata_bytes = 5 },
+        { .entry_count = 3, .line_bytes = 1000, .metadata_count = 9 },
         { .entry_count = 1, .line_bytes = 0 }
     };
     const uint32_t numbers[] = { 70000, 0 };
@@ -43,7 +43,7 @@ static void test_round_trip_and_damage(void **state)
         assert_int_equal(stream.number, numbers[i]);
         assert_int_equal(stream.entry_count, streams[i].entry_count);
         assert_int_equal(stream.line_bytes, streams[i].line_bytes);
-        assert_int_equal(stream.metadata_bytes, streams[i].metadata_bytes);
+        assert_int_equal(stream.metadata_count, streams[i].metadata_count);
     }
     assert_false(slg_summary_next_stream(&summary, &stream));
     for (size_t i = 0; i < out.len; i++) {
