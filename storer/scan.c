@@ -11,7 +11,8 @@
  *
  *   shards of S ---group---> candidates (sorted by first entry) ---open---> cursors in a heap ---head---> run ---> remote
  *
- * A run is the entries of one instant, gathered so that equal pushes among them can be found whatever the direction. */
+ * A run is the entries of one instant, gathered so that equal pushes among them can be found whatever the direction, and
+ * that those of a log query come stream by stream. */
 
 #define ARENA_POOL_MAX    8
 #define ENTRIES_PER_CLOCK 256 /* entries between two looks at the clock */
@@ -44,7 +45,8 @@ struct cursor {
 struct run_entry {
     uint32_t cursor_index;
     uint32_t position;
-    uint64_t hash[2]; /* of a push: stream, line, metadata */
+    uint64_t stream_hash; /* order of what is shown at one time */
+    uint64_t hash[2];     /* of a push: stream, line, metadata */
     bool push;
     bool dropped;
 };
@@ -709,6 +711,8 @@ static enum slg_status take_head(struct slg_scan *scan, struct slg_error *reterr
     scan->run[scan->run_count++] =
         (struct run_entry){ .cursor_index = index,
                             .position = position,
+                            .stream_hash = slg_remote_stream_hash(
+                                cursor->batch.streams[cursor->batch.view->stream_index[position]]),
                             .push = cursor->batch.view->kind[position] == SLG_ENTRY_PUSH };
     cursor->taken++;
     cursor->run_uses++;
@@ -803,10 +807,50 @@ static enum slg_status drop_duplicates(struct slg_scan *scan, size_t push_count,
     return status;
 }
 
+/* By stream, then by place in the run: within a stream the order of the walk stays. */
+static int compare_run(const void *a, const void *b)
+{
+    const struct run_key *x = a, *y = b;
+
+    if (x->hash[0] != y->hash[0])
+        return x->hash[0] < y->hash[0] ? -1 : 1;
+    return (x->index > y->index) - (x->index < y->index);
+}
+
+/* Rows of one time are shown stream after stream (docs/adr/0008), on whatever page they come to stand. */
+static enum slg_status sort_run(struct slg_scan *scan, struct slg_error *reterr)
+{
+    struct run_entry *sorted;
+    struct run_key *keys;
+    bool ordered = true;
+
+    for (size_t i = 1; ordered && i < scan->run_count; i++)
+        ordered = scan->run[i - 1].stream_hash <= scan->run[i].stream_hash;
+    if (ordered)
+        return SLG_OK;
+    keys = calloc(scan->run_count, sizeof(*keys));
+    sorted = calloc(scan->run_capacity, sizeof(*sorted));
+    if (keys == NULL || sorted == NULL) {
+        free(keys);
+        free(sorted);
+        return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for %zu equal stamps", scan->run_count);
+    }
+    for (size_t i = 0; i < scan->run_count; i++)
+        keys[i] = (struct run_key){ .hash = { scan->run[i].stream_hash }, .index = (uint32_t)i };
+    qsort(keys, scan->run_count, sizeof(*keys), compare_run);
+    for (size_t i = 0; i < scan->run_count; i++)
+        sorted[i] = scan->run[keys[i].index];
+    free(keys);
+    free(scan->run);
+    scan->run = sorted;
+    return SLG_OK;
+}
+
 /* Gather the entries of the next instant (one entry when nothing has to be compared). */
 static enum slg_status gather_run(struct slg_scan *scan, struct slg_error *reterr)
 {
     int64_t ts_ns = scan->cursors[scan->heap[0]].head_ts_ns;
+    bool by_stream = slg_remote_needs_order(scan->remote);
     size_t push_count = 0;
     enum slg_status status;
 
@@ -816,10 +860,12 @@ static enum slg_status gather_run(struct slg_scan *scan, struct slg_error *reter
         status = take_head(scan, reterr);
         if (status == SLG_OK)
             push_count += scan->run[scan->run_count - 1].push;
-    } while (status == SLG_OK && scan->drop_duplicates && scan->heap_count > 0 &&
+    } while (status == SLG_OK && (scan->drop_duplicates || by_stream) && scan->heap_count > 0 &&
              scan->cursors[scan->heap[0]].head_ts_ns == ts_ns);
     if (status == SLG_OK && push_count > 1)
         status = drop_duplicates(scan, push_count, reterr);
+    if (status == SLG_OK && by_stream && scan->run_count > 1)
+        status = sort_run(scan, reterr);
     return status;
 }
 

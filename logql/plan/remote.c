@@ -166,6 +166,11 @@ bool slg_remote_needs_order(const struct slg_remote *r)
     return r->shape.kind == SLG_LEAF_LOG;
 }
 
+uint64_t slg_remote_stream_hash(const struct slg_remote_stream *stream)
+{
+    return stream->hash;
+}
+
 bool slg_remote_literal(const struct slg_remote *r, struct slg_text *ret_literal)
 {
     return slg_pipe_required_literals(r->pipe, ret_literal, 1) == 1;

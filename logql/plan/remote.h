@@ -35,6 +35,10 @@ void slg_remote_range(const struct slg_remote *remote, int64_t *ret_from_ns, int
  * fastest), but must still drop push duplicates: first, last and rate_counter sort for themselves. */
 bool slg_remote_needs_order(const struct slg_remote *remote);
 
+/* Where its stream stands among those of one time (slg_row_before). LOG: the storer gives the entries of one time in the
+ * order of these, else those that a page's end parts come in another order than the rest. */
+uint64_t slg_remote_stream_hash(const struct slg_remote_stream *stream);
+
 /* A literal that every kept line contains; false when there is none. Lets the storer search a batch's text with one
  * memmem before it looks at lines. */
 bool slg_remote_literal(const struct slg_remote *remote, struct slg_text *ret_literal);

@@ -34,7 +34,8 @@ struct data_cut {
     size_t batch_entry_max; /* batches hold 1 to this many entries; 0: as many as fit */
     size_t incarnation_count;
     size_t node_count;
-    bool any_order; /* where a remote allows it, give batches in any order */
+    bool any_order;    /* where a remote allows it, give batches in any order */
+    size_t page_bytes; /* of log queries; 0: SLG_PAGE_BYTES_MAX */
 };
 
 struct data_batch {
@@ -391,6 +392,17 @@ static inline enum slg_status data_flush(struct data_scan *scan, bool more, bool
     return status;
 }
 
+/* Has the entry given after the i-th the same time? A page must not end between the two. */
+static inline bool data_same_instant(const struct data_store *store, const struct data_node *node,
+                                     bool forward, size_t i)
+{
+    size_t at = forward ? i : node->count - 1 - i, next = forward ? at + 1 : at - 1;
+
+    return i + 1 < node->count &&
+           store->batches[node->refs[at].batch].view->ts_ns[node->refs[at].position] ==
+               store->batches[node->refs[next].batch].view->ts_ns[node->refs[next].position];
+}
+
 static inline enum slg_status
 data_walk(struct data_scan *scan, const struct slg_leaf_request *request, struct slg_error *reterr)
 {
@@ -398,6 +410,8 @@ data_walk(struct data_scan *scan, const struct slg_leaf_request *request, struct
     bool forward = request->kind != SLG_LEAF_LOG || request->direction == SLG_FORWARD;
     bool any = scan->store->cut.any_order && !slg_remote_needs_order(scan->remote);
     size_t stride = any ? node->count / 2 + 1 : 1; /* halves interleaved */
+    size_t page_bytes =
+        scan->store->cut.page_bytes > 0 ? scan->store->cut.page_bytes : SLG_PAGE_BYTES_MAX;
     enum slg_status status = SLG_OK;
     bool more;
 
@@ -406,7 +420,8 @@ data_walk(struct data_scan *scan, const struct slg_leaf_request *request, struct
         at += stride;
         if (at >= node->count)
             at = at % stride + 1;
-        if (status == SLG_OK && slg_remote_pending_bytes(scan->remote) >= SLG_PAGE_BYTES_MAX)
+        if (status == SLG_OK && slg_remote_pending_bytes(scan->remote) >= page_bytes &&
+            !data_same_instant(scan->store, node, forward, i))
             status = data_flush(scan, true, &more, reterr);
     }
     return status == SLG_NOT_FOUND ? SLG_OK : status;

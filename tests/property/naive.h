@@ -1,14 +1,14 @@
-/* tests/property/naive.h - LogQL metric queries evaluated the slow and obvious way: the oracle of the split engine.
+/* tests/property/naive.h - LogQL evaluated the slow and obvious way: the oracle of the split engine.
  *
- * One process, all entries in total order; each window looks at every sample; vectors are lists that are searched.
- * It shares the parser and the pipeline (tested elsewhere) with the engine, and nothing of logql/eval or logql/plan
- * but the comparison of label sets. */
+ * One process, all entries in one array, sorted and rid of push duplicates by searching; each window looks at every
+ * sample; vectors are lists that are searched. It shares the parser and the pipeline (tested elsewhere) with the
+ * engine, and nothing of logql/eval, logql/plan and storer. */
 #ifndef SLG_TESTS_PROPERTY_NAIVE_H
 #define SLG_TESTS_PROPERTY_NAIVE_H
 
 #include <math.h>
 
-#include "logql/eval/series.h"
+#include "base/hash.h"
 #include "logql/pipe/matcher.h"
 #include "logql/pipe/pipe.h"
 #include "logql/pipe/regex.h"
@@ -39,9 +39,21 @@ struct naive_leaf {
     struct naive_leaf *next;
 };
 
+/* One entry of the data, as it was stored. */
+struct naive_entry {
+    int64_t ts_ns;
+    uint64_t stream_hash;
+    uint32_t stream; /* of the data set */
+    const struct slg_batch_view *view;
+    uint32_t position;
+    bool is_push;
+};
+
 struct naive {
     struct slg_arena *arena;
-    const struct data_store *store; /* of one node */
+    const struct data_set *set;
+    struct naive_entry *entries; /* in total order, each once */
+    size_t entry_count, duplicate_count;
     struct naive_leaf *leaves;
     bool invalid; /* a pipeline error or impossible matching: the query fails */
     int64_t now_ns;
@@ -79,6 +91,20 @@ static inline bool naive_equal(const struct slg_label_set *a, const struct slg_l
     return equal;
 }
 
+/* By name, value, name, value ...; fewer labels first. */
+static inline int naive_compare_labels(const struct slg_label_set *a, const struct slg_label_set *b)
+{
+    for (size_t i = 0; i < a->count && i < b->count; i++) {
+        int order = slg_text_compare(a->items[i].name, b->items[i].name);
+
+        if (order == 0)
+            order = slg_text_compare(a->items[i].value, b->items[i].value);
+        if (order != 0)
+            return order;
+    }
+    return (a->count > b->count) - (a->count < b->count);
+}
+
 static inline bool naive_named(struct slg_text name, const struct slg_logql_str *names,
                                size_t count)
 {
@@ -105,12 +131,96 @@ static inline struct slg_label_set naive_pick(struct naive *n, const struct slg_
     return (struct slg_label_set){ items, kept };
 }
 
-/* ---- samples ---- */
+/* ---- entries ---- */
 
-struct naive_entry {
-    const struct slg_batch_view *view;
-    uint32_t position;
-};
+/* Prometheus' labels.Hash, by which Loki orders streams at equal times. */
+static inline uint64_t naive_hash(const struct slg_label_set *set)
+{
+    char bytes[1024];
+    size_t len = 0;
+
+    for (size_t i = 0; i < set->count; i++) {
+        const struct slg_text parts[2] = { set->items[i].name, set->items[i].value };
+
+        for (size_t k = 0; k < 2; k++) {
+            data_check(len + parts[k].len + 1 <= sizeof(bytes), "labels are too long");
+            memcpy(bytes + len, parts[k].at, parts[k].len);
+            len += parts[k].len;
+            bytes[len++] = (char)0xFF;
+        }
+    }
+    return slg_hash_xxh64(bytes, len);
+}
+
+/* Time, stream, incarnation, sequence, position. Equal streams at equal times are of one shard. */
+static inline int naive_compare_entries(const void *a, const void *b)
+{
+    const struct naive_entry *x = a, *y = b;
+    const struct slg_batch_id *p = &x->view->header.id, *q = &y->view->header.id;
+    int order;
+
+    if (x->ts_ns != y->ts_ns)
+        return x->ts_ns < y->ts_ns ? -1 : 1;
+    if (x->stream_hash != y->stream_hash)
+        return x->stream_hash < y->stream_hash ? -1 : 1;
+    order = memcmp(p->incarnation.bytes, q->incarnation.bytes, sizeof(p->incarnation.bytes));
+    if (order != 0)
+        return order;
+    if (p->sequence != q->sequence)
+        return p->sequence < q->sequence ? -1 : 1;
+    return x->position < y->position ? -1 : x->position > y->position;
+}
+
+static inline bool naive_same_push(const struct naive_entry *x, const struct naive_entry *y)
+{
+    struct slg_label a[SLG_METADATA_COUNT_MAX], b[SLG_METADATA_COUNT_MAX];
+    struct slg_label_set p = { a, 0 }, q = { b, 0 };
+
+    if (!x->is_push || !y->is_push || x->ts_ns != y->ts_ns || x->stream != y->stream ||
+        !slg_text_equal(slg_batch_view_line(x->view, x->position),
+                        slg_batch_view_line(y->view, y->position)))
+        return false;
+    p.count = slg_batch_view_metadata(x->view, x->position, a);
+    q.count = slg_batch_view_metadata(y->view, y->position, b);
+    return naive_equal(&p, &q);
+}
+
+/* All entries of the batches that count (in_set NULL: all). */
+static inline void naive_load(struct naive *n, const struct data_store *store, const bool *in_set)
+{
+    size_t total = 0, kept = 0;
+
+    n->set = store->set;
+    n->entries = naive_alloc(n, store->set->entry_count, sizeof(*n->entries));
+    for (size_t b = 0; b < store->batch_count; b++) {
+        const struct data_batch *batch = &store->batches[b];
+
+        for (uint32_t i = 0; i < batch->view->header.entry_count; i++) {
+            uint32_t stream = batch->stream_of[batch->view->stream_index[i]];
+
+            if (in_set == NULL || in_set[b])
+                n->entries[total++] = (struct naive_entry){
+                    .ts_ns = batch->view->ts_ns[i],
+                    .stream_hash = naive_hash(&store->set->streams[stream]),
+                    .stream = stream,
+                    .view = batch->view,
+                    .position = i,
+                    .is_push = batch->view->kind[i] == SLG_ENTRY_PUSH,
+                };
+        }
+    }
+    qsort(n->entries, total, sizeof(*n->entries), naive_compare_entries);
+    for (size_t i = 0; i < total; i++) {
+        bool again = false;
+
+        for (size_t k = kept; k > 0 && n->entries[k - 1].ts_ns == n->entries[i].ts_ns; k--)
+            again = again || naive_same_push(&n->entries[k - 1], &n->entries[i]);
+        if (!again)
+            n->entries[kept++] = n->entries[i];
+    }
+    n->entry_count = kept;
+    n->duplicate_count = total - kept;
+}
 
 static inline enum slg_status naive_metadata(void *user, struct slg_arena *scratch,
                                              struct slg_label_set *ret)
@@ -135,94 +245,167 @@ static inline enum slg_status naive_metadata(void *user, struct slg_arena *scrat
     return SLG_OK;
 }
 
-static inline struct slg_pipe *naive_pipe(struct naive *n,
-                                          const struct slg_logql_range_aggregation *range,
-                                          const struct slg_logql_grouping *injected)
-{
-    struct slg_pipe_options options = { .log = &range->log, .now_ns = n->now_ns };
+/* A pipeline and the streams that its selector wants. */
+struct naive_run {
     struct slg_pipe *pipe;
+    struct slg_pipe_stream **streams; /* of the data set; NULL: not wanted */
+};
 
-    options.sample = SLG_PIPE_SAMPLE_COUNT;
-    if (range->op == SLG_LOGQL_RANGE_BYTES || range->op == SLG_LOGQL_RANGE_BYTES_RATE)
-        options.sample = SLG_PIPE_SAMPLE_BYTES;
-    if (range->unwrap.present)
-        options.sample = SLG_PIPE_SAMPLE_UNWRAP;
-    options.unwrap = &range->unwrap;
-    options.grouping = range->grouping.present ? &range->grouping : injected;
-    if (options.grouping != NULL && options.grouping->without && options.grouping->label_count == 0)
-        options.grouping = NULL;
-    options.no_labels = range->op == SLG_LOGQL_RANGE_ABSENT;
-    if (slg_pipe_create(&options, &pipe, NULL) != SLG_OK) {
-        n->invalid = true;
-        return NULL;
-    }
-    return pipe;
-}
-
-/* In order: by time, then stream hash, then as they come. */
-static inline void naive_add_sample(struct naive *n, struct naive_leaf *leaf, int64_t ts_ns,
-                                    uint64_t stream_hash, const struct slg_pipe_result *result)
+static inline void naive_open(struct naive *n, struct naive_run *run,
+                              const struct slg_pipe_options *options)
 {
-    const struct naive_sample sample = {
-        .ts_ns = ts_ns,
-        .labels = naive_copy(n, &result->labels),
-        .value = result->value,
-        .is_error = result->has_error && !result->preserve_error,
-        .stream_hash = stream_hash,
-    };
-    size_t at = leaf->count++;
+    struct slg_matcher_set *matchers;
 
-    for (; at > 0 && leaf->samples[at - 1].ts_ns == ts_ns &&
-           leaf->samples[at - 1].stream_hash > stream_hash;
-         at--)
-        leaf->samples[at] = leaf->samples[at - 1];
-    leaf->samples[at] = sample;
+    *run = (struct naive_run){ .streams = naive_alloc(n, n->set->stream_count,
+                                                      sizeof(struct slg_pipe_stream *)) };
+    if (slg_pipe_create(options, &run->pipe, NULL) != SLG_OK) {
+        n->invalid = true;
+        run->pipe = NULL;
+        return;
+    }
+    data_check(slg_matcher_set_create(options->log->matchers, options->log->matcher_count,
+                                      &matchers, NULL) == SLG_OK,
+               "matchers");
+    for (size_t i = 0; i < n->set->stream_count; i++) {
+        if (slg_matcher_set_match(matchers, &n->set->streams[i]))
+            data_check(slg_pipe_stream_create(run->pipe, &n->set->streams[i], &run->streams[i]) ==
+                           SLG_OK,
+                       "stream");
+    }
+    slg_matcher_set_destroy(matchers);
 }
+
+/* One entry through the pipe; false: not kept. */
+static inline bool naive_pass(const struct naive_run *run, const struct naive_entry *entry,
+                              struct slg_pipe_result *ret)
+{
+    struct naive_entry user = *entry;
+    struct slg_pipe_entry input = { .ts_ns = entry->ts_ns,
+                                    .line = slg_batch_view_line(entry->view, entry->position),
+                                    .fetch = naive_metadata,
+                                    .user = &user };
+
+    return run->pipe != NULL && run->streams[entry->stream] != NULL &&
+           slg_pipe_run(run->pipe, run->streams[entry->stream], &input, ret) == SLG_OK;
+}
+
+/* ---- log queries ---- */
+
+/* Labels of one category, as they are printed. */
+static inline void naive_print_labels(struct slg_buf *out, const struct slg_pipe_result *result,
+                                      uint8_t category)
+{
+    struct slg_label items[256];
+    struct slg_label_set set = { items, 0 };
+
+    data_check(result->labels.count <= 256, "too many labels");
+    for (size_t i = 0; i < result->labels.count; i++) {
+        if (result->categories[i] == category)
+            items[set.count++] = result->labels.items[i];
+    }
+    slg_label_print(out, &set);
+}
+
+/* The entry that stands at place i of the direction: backward, streams of one time keep their order (docs/adr/0008). */
+static inline const struct naive_entry *naive_at(const struct naive *n,
+                                                 enum slg_direction direction, size_t i)
+{
+    size_t at, first, last, same_first, same_last;
+
+    if (direction == SLG_FORWARD)
+        return &n->entries[i];
+    at = n->entry_count - 1 - i; /* of the reverse: same time, other place */
+    for (first = at; first > 0 && n->entries[first - 1].ts_ns == n->entries[at].ts_ns;)
+        first--;
+    for (last = at;
+         last + 1 < n->entry_count && n->entries[last + 1].ts_ns == n->entries[at].ts_ns;)
+        last++;
+    at = first + (last - at); /* streams ascending ... */
+    for (same_first = at;
+         same_first > first && n->entries[same_first - 1].stream == n->entries[at].stream;)
+        same_first--;
+    for (same_last = at;
+         same_last < last && n->entries[same_last + 1].stream == n->entries[at].stream;)
+        same_last++;
+    return &n->entries[same_first + (same_last - at)]; /* ... and each of them reversed */
+}
+
+/* Rows of a log query as text, one a line. */
+static inline size_t naive_log(struct naive *n, const struct slg_logql_log *log,
+                               const struct slg_query_params *params, struct slg_buf *out)
+{
+    const struct slg_pipe_options options = { .log = log,
+                                              .want_categories = true,
+                                              .now_ns = params->end_ns };
+    int64_t previous = 0;
+    struct naive_run run;
+    size_t count = 0;
+
+    naive_open(n, &run, &options);
+    for (size_t i = 0; i < n->entry_count && (params->limit == 0 || count < params->limit); i++) {
+        const struct naive_entry *entry = naive_at(n, params->direction, i);
+        struct slg_pipe_result result;
+        bool inside = entry->ts_ns >= params->start_ns && entry->ts_ns < params->end_ns;
+
+        if (!inside && (params->start_ns != params->end_ns || entry->ts_ns != params->start_ns))
+            continue;
+        if (!naive_pass(&run, entry, &result))
+            continue;
+        if (params->interval_ns > 0 && count > 0 &&
+            llabs(entry->ts_ns - previous) < params->interval_ns)
+            continue;
+        previous = entry->ts_ns;
+        count++;
+        slg_buf_printf(out, "%lld %.*s ", (long long)entry->ts_ns, (int)result.line.len,
+                       result.line.at);
+        for (uint8_t k = 0; k < 3; k++)
+            naive_print_labels(out, &result, k);
+        slg_buf_append_byte(out, '\n');
+    }
+    slg_pipe_destroy(run.pipe);
+    return count;
+}
+
+/* ---- samples ---- */
 
 /* Every entry through the pipe. injected: the grouping of a sum directly above, where Loki passes it down. */
 static inline struct naive_leaf *naive_samples(struct naive *n,
                                                const struct slg_logql_range_aggregation *range,
                                                const struct slg_logql_grouping *injected)
 {
-    const struct data_store *store = n->store;
-    struct slg_pipe_stream **streams =
-        naive_alloc(n, store->set->stream_count, sizeof(struct slg_pipe_stream *));
+    struct slg_pipe_options options = { .log = &range->log,
+                                        .sample = SLG_PIPE_SAMPLE_COUNT,
+                                        .unwrap = &range->unwrap,
+                                        .grouping =
+                                            range->grouping.present ? &range->grouping : injected,
+                                        .no_labels = range->op == SLG_LOGQL_RANGE_ABSENT,
+                                        .now_ns = n->now_ns };
     struct naive_leaf *leaf = naive_alloc(n, 1, sizeof(*leaf));
-    struct slg_pipe *pipe = naive_pipe(n, range, injected);
-    struct slg_matcher_set *matchers;
+    struct naive_run run;
 
-    leaf->range = range;
-    leaf->next = n->leaves;
+    *leaf = (struct naive_leaf){ .range = range,
+                                 .samples = naive_alloc(n, n->entry_count, sizeof(*leaf->samples)),
+                                 .next = n->leaves };
     n->leaves = leaf;
-    leaf->samples = naive_alloc(n, store->nodes[0].count, sizeof(*leaf->samples));
-    if (pipe == NULL)
-        return leaf;
-    data_check(slg_matcher_set_create(range->log.matchers, range->log.matcher_count, &matchers,
-                                      NULL) == SLG_OK,
-               "matchers");
-    for (size_t i = 0; i < store->nodes[0].count; i++) {
-        struct data_ref ref = store->nodes[0].refs[i];
-        const struct slg_batch_view *view = store->batches[ref.batch].view;
-        uint32_t stream = data_ref_stream(store, ref);
-        struct naive_entry user = { view, ref.position };
-        struct slg_pipe_entry entry = { .ts_ns = view->ts_ns[ref.position],
-                                        .line = slg_batch_view_line(view, ref.position),
-                                        .fetch = naive_metadata,
-                                        .user = &user };
+    if (range->op == SLG_LOGQL_RANGE_BYTES || range->op == SLG_LOGQL_RANGE_BYTES_RATE)
+        options.sample = SLG_PIPE_SAMPLE_BYTES;
+    if (range->unwrap.present)
+        options.sample = SLG_PIPE_SAMPLE_UNWRAP;
+    if (options.grouping != NULL && options.grouping->without && options.grouping->label_count == 0)
+        options.grouping = NULL;
+    naive_open(n, &run, &options);
+    for (size_t i = 0; i < n->entry_count; i++) {
         struct slg_pipe_result result;
 
-        if (!slg_matcher_set_match(matchers, &store->set->streams[stream]))
-            continue;
-        if (streams[stream] == NULL)
-            data_check(slg_pipe_stream_create(pipe, &store->set->streams[stream],
-                                              &streams[stream]) == SLG_OK,
-                       "stream");
-        if (slg_pipe_run(pipe, streams[stream], &entry, &result) == SLG_OK)
-            naive_add_sample(n, leaf, entry.ts_ns, slg_origin_hash(&store->set->streams[stream]),
-                             &result);
+        if (naive_pass(&run, &n->entries[i], &result))
+            leaf->samples[leaf->count++] =
+                (struct naive_sample){ .ts_ns = n->entries[i].ts_ns,
+                                       .labels = naive_copy(n, &result.labels),
+                                       .value = result.value,
+                                       .is_error = result.has_error && !result.preserve_error,
+                                       .stream_hash = n->entries[i].stream_hash };
     }
-    slg_matcher_set_destroy(matchers);
-    slg_pipe_destroy(pipe);
+    slg_pipe_destroy(run.pipe);
     return leaf;
 }
 
@@ -399,7 +582,7 @@ static inline size_t naive_rank(const struct naive_vector *in, const struct slg_
         if (k != i && naive_equal(&groups[k], &groups[i]) &&
             (naive_before(op, in->points[k].value, in->points[i].value) ||
              (!naive_before(op, in->points[i].value, in->points[k].value) &&
-              slg_label_set_compare(&in->points[k].labels, &in->points[i].labels) < 0)))
+              naive_compare_labels(&in->points[k].labels, &in->points[i].labels) < 0)))
             rank++;
     }
     return rank;
@@ -470,10 +653,47 @@ static inline struct naive_vector naive_vector_op(struct naive *n,
     return out;
 }
 
+/* Go's arithmetic; comparisons are 1 or 0. */
+static inline double naive_number(enum slg_logql_binary_op op, double a, double b)
+{
+    switch (op) {
+    case SLG_LOGQL_BINARY_ADD:
+        return a + b;
+    case SLG_LOGQL_BINARY_SUB:
+        return a - b;
+    case SLG_LOGQL_BINARY_MUL:
+        return a * b;
+    case SLG_LOGQL_BINARY_DIV: /* by zero: NaN, as Loki answers */
+        return b == 0 ? (double)NAN : a / b;
+    case SLG_LOGQL_BINARY_MOD:
+        return b == 0 ? (double)NAN : fmod(a, b);
+    case SLG_LOGQL_BINARY_POW:
+        return pow(a, b);
+    case SLG_LOGQL_BINARY_EQ:
+        return a == b;
+    case SLG_LOGQL_BINARY_NEQ:
+        return a != b;
+    case SLG_LOGQL_BINARY_GT:
+        return a > b;
+    case SLG_LOGQL_BINARY_GTE:
+        return a >= b;
+    case SLG_LOGQL_BINARY_LT:
+        return a < b;
+    case SLG_LOGQL_BINARY_LTE:
+        return a <= b;
+    case SLG_LOGQL_BINARY_OR:
+    case SLG_LOGQL_BINARY_AND:
+    case SLG_LOGQL_BINARY_UNLESS:
+        break;
+    }
+    data_check(false, "a set operator has no number");
+    return 0;
+}
+
 static inline bool naive_merge(const struct slg_logql_binary *b, double left, double right,
                                double kept, double *ret)
 {
-    *ret = slg_logql_fold(b->op, left, right);
+    *ret = naive_number(b->op, left, right);
     if (!slg_logql_binary_op_is_comparison(b->op) || b->is_bool)
         return true;
     if (*ret == 0)
