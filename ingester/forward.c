@@ -21,6 +21,9 @@
 #define HELLO_BACKOFF_NS_MIN (100 * SLG_NS_PER_MS)
 #define HELLO_BACKOFF_NS_MAX (5 * SLG_NS_PER_SEC)
 #define SEND_RETRY_NS        (5 * SLG_NS_PER_MS)
+#define SILENCE_NS           (2 * SLG_NS_PER_SEC) /* requests out, no answer: unreachable until one comes */
+#define POOL_SHORT_PART                                                                            \
+    4 /* accepted batches are let go when less than this part of the pool is free */
 #define EVENTS_AT_ONCE       ((size_t)64)
 /* Nodes ever seen by one ingester start; removed ones keep their index, so that replicas stay valid. */
 #define NODE_COUNT_MAX       (SLG_MAP_NODE_COUNT_MAX * 2)
@@ -53,8 +56,10 @@ struct node {
     enum node_state state;
     int64_t greet_mono_ns;
     int64_t backoff_ns;
-    bool complained; /* since it was last ready */
-    bool read_only;  /* its last answer */
+    bool complained;       /* since it was last ready */
+    bool read_only;        /* its last answer */
+    bool reachable;        /* as the batches were told */
+    int64_t heard_mono_ns; /* its last answer, or when requests began to be out */
     size_t request_count;
     struct request *requests; /* [in_flight_per_storer + 1]: the last one is for HELLO */
 };
@@ -136,6 +141,8 @@ static enum slg_status make_node(struct slg_forward *f, const struct slg_map_nod
     }
     node->state = NODE_GREET;
     node->backoff_ns = HELLO_BACKOFF_NS_MIN;
+    node->reachable = true;
+    node->heard_mono_ns = now_mono(f);
     status = slg_transport_client_start(&options, &node->client, reterr);
     if (status != SLG_OK) {
         destroy_node(node);
@@ -185,16 +192,25 @@ static enum slg_status adopt_map(struct slg_forward *f, struct slg_map *map,
     return SLG_OK;
 }
 
-static uint16_t place_batch(const struct slg_forward *f, const struct slg_shard_id *shard,
-                            uint16_t nodes[SLG_MAP_REPLICATION_MAX], uint16_t *ret_write_quorum)
+static struct slg_replica_place place_batch(const struct slg_forward *f,
+                                            const struct slg_shard_id *shard)
 {
     struct slg_placement placement = slg_placement_of(f->map, shard);
-    uint16_t write_quorum = slg_map_layout_at(f->map, shard->window_ns)->write_quorum;
+    const struct slg_map_layout *layout = slg_map_layout_at(f->map, shard->window_ns);
+    struct slg_replica_place place = { .owner_count = placement.owner_count,
+                                       .hint_count = placement.hint_count,
+                                       .write_quorum = layout->write_quorum,
+                                       .write_quorum_min = layout->write_quorum_min };
 
     for (uint16_t i = 0; i < placement.owner_count; i++)
-        nodes[i] = f->node_of_map[placement.owners[i]];
-    *ret_write_quorum = write_quorum < placement.owner_count ? write_quorum : placement.owner_count;
-    return placement.owner_count;
+        place.owners[i] = f->node_of_map[placement.owners[i]];
+    for (uint16_t i = 0; i < placement.hint_count; i++)
+        place.hints[i] = f->node_of_map[placement.hints[i]];
+    if (place.write_quorum > place.owner_count) /* so many nodes were removed */
+        place.write_quorum = place.owner_count;
+    if (place.write_quorum_min > place.write_quorum)
+        place.write_quorum_min = place.write_quorum;
+    return place;
 }
 
 /* ---- settling ---- */
@@ -310,8 +326,8 @@ static void unlink_batch(struct slg_forward *f, struct slg_forward_batch *batch)
     atomic_fetch_sub_explicit(&f->batch_count, 1, memory_order_relaxed);
 }
 
-/* Run one step and do what it says. The batch may be gone afterwards. */
-static void step(struct slg_forward *f, struct slg_forward_batch *batch,
+/* Run one step and do what it says. False: the batch is gone. */
+static bool step(struct slg_forward *f, struct slg_forward_batch *batch,
                  const struct slg_replica_event *event)
 {
     struct slg_replica_actions actions = slg_replica_step(&batch->replica, event, now_mono(f));
@@ -322,10 +338,78 @@ static void step(struct slg_forward *f, struct slg_forward_batch *batch,
         settle(f, batch, actions.refusal);
     if (actions.release)
         batch->released = true;
-    if (batch->released && batch->request_count == 0) {
-        unlink_batch(f, batch);
-        give_back(f, batch);
+    if (!batch->released || batch->request_count > 0)
+        return true;
+    unlink_batch(f, batch);
+    give_back(f, batch);
+    return false;
+}
+
+/* ---- who can be reached ---- */
+
+/* A storer that was never greeted gets as long as one that has fallen silent. */
+static bool can_be_reached(const struct node *node, int64_t now)
+{
+    bool silent = now - node->heard_mono_ns >= SILENCE_NS;
+
+    if (node->state == NODE_READY)
+        return node->request_count == 0 || !silent;
+    return !node->complained && !silent;
+}
+
+/* False: the batch is gone. */
+static bool tell_reach(struct slg_forward *f, struct slg_forward_batch *batch, uint16_t node_index)
+{
+    struct slg_replica_event event = { .type = SLG_REPLICA_REACH,
+                                       .node = node_index,
+                                       .reachable = f->nodes[node_index]->reachable };
+
+    return step(f, batch, &event);
+}
+
+/* A batch that is new, or newly placed, believes that everybody can be reached. */
+static void tell_unreachable(struct slg_forward *f, struct slg_forward_batch *batch)
+{
+    for (uint16_t i = 0; i < f->node_count; i++)
+        if (!f->nodes[i]->reachable && !tell_reach(f, batch, i))
+            return;
+}
+
+/* Tell the batches of nodes that have gone, fallen silent, or come back. */
+static void look_for_nodes(struct slg_forward *f)
+{
+    int64_t now = now_mono(f);
+
+    for (uint16_t i = 0; i < f->node_count; i++) {
+        struct node *node = f->nodes[i];
+        bool reachable = can_be_reached(node, now);
+        struct slg_forward_batch *next;
+
+        if (node->reachable == reachable)
+            continue;
+        node->reachable = reachable;
+        if (!reachable && node->state == NODE_READY)
+            slg_log_warn("storer is silent, others take its batches node=%s", node->id);
+        for (struct slg_forward_batch *batch = f->first; batch != NULL; batch = next) {
+            next = batch->next;
+            (void)tell_reach(f, batch, i); /* gone or not: the next one's turn */
+        }
     }
+}
+
+/* When a look for silence is due; SLG_DEADLINE_NEVER: nobody is waited for. */
+static int64_t silence_mono_ns(const struct slg_forward *f)
+{
+    int64_t wake = SLG_DEADLINE_NEVER;
+
+    for (size_t i = 0; i < f->node_count; i++) {
+        const struct node *node = f->nodes[i];
+
+        if (node->reachable && (node->state != NODE_READY || node->request_count > 0) &&
+            node->heard_mono_ns + SILENCE_NS < wake)
+            wake = node->heard_mono_ns + SILENCE_NS;
+    }
+    return wake;
 }
 
 /* ---- asking ---- */
@@ -411,11 +495,28 @@ static void greet(struct slg_forward *f, struct node *node)
     }
 }
 
+/* The STORE request of a hint: the same but for its flag. False: no memory. */
+static bool encode_hint(struct slg_forward *f, const struct slg_forward_batch *batch)
+{
+    const uint8_t *bytes;
+    unsigned flags;
+    size_t len;
+    enum slg_status status =
+        slg_rpc_decode_store(batch->message.data, batch->message.len, &flags, &bytes, &len);
+
+    SLG_ASSERT(status == SLG_OK); /* our own message */
+    slg_buf_clear(&f->scratch);
+    slg_rpc_encode_store(&f->scratch, SLG_STORE_FLAG_HINT, bytes, len);
+    return !slg_buf_failed(&f->scratch);
+}
+
 /* Send batch to node if a request is free. False: none is, stop trying. */
-static bool send_batch(struct slg_forward *f, uint16_t node_index, struct slg_forward_batch *batch)
+static bool send_batch(struct slg_forward *f, uint16_t node_index, struct slg_forward_batch *batch,
+                       bool hint)
 {
     struct node *node = f->nodes[node_index];
     struct slg_replica_event sent = { .type = SLG_REPLICA_SENT, .node = node_index };
+    const struct slg_buf *message = hint ? &f->scratch : &batch->message;
     struct request *request = NULL;
 
     for (size_t i = 0; i < f->options.in_flight_per_storer && request == NULL; i++)
@@ -425,21 +526,26 @@ static bool send_batch(struct slg_forward *f, uint16_t node_index, struct slg_fo
         return false;
     request->busy = true;
     request->batch = batch;
-    if (slg_transport_request(node->client, batch->message.data, batch->message.len,
-                              f->options.timeout_ms, on_store, request) != SLG_OK) {
+    if ((hint && !encode_hint(f, batch)) ||
+        slg_transport_request(node->client, message->data, message->len, f->options.timeout_ms,
+                              on_store, request) != SLG_OK) {
         request->busy = false;
         f->send_failed = true;
         return false;
     }
-    node->request_count++;
+    if (node->request_count++ == 0)
+        node->heard_mono_ns = now_mono(f);
     batch->request_count++;
-    step(f, batch, &sent);
+    if (hint)
+        slg_metric_add(f->metrics, METRIC_ingester_hints_total, 0, 1);
+    (void)step(f, batch, &sent); /* with a request out it stays */
     return true;
 }
 
 static void pump(struct slg_forward *f)
 {
     int64_t now = now_mono(f);
+    bool hint;
 
     for (size_t i = 0; i < f->node_count; i++) {
         struct node *node = f->nodes[i];
@@ -451,8 +557,8 @@ static void pump(struct slg_forward *f)
         for (struct slg_forward_batch *batch = f->first;
              batch != NULL && node->request_count < f->options.in_flight_per_storer;
              batch = batch->next)
-            if (!batch->released && slg_replica_due(&batch->replica, (uint16_t)i, now) &&
-                !send_batch(f, (uint16_t)i, batch))
+            if (!batch->released && slg_replica_due(&batch->replica, (uint16_t)i, now, &hint) &&
+                !send_batch(f, (uint16_t)i, batch, hint))
                 break;
     }
 }
@@ -527,6 +633,7 @@ static void take_answer(struct slg_forward *f, struct request *request)
     request->busy = false;
     request->batch = NULL;
     node->request_count--;
+    node->heard_mono_ns = now_mono(f);
     batch->request_count--;
     if (request->status == SLG_OK) {
         event.type = SLG_REPLICA_REPLY;
@@ -542,16 +649,14 @@ static void take_answer(struct slg_forward *f, struct request *request)
                       request->error.message[0] != '\0' ? request->error.message : "no answer",
                       request->status);
     }
-    step(f, batch, &event);
+    (void)step(f, batch, &event); /* gone or not, it is not looked at again */
 }
 
 static void take_submit(struct slg_forward *f, struct slg_forward_batch *batch)
 {
-    uint16_t nodes[SLG_MAP_REPLICATION_MAX];
-    uint16_t write_quorum;
-    uint16_t count = place_batch(f, &batch->shard, nodes, &write_quorum);
+    struct slg_replica_place place = place_batch(f, &batch->shard);
 
-    slg_replica_init(&batch->replica, nodes, count, write_quorum, now_mono(f));
+    slg_replica_init(&batch->replica, &place, now_mono(f));
     batch->released = false;
     batch->previous = f->last;
     batch->next = NULL;
@@ -560,6 +665,7 @@ static void take_submit(struct slg_forward *f, struct slg_forward_batch *batch)
     else
         f->first = batch;
     f->last = batch;
+    tell_unreachable(f, batch);
 }
 
 static void take_map(struct slg_forward *f)
@@ -574,12 +680,12 @@ static void take_map(struct slg_forward *f)
         slg_log_failure(SLG_LOG_ERROR, "new map not taken", &error);
     slg_map_unref(map);
     for (struct slg_forward_batch *batch = f->first; batch != NULL; batch = next) {
-        uint16_t nodes[SLG_MAP_REPLICATION_MAX];
-        struct slg_replica_event event = { .type = SLG_REPLICA_PLACED, .nodes = nodes };
+        struct slg_replica_place place = place_batch(f, &batch->shard);
+        struct slg_replica_event event = { .type = SLG_REPLICA_PLACED, .place = &place };
 
         next = batch->next;
-        event.node_count = place_batch(f, &batch->shard, nodes, &event.write_quorum);
-        step(f, batch, &event);
+        if (step(f, batch, &event))
+            tell_unreachable(f, batch);
     }
 }
 
@@ -601,23 +707,34 @@ static void take_event(struct slg_forward *f, int *event)
     }
 }
 
-/* Step what only time moves, and find the next time to wake. */
+static bool pool_is_short(struct slg_forward *f)
+{
+    return slg_forward_free_count(f) < f->object_count / POOL_SHORT_PART;
+}
+
+/* Step what only time, or want of memory, moves, and find the next time to wake. */
 static int64_t tick(struct slg_forward *f)
 {
-    const struct slg_replica_event event = { .type = SLG_REPLICA_TICK };
+    const struct slg_replica_event late = { .type = SLG_REPLICA_TICK };
+    const struct slg_replica_event pressed = { .type = SLG_REPLICA_PRESSED };
     int64_t now = now_mono(f);
-    int64_t wake = f->stopping ? f->stop_mono_ns : SLG_DEADLINE_NEVER;
+    int64_t wake = silence_mono_ns(f);
     struct slg_forward_batch *next;
 
+    if (f->stopping && f->stop_mono_ns < wake)
+        wake = f->stop_mono_ns;
     if (f->send_failed && now + SEND_RETRY_NS < wake)
         wake = now + SEND_RETRY_NS;
     f->send_failed = false;
     for (struct slg_forward_batch *batch = f->first; batch != NULL; batch = next) {
         int64_t batch_wake = slg_replica_wake_mono_ns(&batch->replica);
+        bool accepted = batch->replica.outcome == SLG_REPLICA_ACCEPTED && !batch->released;
 
         next = batch->next;
-        if (batch->replica.outcome == SLG_REPLICA_ACCEPTED && batch_wake <= now)
-            step(f, batch, &event);
+        if (accepted && pool_is_short(f))
+            (void)step(f, batch, &pressed); /* gone or not: the next one's turn */
+        else if (accepted && batch_wake <= now)
+            (void)step(f, batch, &late);
         else if (batch_wake > now && batch_wake < wake)
             wake = batch_wake;
     }
@@ -632,8 +749,8 @@ static void give_up(struct slg_forward *f)
     const struct slg_replica_event event = { .type = SLG_REPLICA_STOP };
 
     while (f->first != NULL) {
-        f->first->request_count = 0; /* answers are not looked at any more */
-        step(f, f->first, &event);
+        f->first->request_count = 0;     /* answers are not looked at any more */
+        (void)step(f, f->first, &event); /* it is gone: nothing is out */
     }
 }
 
@@ -646,6 +763,7 @@ static void *run(void *ctx)
         size_t count = 0;
         int64_t wake;
 
+        look_for_nodes(f);
         pump(f);
         wake = tick(f);
         if (f->stopping && (f->first == NULL || now_mono(f) >= f->stop_mono_ns))

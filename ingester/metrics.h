@@ -60,6 +60,8 @@
       "requests to storers that ended without an answer; retried")                                 \
     X(ingester_send_refusals_total, COUNTER, &slg_ingester_label_refusal, NULL,                    \
       "answers of storers other than stored, by result")                                           \
+    X(ingester_hints_total, COUNTER, NULL, NULL,                                                   \
+      "batches sent to hint candidates, for owners that could not be reached")                     \
     X(ingester_storers_ready, GAUGE, NULL, NULL, "storers that have answered the last greeting")   \
     X(ingester_incarnations_total, COUNTER, NULL, NULL,                                            \
       "incarnations begun: one for each batching thread, more after content was refused")

@@ -2,21 +2,34 @@
 
 #include <string.h>
 
-void slg_replica_init(struct slg_replica *replica, const uint16_t *nodes, uint16_t node_count,
-                      uint16_t write_quorum, int64_t now_mono_ns)
+static struct slg_replica_target make_target(uint16_t node, bool hint, int64_t now_mono_ns)
 {
-    SLG_ASSERT(node_count >= 1);
-    SLG_ASSERT(node_count <= SLG_MAP_REPLICATION_MAX);
-    SLG_ASSERT(write_quorum >= 1);
-    SLG_ASSERT(write_quorum <= node_count);
+    return (struct slg_replica_target){ .node = node,
+                                        .hint = hint,
+                                        .state = hint ? SLG_TARGET_RESERVE : SLG_TARGET_DUE,
+                                        .due_mono_ns = now_mono_ns };
+}
+
+void slg_replica_init(struct slg_replica *replica, const struct slg_replica_place *place,
+                      int64_t now_mono_ns)
+{
+    SLG_ASSERT(place->owner_count >= 1);
+    SLG_ASSERT(place->owner_count <= SLG_MAP_REPLICATION_MAX);
+    SLG_ASSERT(place->hint_count <= SLG_MAP_REPLICATION_MAX);
+    SLG_ASSERT(place->write_quorum >= 1);
+    SLG_ASSERT(place->write_quorum <= place->owner_count);
+    SLG_ASSERT(place->write_quorum_min >= 1);
+    SLG_ASSERT(place->write_quorum_min <= place->write_quorum);
     memset(replica, 0, sizeof(*replica));
-    replica->write_quorum = write_quorum;
-    replica->target_count = node_count;
-    for (uint16_t i = 0; i < node_count; i++) {
-        replica->targets[i].node = nodes[i];
-        replica->targets[i].state = SLG_TARGET_DUE;
-        replica->targets[i].due_mono_ns = now_mono_ns;
-    }
+    replica->write_quorum = place->write_quorum;
+    replica->write_quorum_min = place->write_quorum_min;
+    replica->owner_count = place->owner_count;
+    for (uint16_t i = 0; i < place->owner_count; i++)
+        replica->targets[replica->target_count++] =
+            make_target(place->owners[i], /* hint= */ false, now_mono_ns);
+    for (uint16_t i = 0; i < place->hint_count; i++)
+        replica->targets[replica->target_count++] =
+            make_target(place->hints[i], /* hint= */ true, now_mono_ns);
 }
 
 static struct slg_replica_target *target_of(struct slg_replica *replica, uint16_t node)
@@ -63,6 +76,7 @@ static void back_off(struct slg_replica_target *target, int64_t now_mono_ns)
 static void take_reply(struct slg_replica_target *target, enum slg_store_result result,
                        int64_t now_mono_ns, struct slg_replica_actions *actions)
 {
+    target->failing = result == SLG_STORE_READ_ONLY || result == SLG_STORE_NOT_PLACED;
     switch (result) {
     case SLG_STORE_STORED:
     case SLG_STORE_DUPLICATE:
@@ -88,6 +102,52 @@ static void take_reply(struct slg_replica_target *target, enum slg_store_result 
     target->refusal = result;
 }
 
+/* Will it hold the batch soon, as far as is known? */
+static bool promises(const struct slg_replica_target *target)
+{
+    return target->state == SLG_TARGET_STORED ||
+           ((target->state == SLG_TARGET_DUE || target->state == SLG_TARGET_IN_FLIGHT) &&
+            !target->unreachable && !target->failing);
+}
+
+/* Can anybody still be hoped for beside those who hold the batch? */
+static bool others_promise(const struct slg_replica *replica)
+{
+    for (uint16_t i = 0; i < replica->target_count; i++) {
+        const struct slg_replica_target *target = &replica->targets[i];
+
+        if (target->state == SLG_TARGET_IN_FLIGHT ||
+            (target->state == SLG_TARGET_RESERVE && !target->unreachable) ||
+            (target->state == SLG_TARGET_DUE && promises(target)))
+            return true;
+    }
+    return false;
+}
+
+/* Wake hint candidates while too few targets promise; send untried ones back when enough owners do. */
+static void choose_hints(struct slg_replica *replica, int64_t now_mono_ns)
+{
+    uint16_t promised = 0;
+
+    for (uint16_t i = 0; i < replica->target_count; i++) {
+        struct slg_replica_target *target = &replica->targets[i];
+
+        if (target->hint && target->state == SLG_TARGET_DUE && target->attempts == 0)
+            target->state = SLG_TARGET_RESERVE;
+        promised = (uint16_t)(promised + promises(target));
+    }
+    for (uint16_t i = replica->owner_count;
+         i < replica->target_count && promised < replica->write_quorum; i++) {
+        struct slg_replica_target *target = &replica->targets[i];
+
+        if (target->state != SLG_TARGET_RESERVE || target->unreachable)
+            continue;
+        target->state = SLG_TARGET_DUE;
+        target->due_mono_ns = now_mono_ns;
+        promised++;
+    }
+}
+
 /* The first owner decides which reason is told. */
 static enum slg_store_result refusal_of(const struct slg_replica *replica)
 {
@@ -102,14 +162,23 @@ static void conclude(struct slg_replica *replica, int64_t now_mono_ns,
                      struct slg_replica_actions *actions)
 {
     uint16_t stored = count_in(replica, SLG_TARGET_STORED);
-    uint16_t refused = count_in(replica, SLG_TARGET_REFUSED);
+    uint16_t refused = 0, laggards = 0;
 
+    for (uint16_t i = 0; i < replica->owner_count; i++) {
+        const struct slg_replica_target *owner = &replica->targets[i];
+
+        refused = (uint16_t)(refused + (owner->state == SLG_TARGET_REFUSED));
+        laggards = (uint16_t)(laggards + (owner->state == SLG_TARGET_IN_FLIGHT ||
+                                          (owner->state == SLG_TARGET_DUE && promises(owner))));
+    }
     if (replica->outcome == SLG_REPLICA_OPEN) {
-        if (stored >= replica->write_quorum) {
+        if (stored >= replica->write_quorum ||
+            (stored >= replica->write_quorum_min && !others_promise(replica))) {
             replica->outcome = SLG_REPLICA_ACCEPTED;
+            replica->thin = stored < replica->write_quorum;
             replica->accepted_mono_ns = now_mono_ns;
             actions->settle = true;
-        } else if (replica->target_count - refused < replica->write_quorum &&
+        } else if (replica->owner_count - refused < replica->write_quorum &&
                    count_in(replica, SLG_TARGET_IN_FLIGHT) == 0) {
             replica->outcome =
                 maybe_stored_anywhere(replica) ? SLG_REPLICA_ABANDONED : SLG_REPLICA_DROPPED;
@@ -117,9 +186,11 @@ static void conclude(struct slg_replica *replica, int64_t now_mono_ns,
             actions->refusal = refusal_of(replica);
         }
     }
-    if (replica->outcome == SLG_REPLICA_OPEN)
+    if (replica->outcome == SLG_REPLICA_OPEN) {
+        choose_hints(replica, now_mono_ns);
         return;
-    if (replica->outcome != SLG_REPLICA_ACCEPTED || stored + refused == replica->target_count ||
+    }
+    if (replica->outcome != SLG_REPLICA_ACCEPTED || laggards == 0 ||
         now_mono_ns - replica->accepted_mono_ns >= SLG_REPLICA_GRACE_NS)
         actions->release = true;
 }
@@ -129,17 +200,22 @@ static void place(struct slg_replica *replica, const struct slg_replica_event *e
 {
     struct slg_replica old = *replica;
 
-    slg_replica_init(replica, event->nodes, event->node_count, event->write_quorum, now_mono_ns);
+    slg_replica_init(replica, event->place, now_mono_ns);
     replica->outcome = old.outcome;
+    replica->thin = old.thin;
     replica->accepted_mono_ns = old.accepted_mono_ns;
     replica->maybe_elsewhere = old.maybe_elsewhere;
     for (uint16_t i = 0; i < old.target_count; i++) {
         struct slg_replica_target *target = target_of(replica, old.targets[i].node);
 
-        if (target != NULL)
-            *target = old.targets[i];
-        else if (old.targets[i].maybe_stored || old.targets[i].state == SLG_TARGET_STORED ||
-                 old.targets[i].state == SLG_TARGET_IN_FLIGHT)
+        if (target != NULL) {
+            bool hint = target->hint;
+
+            if (old.targets[i].state != SLG_TARGET_RESERVE)
+                *target = old.targets[i];
+            target->hint = hint;
+        } else if (old.targets[i].maybe_stored || old.targets[i].state == SLG_TARGET_STORED ||
+                   old.targets[i].state == SLG_TARGET_IN_FLIGHT)
             replica->maybe_elsewhere = true;
     }
 }
@@ -183,7 +259,14 @@ struct slg_replica_actions slg_replica_step(struct slg_replica *replica,
         if (target != NULL && target->state == SLG_TARGET_IN_FLIGHT)
             back_off(target, now_mono_ns);
         break;
+    case SLG_REPLICA_REACH:
+        if (target != NULL)
+            target->unreachable = !event->reachable;
+        break;
     case SLG_REPLICA_TICK:
+        break;
+    case SLG_REPLICA_PRESSED:
+        actions.release = replica->outcome == SLG_REPLICA_ACCEPTED;
         break;
     case SLG_REPLICA_PLACED:
         place(replica, event, now_mono_ns);
@@ -196,13 +279,23 @@ struct slg_replica_actions slg_replica_step(struct slg_replica *replica,
     return actions;
 }
 
-bool slg_replica_due(const struct slg_replica *replica, uint16_t node, int64_t now_mono_ns)
+/* After acceptance only owners are still sent to. */
+static bool wanted(const struct slg_replica *replica, const struct slg_replica_target *target)
+{
+    return target->state == SLG_TARGET_DUE &&
+           (!target->hint || replica->outcome == SLG_REPLICA_OPEN);
+}
+
+bool slg_replica_due(const struct slg_replica *replica, uint16_t node, int64_t now_mono_ns,
+                     bool *ret_hint)
 {
     for (uint16_t i = 0; i < replica->target_count; i++) {
         const struct slg_replica_target *target = &replica->targets[i];
 
-        if (target->node == node)
-            return target->state == SLG_TARGET_DUE && target->due_mono_ns <= now_mono_ns;
+        if (target->node != node)
+            continue;
+        *ret_hint = target->hint;
+        return wanted(replica, target) && target->due_mono_ns <= now_mono_ns;
     }
     return false;
 }
@@ -212,7 +305,7 @@ int64_t slg_replica_wake_mono_ns(const struct slg_replica *replica)
     int64_t wake = INT64_MAX;
 
     for (uint16_t i = 0; i < replica->target_count; i++)
-        if (replica->targets[i].state == SLG_TARGET_DUE && replica->targets[i].due_mono_ns < wake)
+        if (wanted(replica, &replica->targets[i]) && replica->targets[i].due_mono_ns < wake)
             wake = replica->targets[i].due_mono_ns;
     if (replica->outcome == SLG_REPLICA_ACCEPTED &&
         replica->accepted_mono_ns + SLG_REPLICA_GRACE_NS < wake)
