@@ -212,6 +212,68 @@ enum slg_status slg_batch_set_union(struct slg_batch_set *into, const struct slg
     return SLG_OK;
 }
 
+/* What is left of `range` when the ranges of `from` at *at and behind it are cut out. */
+static void append_rest(struct slg_batch_set *out, struct slg_batch_range range,
+                        const struct slg_batch_set *from, size_t *at)
+{
+    for (; *at < from->range_count; ++*at) {
+        const struct slg_batch_range *cut = &from->ranges[*at];
+        int order = compare_incarnation(&cut->incarnation, &range.incarnation);
+
+        if (order < 0 || (order == 0 && cut->last < range.first))
+            continue; /* before it, and so before all that follow */
+        if (order > 0 || cut->first > range.last)
+            break;
+        if (cut->first > range.first) {
+            struct slg_batch_range head = range;
+
+            head.last = cut->first - 1;
+            out->ranges[out->range_count++] = head;
+        }
+        if (cut->last >= range.last)
+            return; /* this cut may reach into the next range, too */
+        range.first = cut->last + 1;
+    }
+    out->ranges[out->range_count++] = range;
+}
+
+enum slg_status slg_batch_set_subtract(struct slg_batch_set *into, const struct slg_batch_set *from)
+{
+    struct slg_batch_set rest = { .ranges = NULL };
+    size_t at = 0;
+
+    if (into->range_count == 0 || from->range_count == 0)
+        return SLG_OK;
+    /* A cut splits one range into two at most. */
+    rest.capacity = into->range_count + from->range_count;
+    rest.ranges = malloc(rest.capacity * sizeof(*rest.ranges));
+    if (rest.ranges == NULL)
+        return SLG_NO_MEMORY;
+    for (size_t i = 0; i < into->range_count; i++)
+        append_rest(&rest, into->ranges[i], from, &at);
+    if (rest.range_count > SLG_SET_RANGE_COUNT_MAX) {
+        free(rest.ranges);
+        return SLG_LIMIT;
+    }
+    free(into->ranges);
+    *into = rest;
+    return SLG_OK;
+}
+
+enum slg_status slg_batch_set_intersect(struct slg_batch_set *into,
+                                        const struct slg_batch_set *from)
+{
+    struct slg_batch_set only = { .ranges = NULL }; /* what `from` lacks */
+    enum slg_status status = slg_batch_set_union(&only, into);
+
+    if (status == SLG_OK)
+        status = slg_batch_set_subtract(&only, from);
+    if (status == SLG_OK)
+        status = slg_batch_set_subtract(into, &only);
+    free(only.ranges);
+    return status;
+}
+
 /* ---- asking ---- */
 
 bool slg_batch_set_has(const struct slg_batch_set *set, const struct slg_incarnation *incarnation,

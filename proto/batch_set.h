@@ -39,6 +39,12 @@ uint64_t slg_batch_set_count(const struct slg_batch_set *set);
 /* into = into + from. */
 SLG_MUST_CHECK enum slg_status slg_batch_set_union(struct slg_batch_set *into,
                                                    const struct slg_batch_set *from);
+/* into = into - from. On failure (LIMIT, NO_MEMORY) `into` is unchanged. */
+SLG_MUST_CHECK enum slg_status slg_batch_set_subtract(struct slg_batch_set *into,
+                                                      const struct slg_batch_set *from);
+/* into = what both hold. On failure `into` is unchanged. */
+SLG_MUST_CHECK enum slg_status slg_batch_set_intersect(struct slg_batch_set *into,
+                                                       const struct slg_batch_set *from);
 /* Is every id of `part` in `whole`? */
 bool slg_batch_set_contains(const struct slg_batch_set *whole, const struct slg_batch_set *part);
 

@@ -7,6 +7,8 @@ static void decode_requests(struct slg_arena *arena, const uint8_t *data, size_t
 {
     struct slg_rpc_hello hello;
     struct slg_rpc_sets sets;
+    struct slg_rpc_fetch fetch;
+    struct slg_rpc_ensure ensure;
     struct slg_rpc_query query;
     struct slg_rpc_streams streams;
     const uint8_t *batch;
@@ -16,7 +18,9 @@ static void decode_requests(struct slg_arena *arena, const uint8_t *data, size_t
 
     (void)!slg_rpc_decode_hello(data, size, &hello);
     (void)!slg_rpc_decode_store(data, size, &flags, &batch, &batch_len);
-    (void)!slg_rpc_decode_sets(data, size, &sets);
+    (void)!slg_rpc_decode_sets(arena, data, size, &sets);
+    (void)!slg_rpc_decode_fetch(data, size, &fetch);
+    (void)!slg_rpc_decode_ensure(arena, data, size, &ensure);
     (void)!slg_rpc_decode_query(arena, data, size, &query);
     (void)!slg_rpc_decode_next(data, size, id);
     (void)!slg_rpc_decode_cancel(data, size, id);
@@ -28,7 +32,8 @@ static void decode_replies(struct slg_arena *arena, const uint8_t *data, size_t 
     struct slg_error error;
     struct slg_rpc_hello hello;
     struct slg_rpc_page page;
-    struct slg_rpc_shard_set *shards;
+    struct slg_rpc_sets_reply sets;
+    struct slg_rpc_fetch_reply batches;
     struct slg_rpc_stream *streams;
     struct slg_text text;
     enum slg_store_result result;
@@ -39,7 +44,8 @@ static void decode_replies(struct slg_arena *arena, const uint8_t *data, size_t 
     (void)!slg_rpc_reply_status(data, size, &error);
     (void)!slg_rpc_decode_hello_reply(data, size, &hello, &error);
     (void)!slg_rpc_decode_store_reply(data, size, &result, &epoch, &text, &error);
-    (void)!slg_rpc_decode_sets_reply(arena, data, size, &shards, &count, &error);
+    (void)!slg_rpc_decode_sets_reply(arena, data, size, &sets, &error);
+    (void)!slg_rpc_decode_fetch_reply(arena, data, size, &batches, &error);
     (void)!slg_rpc_decode_page(data, size, &page, &error);
     (void)!slg_rpc_decode_streams_reply(arena, data, size, &streams, &count, &more, &error);
     (void)!slg_rpc_decode_status_reply(data, size, &text, &error);

@@ -26,7 +26,7 @@ enum slg_status slg_rpc_peek(const uint8_t *bytes, size_t len, enum slg_rpc_type
         return SLG_MALFORMED;
     if (version != SLG_RPC_VERSION)
         return SLG_UNSUPPORTED;
-    if (!slg_wire_take_uint(&r, SLG_RPC_STATUS, &type) || type == 0)
+    if (!slg_wire_take_uint(&r, SLG_RPC_TYPE_LAST, &type) || type == 0)
         return SLG_MALFORMED;
     *ret_type = (enum slg_rpc_type)type;
     return SLG_OK;
@@ -125,7 +125,7 @@ enum slg_status slg_rpc_close(const struct slg_wire_reader *r)
     return slg_wire_done(r) ? SLG_OK : SLG_MALFORMED;
 }
 
-static enum slg_status close_reply(const struct slg_wire_reader *r, struct slg_error *reterr)
+enum slg_status slg_rpc_close_reply(const struct slg_wire_reader *r, struct slg_error *reterr)
 {
     if (slg_rpc_close(r) == SLG_OK)
         return SLG_OK;
@@ -219,7 +219,7 @@ enum slg_status slg_rpc_take_shard_sets(struct slg_arena *arena, struct slg_wire
 
 /* ---- HELLO ---- */
 
-#define HELLO_FIELDS 6
+#define HELLO_FIELDS 9
 
 static void put_hello(struct slg_buf *out, const struct slg_rpc_hello *hello)
 {
@@ -235,6 +235,9 @@ static void put_hello(struct slg_buf *out, const struct slg_rpc_hello *hello)
     slg_wire_uint(out, hello->map_epoch);
     slg_wire_bin(out, hash, sizeof(hash));
     slg_wire_text(out, hello->storage_id);
+    slg_wire_uint(out, hello->storage_counter);
+    slg_wire_text(out, hello->known_storage_id);
+    slg_wire_uint(out, hello->known_storage_counter);
 }
 
 static bool take_hello(struct slg_wire_reader *r, struct slg_rpc_hello *ret_hello)
@@ -247,7 +250,10 @@ static bool take_hello(struct slg_wire_reader *r, struct slg_rpc_hello *ret_hell
         !slg_wire_take_text(r, ID_BYTES_MAX, &hello.role) ||
         !slg_wire_take_uint(r, UINT64_MAX, &hello.map_epoch) ||
         !slg_rpc_take_fixed(r, hash, sizeof(hash)) ||
-        !slg_wire_take_text(r, ID_BYTES_MAX, &hello.storage_id))
+        !slg_wire_take_text(r, ID_BYTES_MAX, &hello.storage_id) ||
+        !slg_wire_take_uint(r, UINT64_MAX, &hello.storage_counter) ||
+        !slg_wire_take_text(r, ID_BYTES_MAX, &hello.known_storage_id) ||
+        !slg_wire_take_uint(r, UINT64_MAX, &hello.known_storage_counter))
         return false;
     for (int i = 0; i < 8; i++) {
         hello.map_hash.high = hello.map_hash.high << 8 | hash[i];
@@ -295,7 +301,7 @@ enum slg_status slg_rpc_decode_hello_reply(const uint8_t *bytes, size_t len,
     if (status != SLG_OK)
         return status;
     (void)take_hello(&r, &hello); /* a failure stays in the reader */
-    status = close_reply(&r, reterr);
+    status = slg_rpc_close_reply(&r, reterr);
     if (status == SLG_OK)
         *ret_hello = hello;
     return status;
@@ -355,7 +361,7 @@ enum slg_status slg_rpc_decode_store_reply(const uint8_t *bytes, size_t len,
     (void)slg_wire_take_uint(&r, SLG_STORE_MALFORMED, &result);
     (void)slg_wire_take_uint(&r, UINT64_MAX, &epoch);
     (void)slg_wire_take_text(&r, RPC_TEXT_BYTES_MAX, &text);
-    status = close_reply(&r, reterr);
+    status = slg_rpc_close_reply(&r, reterr);
     if (status != SLG_OK)
         return status;
     *ret_result = (enum slg_store_result)result;
@@ -366,63 +372,82 @@ enum slg_status slg_rpc_decode_store_reply(const uint8_t *bytes, size_t len,
 
 /* ---- SETS ---- */
 
+#define SETS_FIELDS 6
+
 void slg_rpc_encode_sets(struct slg_buf *out, const struct slg_rpc_sets *sets)
 {
-    slg_rpc_begin_request(out, SLG_RPC_SETS, 5);
+    slg_rpc_begin_request(out, SLG_RPC_SETS, SETS_FIELDS);
     slg_wire_text(out, sets->tenant);
     slg_wire_int(out, sets->from_ns);
     slg_wire_int(out, sets->to_ns);
     slg_wire_uint(out, sets->map_epoch);
     slg_wire_bool(out, sets->want_ranges);
+    slg_wire_array(out, sets->shard_count);
+    for (size_t i = 0; i < sets->shard_count; i++)
+        slg_rpc_put_shard(out, &sets->shards[i]);
 }
 
-enum slg_status slg_rpc_decode_sets(const uint8_t *bytes, size_t len, struct slg_rpc_sets *ret_sets)
+enum slg_status slg_rpc_decode_sets(struct slg_arena *arena, const uint8_t *bytes, size_t len,
+                                    struct slg_rpc_sets *ret_sets)
 {
     struct slg_wire_reader r;
     struct slg_rpc_sets sets;
-    enum slg_status status = slg_rpc_open_request(bytes, len, SLG_RPC_SETS, 5, &r);
+    struct slg_shard_id *shards;
+    enum slg_status status = slg_rpc_open_request(bytes, len, SLG_RPC_SETS, SETS_FIELDS, &r);
 
     if (status != SLG_OK)
         return status;
     if (!slg_wire_take_text(&r, SLG_TENANT_BYTES_MAX, &sets.tenant) ||
         !slg_wire_take_int(&r, &sets.from_ns) || !slg_wire_take_int(&r, &sets.to_ns) ||
         !slg_wire_take_uint(&r, UINT64_MAX, &sets.map_epoch) ||
-        !slg_wire_take_bool(&r, &sets.want_ranges) || slg_rpc_close(&r) != SLG_OK)
+        !slg_wire_take_bool(&r, &sets.want_ranges) ||
+        !slg_wire_take_array(&r, SLG_QUERY_SHARD_COUNT_MAX, &sets.shard_count))
         return SLG_MALFORMED;
+    shards = slg_arena_calloc(arena, sets.shard_count, sizeof(*shards));
+    if (shards == NULL)
+        return SLG_LIMIT;
+    for (size_t i = 0; i < sets.shard_count; i++) {
+        if (!slg_rpc_take_shard(&r, &shards[i]))
+            return SLG_MALFORMED;
+    }
+    if (slg_rpc_close(&r) != SLG_OK)
+        return SLG_MALFORMED;
+    sets.shards = shards;
     *ret_sets = sets;
     return SLG_OK;
 }
 
-void slg_rpc_encode_sets_reply(struct slg_buf *out, const struct slg_rpc_shard_set *shards,
-                               size_t count)
+void slg_rpc_encode_sets_reply(struct slg_buf *out, const struct slg_rpc_sets_reply *reply)
 {
-    slg_rpc_begin_reply(out, 1);
-    slg_wire_array(out, count);
-    for (size_t i = 0; i < count; i++)
-        slg_rpc_put_shard_set(out, &shards[i]);
+    slg_rpc_begin_reply(out, 2);
+    slg_wire_bool(out, reply->refilling);
+    slg_wire_array(out, reply->shard_count);
+    for (size_t i = 0; i < reply->shard_count; i++)
+        slg_rpc_put_shard_set(out, &reply->shards[i]);
 }
 
 enum slg_status slg_rpc_decode_sets_reply(struct slg_arena *arena, const uint8_t *bytes, size_t len,
-                                          struct slg_rpc_shard_set **ret_shards, size_t *ret_count,
+                                          struct slg_rpc_sets_reply *ret_reply,
                                           struct slg_error *reterr)
 {
     struct slg_wire_reader r;
+    struct slg_rpc_sets_reply reply = { .shards = NULL };
     struct slg_rpc_shard_set *shards = NULL;
-    size_t count = 0;
-    enum slg_status status = slg_rpc_open_reply(bytes, len, 1, &r, reterr);
+    enum slg_status status = slg_rpc_open_reply(bytes, len, 2, &r, reterr);
 
     if (status != SLG_OK)
         return status;
-    status = slg_rpc_take_shard_sets(arena, &r, &shards, &count);
+    (void)slg_wire_take_bool(&r, &reply.refilling); /* a failure stays in the reader */
+    status = slg_rpc_take_shard_sets(arena, &r, &shards, &reply.shard_count);
     if (status == SLG_LIMIT)
         return slg_errorf(reterr, SLG_LIMIT,
                           "the sets of the query's shards need more memory "
                           "than one query may have");
-    status = close_reply(&r, reterr);
+    status = slg_rpc_close_reply(&r, reterr);
     if (status != SLG_OK)
         return status;
-    *ret_shards = shards;
-    *ret_count = count;
+    reply.shards = shards;
+    *ret_reply = reply;
     return SLG_OK;
 }
 
@@ -449,7 +474,7 @@ enum slg_status slg_rpc_decode_status_reply(const uint8_t *bytes, size_t len,
     if (status != SLG_OK)
         return status;
     (void)slg_wire_take_text(&r, JSON_BYTES_MAX, &json);
-    status = close_reply(&r, reterr);
+    status = slg_rpc_close_reply(&r, reterr);
     if (status == SLG_OK)
         *ret_json = json;
     return status;

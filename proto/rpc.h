@@ -24,7 +24,10 @@ enum slg_rpc_type {
     SLG_RPC_CANCEL = 6,  /* forget an open query */
     SLG_RPC_STREAMS = 7, /* querier -> storer: streams that match, with counts */
     SLG_RPC_STATUS = 8,  /* ctl -> storer: JSON about the node and its shards */
+    SLG_RPC_FETCH = 9,   /* storer -> storer: give me these batches */
+    SLG_RPC_ENSURE = 10, /* querier -> storer: get what you lack of these sets, from your peers */
 };
+#define SLG_RPC_TYPE_LAST SLG_RPC_ENSURE
 
 /* Type of an encoded request, without decoding the rest. */
 SLG_MUST_CHECK enum slg_status slg_rpc_peek(const uint8_t *bytes, size_t len,
@@ -44,6 +47,10 @@ struct slg_rpc_hello {
     uint64_t map_epoch;
     struct slg_hash128 map_hash; /* equal epoch with another hash: INVALID, and say so */
     struct slg_text storage_id;  /* storers only, else empty */
+    uint64_t storage_counter;    /* likewise, else 0 */
+    /* What the sender remembers of the receiver's storage (H6); empty and 0: nothing. Between storers. */
+    struct slg_text known_storage_id;
+    uint64_t known_storage_counter;
 };
 void slg_rpc_encode_hello(struct slg_buf *out, const struct slg_rpc_hello *hello);
 SLG_MUST_CHECK enum slg_status slg_rpc_decode_hello(const uint8_t *bytes, size_t len,
@@ -89,6 +96,8 @@ struct slg_rpc_sets {
     int64_t to_ns;
     uint64_t map_epoch; /* the answerer applies this epoch's rules, or refuses when behind */
     bool want_ranges;   /* false: digests only */
+    const struct slg_shard_id *shards; /* only these; none: every shard of the time */
+    size_t shard_count;                /* at most SLG_QUERY_SHARD_COUNT_MAX */
 };
 struct slg_rpc_shard_set {
     struct slg_shard_id shard;
@@ -96,15 +105,54 @@ struct slg_rpc_shard_set {
     struct slg_text set; /* slg_batch_set_encode bytes; empty when not wanted */
 };
 void slg_rpc_encode_sets(struct slg_buf *out, const struct slg_rpc_sets *sets);
-SLG_MUST_CHECK enum slg_status slg_rpc_decode_sets(const uint8_t *bytes, size_t len,
-                                                   struct slg_rpc_sets *ret_sets);
-void slg_rpc_encode_sets_reply(struct slg_buf *out, const struct slg_rpc_shard_set *shards,
-                               size_t count);
+SLG_MUST_CHECK enum slg_status slg_rpc_decode_sets(struct slg_arena *arena, const uint8_t *bytes,
+                                                   size_t len, struct slg_rpc_sets *ret_sets);
+struct slg_rpc_sets_reply {
+    bool refilling; /* the node may have lost what it once held: no answer for completeness (H6) */
+    const struct slg_rpc_shard_set *shards; /* those it holds something of, ascending */
+    size_t shard_count;
+};
+void slg_rpc_encode_sets_reply(struct slg_buf *out, const struct slg_rpc_sets_reply *reply);
 SLG_MUST_CHECK enum slg_status slg_rpc_decode_sets_reply(struct slg_arena *arena,
                                                          const uint8_t *bytes, size_t len,
-                                                         struct slg_rpc_shard_set **ret_shards,
-                                                         size_t *ret_count,
+                                                         struct slg_rpc_sets_reply *ret_reply,
                                                          struct slg_error *reterr);
+
+/* ---- FETCH, ENSURE ---- */
+struct slg_rpc_fetch {
+    struct slg_text tenant;
+    uint64_t map_epoch;
+    struct slg_shard_id shard;
+    struct slg_text set; /* slg_batch_set_encode bytes: the batches wanted */
+    uint64_t bytes_max;  /* of batches in the reply; one that is larger alone comes anyhow */
+};
+void slg_rpc_encode_fetch(struct slg_buf *out, const struct slg_rpc_fetch *fetch);
+SLG_MUST_CHECK enum slg_status slg_rpc_decode_fetch(const uint8_t *bytes, size_t len,
+                                                    struct slg_rpc_fetch *ret_fetch);
+struct slg_rpc_fetch_reply {
+    bool more;                      /* it holds more of them: ask again for the rest */
+    const struct slg_text *batches; /* as they are stored, in order of their ids */
+    size_t batch_count;
+};
+void slg_rpc_encode_fetch_reply(struct slg_buf *out, const struct slg_rpc_fetch_reply *reply);
+SLG_MUST_CHECK enum slg_status slg_rpc_decode_fetch_reply(struct slg_arena *arena,
+                                                          const uint8_t *bytes, size_t len,
+                                                          struct slg_rpc_fetch_reply *ret_reply,
+                                                          struct slg_error *reterr);
+
+/* The answer is OK without fields once all of the sets is on disk here; UNAVAILABLE names what no peer gave. */
+struct slg_rpc_ensure {
+    struct slg_text tenant;
+    uint64_t map_epoch;
+    int64_t deadline_ms; /* counted from receipt */
+    const struct slg_rpc_shard_set *shards;
+    size_t shard_count;
+};
+void slg_rpc_encode_ensure(struct slg_buf *out, const struct slg_rpc_ensure *ensure);
+SLG_MUST_CHECK enum slg_status slg_rpc_decode_ensure(struct slg_arena *arena, const uint8_t *bytes,
+                                                     size_t len, struct slg_rpc_ensure *ret_ensure);
+/* A reply that is OK and carries nothing. */
+void slg_rpc_encode_done(struct slg_buf *out);
 
 /* ---- QUERY, NEXT, CANCEL ---- */
 enum slg_leaf_kind {

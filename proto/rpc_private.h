@@ -1,4 +1,4 @@
-/* proto/rpc_private.h - what rpc.c and rpc_query.c share. Not for other modules. */
+/* proto/rpc_private.h - what rpc.c, rpc_query.c and rpc_repair.c share. Not for other modules. */
 #ifndef SLG_PROTO_RPC_PRIVATE_H
 #define SLG_PROTO_RPC_PRIVATE_H
 
@@ -23,6 +23,10 @@ SLG_MUST_CHECK enum slg_status slg_rpc_open_reply(const uint8_t *bytes, size_t l
                                                   struct slg_error *reterr);
 /* MALFORMED unless everything was read well and nothing is left. */
 SLG_MUST_CHECK enum slg_status slg_rpc_close(const struct slg_wire_reader *r);
+
+/* The same for a reply, with a text for people. */
+SLG_MUST_CHECK enum slg_status slg_rpc_close_reply(const struct slg_wire_reader *r,
+                                                   struct slg_error *reterr);
 
 void slg_rpc_put_shard(struct slg_buf *out, const struct slg_shard_id *shard);
 bool slg_rpc_take_shard(struct slg_wire_reader *r, struct slg_shard_id *ret_shard);

@@ -178,9 +178,8 @@ static enum slg_status take_sets(struct slg_fanout *fanout, const struct slg_rep
                                  struct slg_error *reterr)
 {
     struct slg_error error = { 0 };
-    struct slg_rpc_shard_set *sets;
+    struct slg_rpc_sets_reply sets;
     enum slg_status status = reply->status;
-    size_t count;
     char *bytes;
 
     if (status != SLG_OK) {
@@ -191,9 +190,11 @@ static enum slg_status take_sets(struct slg_fanout *fanout, const struct slg_rep
     bytes = slg_arena_copy(fanout->arena, reply->bytes, reply->len);
     status = bytes == NULL ? SLG_LIMIT
                            : slg_rpc_decode_sets_reply(fanout->arena, (const uint8_t *)bytes,
-                                                       reply->len, &sets, &count, &error);
+                                                       reply->len, &sets, &error);
     if (status == SLG_OK)
-        status = append_shards(fanout, reply->tag, sets, count);
+        status = append_shards(fanout, reply->tag, sets.shards, sets.shard_count);
+    if (status == SLG_OK && sets.refilling)
+        slg_fanout_mark_failed(fanout, reply->tag, "is refilling its disk");
     if (status == SLG_LIMIT)
         return slg_errorf(reterr, SLG_LIMIT,
                           "the time range covers more shards than the query's memory holds");

@@ -2,8 +2,8 @@
 
 static const char *const results[] = { "stored",  "duplicate", "busy",   "read_only", "not_placed",
                                        "content", "expired",   "future", "malformed" };
-static const char *const requests[] = { "unknown", "hello",  "store",   "sets",  "query",
-                                        "next",    "cancel", "streams", "status" };
+static const char *const requests[] = { "unknown", "hello",   "store",  "sets",  "query", "next",
+                                        "cancel",  "streams", "status", "fetch", "ensure" };
 static const char *const reasons[] = { "time", "bytes" };
 
 const struct slg_metric_label slg_storer_metric_results = { "result", results,

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/queue.h"
 #include "storer/admit.h"
+#include "storer/fetch.h"
 #include "storer/streams.h"
 
 /* Concurrency
@@ -224,39 +225,87 @@ static enum slg_status answer_set(struct worker *worker, const struct slg_shard_
     return status;
 }
 
+/* The shards that a SETS request is about: those it names, or all of its time range. */
+static enum slg_status list_shards(struct worker *worker, const struct slg_rpc_sets *request,
+                                   struct slg_shard_id **ret_shards, size_t *ret_count,
+                                   struct slg_error *reterr)
+{
+    struct slg_catalogue_row *rows;
+    int64_t cutoff = cutoff_ns(worker->serve);
+    size_t row_count = 0, count = 0;
+    struct slg_shard_id *shards;
+    enum slg_status status = SLG_OK;
+
+    if (request->shard_count == 0)
+        status = slg_catalogue_list(worker->serve->options.catalogue,
+                                    request->from_ns > cutoff ? request->from_ns : cutoff,
+                                    request->to_ns, worker->arena, &rows, &row_count);
+    if (status != SLG_OK || row_count > SLG_QUERY_SHARD_COUNT_MAX)
+        return slg_error_hintf(reterr, SLG_LIMIT, "ask for a shorter time",
+                               "the time touches more than %zu shards", SLG_QUERY_SHARD_COUNT_MAX);
+    shards = slg_arena_calloc(worker->arena, row_count + request->shard_count + 1, sizeof(*shards));
+    if (shards == NULL)
+        return slg_errorf(reterr, SLG_LIMIT, "no memory for %zu shards",
+                          row_count + request->shard_count);
+    for (size_t i = 0; i < row_count; i++)
+        shards[count++] = rows[i].id;
+    for (size_t i = 0; i < request->shard_count; i++) {
+        if (request->shards[i].window_ns + request->shards[i].length_ns > cutoff)
+            shards[count++] = request->shards[i];
+    }
+    *ret_shards = shards;
+    *ret_count = count;
+    return SLG_OK;
+}
+
 static enum slg_status answer_sets(struct worker *worker, const struct job *job,
                                    struct slg_error *reterr)
 {
-    struct slg_catalogue_row *list;
+    struct slg_rpc_sets_reply reply = { .refilling = false };
+    struct slg_shard_id *shards = NULL;
     struct slg_rpc_shard_set *rows;
     struct slg_rpc_sets request;
-    size_t list_count, count = 0;
-    int64_t cutoff = cutoff_ns(worker->serve);
-    enum slg_status status = slg_rpc_decode_sets(job->bytes, job->len, &request);
+    size_t count = 0;
+    enum slg_status status = slg_rpc_decode_sets(worker->arena, job->bytes, job->len, &request);
 
     if (status != SLG_OK)
         return slg_errorf(reterr, status, "the message cannot be read");
     status = check_epoch(worker->serve, request.map_epoch, reterr);
+    if (status == SLG_OK)
+        status = list_shards(worker, &request, &shards, &count, reterr);
     if (status != SLG_OK)
         return status;
-    status = slg_catalogue_list(worker->serve->options.catalogue,
-                                request.from_ns > cutoff ? request.from_ns : cutoff, request.to_ns,
-                                worker->arena, &list, &list_count);
-    if (status != SLG_OK || list_count > SLG_QUERY_SHARD_COUNT_MAX)
-        return slg_error_hintf(reterr, SLG_LIMIT, "ask for a shorter time",
-                               "the time touches more than %zu shards", SLG_QUERY_SHARD_COUNT_MAX);
-    rows = slg_arena_calloc(worker->arena, list_count + 1, sizeof(*rows));
+    rows = slg_arena_calloc(worker->arena, count + 1, sizeof(*rows));
     if (rows == NULL)
-        return slg_errorf(reterr, SLG_LIMIT, "no memory for %zu shards", list_count);
-    for (size_t i = 0; status == SLG_OK && i < list_count; i++) {
+        return slg_errorf(reterr, SLG_LIMIT, "no memory for %zu shards", count);
+    for (size_t i = 0; status == SLG_OK && i < count; i++) {
         bool held;
 
-        status = answer_set(worker, &list[i].id, request.want_ranges, &rows[count], &held, reterr);
-        count += status == SLG_OK && held;
+        status = answer_set(worker, &shards[i], request.want_ranges, &rows[reply.shard_count],
+                            &held, reterr);
+        reply.shard_count += status == SLG_OK && held;
     }
+    reply.shards = rows;
     if (status == SLG_OK)
-        slg_rpc_encode_sets_reply(&worker->reply, rows, count);
+        slg_rpc_encode_sets_reply(&worker->reply, &reply);
     return status;
+}
+
+/* ---- FETCH ---- */
+
+static enum slg_status answer_fetch(struct worker *worker, const struct job *job,
+                                    struct slg_error *reterr)
+{
+    struct slg_rpc_fetch request;
+    enum slg_status status = slg_rpc_decode_fetch(job->bytes, job->len, &request);
+
+    if (status != SLG_OK)
+        return slg_errorf(reterr, status, "the message cannot be read");
+    status = check_epoch(worker->serve, request.map_epoch, reterr);
+    return status == SLG_OK
+               ? slg_fetch_answer(worker->serve->options.catalogue, &request,
+                                  cutoff_ns(worker->serve), worker->arena, &worker->reply, reterr)
+               : status;
 }
 
 /* ---- queries ---- */
@@ -374,6 +423,12 @@ static void run_job(struct worker *worker, struct job *job)
         break;
     case SLG_RPC_STATUS:
         status = answer_status(worker, &err);
+        break;
+    case SLG_RPC_FETCH:
+        status = answer_fetch(worker, job, &err);
+        break;
+    case SLG_RPC_ENSURE:
+        (void)slg_errorf(&err, status, "this storer has no peers"); /* TODO-REPAIR */
         break;
     case SLG_RPC_STORE:
     case SLG_RPC_CANCEL:

@@ -565,6 +565,27 @@ enum slg_status slg_shard_read_batch(struct slg_shard_read *read, const struct s
                       ret_bytes);
 }
 
+enum slg_status slg_shard_read_by_id(struct slg_shard_read *read,
+                                     const struct slg_incarnation *incarnation, uint64_t sequence,
+                                     struct slg_kv_bytes *ret_bytes)
+{
+    uint8_t key[ID_KEY_BYTES];
+
+    make_id_key(key, incarnation, sequence);
+    for (size_t i = 0; i < read->count; i++) {
+        struct slg_kv_bytes value;
+        enum slg_status status = slg_kv_get(read->txns[i], TABLE_IDS, key, sizeof(key), &value);
+
+        if (status == SLG_OK && value.len != 16)
+            return SLG_CORRUPT;
+        if (status == SLG_OK) /* the value begins with the key of the batch: its arrival */
+            return slg_kv_get(read->txns[i], TABLE_BATCHES, value.at, 8, ret_bytes);
+        if (status != SLG_NOT_FOUND)
+            return status;
+    }
+    return SLG_NOT_FOUND;
+}
+
 bool slg_shard_read_holds(struct slg_shard_read *read, const struct slg_batch_id *id,
                           uint64_t content_hash)
 {

@@ -107,6 +107,11 @@ SLG_MUST_CHECK enum slg_status slg_shard_read_batch(struct slg_shard_read *read,
                                                     const struct slg_batch_ref *ref,
                                                     struct slg_kv_bytes *ret_bytes);
 
+/* The bytes of a batch by its id, borrowed until read_end. NOT_FOUND. */
+SLG_MUST_CHECK enum slg_status slg_shard_read_by_id(struct slg_shard_read *read,
+                                                    const struct slg_incarnation *incarnation,
+                                                    uint64_t sequence,
+                                                    struct slg_kv_bytes *ret_bytes);
 /* Is a batch of this id and content held? */
 bool slg_shard_read_holds(struct slg_shard_read *read, const struct slg_batch_id *id,
                           uint64_t content_hash);

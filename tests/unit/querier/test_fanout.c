@@ -70,7 +70,8 @@ static void reply_sets(const struct fake *fake, struct slg_buf *out)
             slg_batch_set_digest_add(&shards[i].digest, &id);
         }
     }
-    slg_rpc_encode_sets_reply(out, shards, (size_t)fake->windows);
+    slg_rpc_encode_sets_reply(out, &(struct slg_rpc_sets_reply){
+                                       .shards = shards, .shard_count = (size_t)fake->windows });
     slg_buf_fini(&encoded);
     slg_batch_set_destroy(set);
 }

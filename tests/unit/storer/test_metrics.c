@@ -14,7 +14,7 @@ static void test_labels_follow_the_enums(void **state)
     assert_int_equal(slg_storer_metric_results.count, SLG_STORE_MALFORMED + 1);
     assert_string_equal(slg_storer_metric_results.values[SLG_STORE_CONTENT], "content");
     assert_string_equal(slg_storer_metric_results.values[SLG_STORE_MALFORMED], "malformed");
-    assert_int_equal(slg_storer_metric_requests.count, SLG_RPC_STATUS + 1);
+    assert_int_equal(slg_storer_metric_requests.count, SLG_RPC_TYPE_LAST + 1);
     assert_string_equal(slg_storer_metric_requests.values[SLG_RPC_SETS], "sets");
     assert_string_equal(slg_storer_metric_requests.values[SLG_RPC_STATUS], "status");
     assert_int_equal(slg_storer_metric_reasons.count, SLG_STORER_FORGET_COUNT);

@@ -1,5 +1,7 @@
 /* Every message gets exactly one reply, of its own form; a query is paged, continued, canceled, and forgotten when
- * idle; 40 queries at once are all answered. Oracle: proto/rpc.h decodes the replies; what was stored is counted. */
+ * idle; 40 queries at once are all answered; FETCH gives exactly the wanted batches, byte for byte.
+ * Covers: storer/fetch.c
+ * Oracle: proto/rpc.h decodes the replies; what was stored is counted. */
 #include "tests/helper/storer.h"
 
 #include <pthread.h>
@@ -149,19 +151,19 @@ static size_t get_sets(struct fixture *f, struct slg_rpc_shard_set **ret_shards)
                                           .map_epoch = 1,
                                           .want_ranges = true };
     struct slg_error err = { .message = "" };
+    struct slg_rpc_sets_reply sets;
     struct reply reply;
     uint8_t *kept;
-    size_t count;
 
     init_reply(&reply);
     slg_rpc_encode_sets(&reply.request, &request);
     ask(f, &reply);
     kept = (uint8_t *)slg_arena_copy(f->arena, reply.bytes.data, reply.bytes.len);
-    assert_int_equal(
-        slg_rpc_decode_sets_reply(f->arena, kept, reply.bytes.len, ret_shards, &count, &err),
-        SLG_OK);
+    assert_int_equal(slg_rpc_decode_sets_reply(f->arena, kept, reply.bytes.len, &sets, &err),
+                     SLG_OK);
     fini_reply(&reply);
-    return count;
+    *ret_shards = (struct slg_rpc_shard_set *)(uintptr_t)sets.shards; /* the arena's: ours */
+    return sets.shard_count;
 }
 
 static void encode_query(struct slg_buf *out, uint8_t id, const struct slg_rpc_shard_set *shards,
@@ -489,12 +491,86 @@ static void test_garbage_is_answered(void **state)
     tear_down(&f);
 }
 
+/* FETCH for the batches `first` to `last` of incarnation 1 in the shard of window 0. */
+static struct slg_rpc_fetch_reply fetch(struct fixture *f, uint64_t first, uint64_t last,
+                                        uint64_t bytes_max)
+{
+    struct slg_incarnation incarnation = test_incarnation(1);
+    struct slg_batch_set *set = slg_batch_set_create();
+    struct slg_rpc_fetch request = { .map_epoch = 1, .shard = test_shard(0) };
+    struct slg_rpc_fetch_reply got = { .batches = NULL };
+    struct slg_error err;
+    struct reply reply;
+    struct slg_buf wanted;
+    uint8_t *kept;
+
+    slg_buf_init(&wanted, 4096);
+    assert_int_equal(slg_batch_set_add_range(set, &incarnation, first, last), SLG_OK);
+    slg_batch_set_encode(&wanted, set);
+    request.set = slg_text_make((const char *)wanted.data, wanted.len);
+    request.bytes_max = bytes_max;
+    init_reply(&reply);
+    slg_rpc_encode_fetch(&reply.request, &request);
+    ask(f, &reply);
+    kept = (uint8_t *)slg_arena_copy(f->arena, reply.bytes.data, reply.bytes.len);
+    assert_int_equal(slg_rpc_decode_fetch_reply(f->arena, kept, reply.bytes.len, &got, &err),
+                     SLG_OK);
+    fini_reply(&reply);
+    slg_batch_set_destroy(set);
+    slg_buf_fini(&wanted);
+    return got;
+}
+
+static void test_fetch(void **state)
+{
+    struct fixture f;
+    struct slg_rpc_fetch_reply got;
+    struct slg_shard_id shard = test_shard(0);
+    struct slg_buf batch;
+    struct reply reply;
+    struct slg_rpc_fetch bad = { .map_epoch = 1, .set = slg_text_of("\xff"), .bytes_max = 1 };
+    struct slg_error err;
+
+    (void)state;
+    set_up(&f);
+    got = fetch(&f, 1, 10, 1 << 20); /* a shard that is not here */
+    assert_true(got.batch_count == 0 && !got.more);
+    for (uint64_t i = 1; i <= 5; i++)
+        store_line(&f, i, "the same text");
+    got = fetch(&f, 2, SLG_BATCH_SEQUENCE_MAX, 1 << 20);
+    assert_true(got.batch_count == 4 && !got.more);
+    slg_buf_init(&batch, SLG_BATCH_BYTES_MAX);
+    test_encode_line(&batch, &shard, 1, 2, "the same text");
+    assert_int_equal(got.batches[0].len, batch.len);
+    assert_memory_equal(got.batches[0].at, batch.data, batch.len);
+    got = fetch(&f, 1, 5, 2 * batch.len);
+    assert_true(got.batch_count == 2 && got.more);
+    got = fetch(&f, 1, 5, 1); /* one comes anyhow */
+    assert_true(got.batch_count == 1 && got.more);
+    got = fetch(&f, 5, 5, 1);
+    assert_true(got.batch_count == 1 && !got.more);
+    got = fetch(&f, 6, 9, 1);
+    assert_true(got.batch_count == 0 && !got.more);
+    init_reply(&reply);
+    bad.shard = shard;
+    slg_rpc_encode_fetch(&reply.request, &bad);
+    ask(&f, &reply);
+    assert_int_equal(slg_rpc_reply_status(reply.bytes.data, reply.bytes.len, &err), SLG_MALFORMED);
+    fini_reply(&reply);
+    slg_buf_fini(&batch);
+    tear_down(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_store_sets_query_next), cmocka_unit_test(test_cancel_idle_and_stop),
-        cmocka_unit_test(test_forty_at_once),         cmocka_unit_test(test_hello),
-        cmocka_unit_test(test_streams_and_status),    cmocka_unit_test(test_h10_epoch_and_expiry),
+        cmocka_unit_test(test_store_sets_query_next),
+        cmocka_unit_test(test_fetch),
+        cmocka_unit_test(test_cancel_idle_and_stop),
+        cmocka_unit_test(test_forty_at_once),
+        cmocka_unit_test(test_hello),
+        cmocka_unit_test(test_streams_and_status),
+        cmocka_unit_test(test_h10_epoch_and_expiry),
         cmocka_unit_test(test_garbage_is_answered),
     };
 

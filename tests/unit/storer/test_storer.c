@@ -93,20 +93,18 @@ static uint64_t held(struct fixture *f)
                                        .to_ns = TEST_WINDOW_NS + TEST_HOUR_NS,
                                        .map_epoch = 1 };
     struct slg_arena *arena = slg_arena_create(1 << 20);
-    struct slg_rpc_shard_set *shards;
+    struct slg_rpc_sets_reply got;
     struct slg_buf request, reply;
     struct slg_error err;
     uint64_t held_count;
-    size_t count;
 
     slg_buf_init(&request, SLG_MESSAGE_BYTES_MAX);
     slg_buf_init(&reply, SLG_MESSAGE_BYTES_MAX);
     slg_rpc_encode_sets(&request, &sets);
     ask(f, &request, &reply);
-    assert_int_equal(slg_rpc_decode_sets_reply(arena, reply.data, reply.len, &shards, &count, &err),
-                     SLG_OK);
-    assert_true(count <= 1);
-    held_count = count == 0 ? 0 : shards[0].digest.count;
+    assert_int_equal(slg_rpc_decode_sets_reply(arena, reply.data, reply.len, &got, &err), SLG_OK);
+    assert_true(got.shard_count <= 1);
+    held_count = got.shard_count == 0 ? 0 : got.shards[0].digest.count;
     slg_buf_fini(&request);
     slg_buf_fini(&reply);
     slg_arena_destroy(arena);
