@@ -428,7 +428,7 @@ static void run_job(struct worker *worker, struct job *job)
         status = answer_fetch(worker, job, &err);
         break;
     case SLG_RPC_ENSURE:
-        (void)slg_errorf(&err, status, "this storer has no peers"); /* TODO-REPAIR */
+        (void)slg_errorf(&err, status, "ENSURE is not served yet");
         break;
     case SLG_RPC_STORE:
     case SLG_RPC_CANCEL:
