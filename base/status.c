@@ -36,8 +36,8 @@ static void format_text(char *text, size_t size, const char *format, va_list arg
         mark_cut(text, size);
 }
 
-enum slg_status slg_errorf(struct slg_error *reterr, enum slg_status status, const char *format,
-                           ...)
+enum slg_status(slg_errorf)(struct slg_error *reterr, enum slg_status status, const char *format,
+                            ...)
 {
     va_list args;
 
@@ -51,8 +51,8 @@ enum slg_status slg_errorf(struct slg_error *reterr, enum slg_status status, con
     return status;
 }
 
-enum slg_status slg_error_hintf(struct slg_error *reterr, enum slg_status status, const char *hint,
-                                const char *format, ...)
+enum slg_status(slg_error_hintf)(struct slg_error *reterr, enum slg_status status, const char *hint,
+                                 const char *format, ...)
 {
     va_list args;
 

@@ -55,4 +55,20 @@ enum slg_status slg_error_hintf(struct slg_error *reterr, enum slg_status status
 enum slg_status slg_error_context(struct slg_error *reterr, const char *format, ...)
     SLG_PRINTF(2, 3);
 
+/* clang's static analyzer reads one file at a time: it has to be shown what every caller relies on, that the status
+ * which was given comes back and that it is a failure. */
+#ifdef __clang_analyzer__
+static inline enum slg_status slg_status_failed(enum slg_status returned, enum slg_status given)
+{
+    __builtin_assume(returned == given);
+    __builtin_assume(given != SLG_OK);
+    return given;
+}
+
+#define slg_errorf(reterr, given, ...)                                                             \
+    slg_status_failed((slg_errorf)(reterr, given, __VA_ARGS__), given)
+#define slg_error_hintf(reterr, given, ...)                                                        \
+    slg_status_failed((slg_error_hintf)(reterr, given, __VA_ARGS__), given)
+#endif
+
 #endif

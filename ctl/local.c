@@ -62,12 +62,14 @@ static enum slg_status spawn(struct slg_local_process *process, struct slg_error
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     pid_t pid;
 
+    SLG_ASSERT(process->argc > 0); /* slg_local_load refuses a process without */
     if (log < 0 || null < 0)
         return slg_errorf(reterr, SLG_IO, "could not open \"%s\": %s", process->log,
                           strerror(errno));
     for (size_t i = 0; i < process->argc; i++)
         argv[i] = (char *)(uintptr_t)process->argv[i];
     argv[process->argc] = NULL;
+    SLG_ASSERT(argv[0] != NULL);
     pid = fork();
     if (pid == 0) {
         (void)setsid(); /* it shall outlive this command; a new child is never a group leader */

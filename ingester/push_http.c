@@ -71,9 +71,9 @@ struct slg_push_http {
 
 /* ---- jobs ---- */
 
-static void release_job(struct job *job)
+static void release_job(struct job *job, uint32_t hold_count)
 {
-    if (atomic_fetch_sub_explicit(&job->holders, 1, memory_order_acq_rel) != 1)
+    if (atomic_fetch_sub_explicit(&job->holders, hold_count, memory_order_acq_rel) != hold_count)
         return;
     slg_queue_destroy(job->events);
     free(job);
@@ -99,7 +99,7 @@ static void settle_one(struct job *job)
     if (atomic_fetch_sub_explicit(&job->pending, 1, memory_order_acq_rel) != 1)
         return;
     tell(job, JOB_SETTLED);
-    release_job(job);
+    release_job(job, 1);
 }
 
 /* Forward thread. */
@@ -482,8 +482,7 @@ static enum job_failure store(struct request *r)
         return FAILURE_BUSY;
     status = slg_queue_push_wait(r->push->jobs, job, r->deadline_mono_ns);
     if (status != SLG_OK) {
-        release_job(job);
-        release_job(job); /* the other holder never came to be */
+        release_job(job, 2); /* the other holder never came to be */
         return status == SLG_CANCELED ? FAILURE_STOPPING : FAILURE_BUSY;
     }
     while (!wait_for(job, JOB_APPENDED, slg_clock_mono_ns(r->push->clock) + WAIT_SLICE_NS))
@@ -492,7 +491,7 @@ static enum job_failure store(struct request *r)
     give_back(r);
     if (wait_for(job, JOB_SETTLED, r->deadline_mono_ns))
         failure = (enum job_failure)atomic_load(&job->failure);
-    release_job(job);
+    release_job(job, 1);
     return failure;
 }
 

@@ -68,10 +68,10 @@ struct slg_tcp {
 
 static void close_connection(struct slg_tcp *tcp, struct connection *connection)
 {
-    if (connection->previous != NULL)
-        connection->previous->next = connection->next;
-    else
+    if (connection == tcp->first)
         tcp->first = connection->next;
+    else
+        connection->previous->next = connection->next;
     if (connection->next != NULL)
         connection->next->previous = connection->previous;
     tcp->connection_count--;

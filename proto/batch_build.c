@@ -223,8 +223,10 @@ static size_t find_stream_slot(const struct slg_batch_builder *b, const struct s
 static bool grow_stream_slots(struct slg_batch_builder *b)
 {
     size_t slot_count = b->stream_slot_count * 2;
-    uint32_t *slots = calloc(slot_count, sizeof(*slots));
+    uint32_t *slots;
 
+    SLG_ASSERT(slot_count >= STREAM_SLOTS_MIN);
+    slots = calloc(slot_count, sizeof(*slots));
     if (slots == NULL)
         return false;
     free(b->stream_slots);

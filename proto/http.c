@@ -721,7 +721,7 @@ static enum slg_status bind_socket(struct slg_http_server *server, const struct 
 
 static void print_address(struct slg_http_server *server)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
     socklen_t len = sizeof(address);
     char host[SLG_ADDRESS_TEXT_BYTES + 16], port[8];
 

@@ -171,9 +171,9 @@ struct closing {
     atomic_int holders; /* the thread and the one that waits; the last frees */
 };
 
-static void drop_closing(struct closing *closing)
+static void drop_closing(struct closing *closing, int hold_count)
 {
-    if (atomic_fetch_sub(&closing->holders, 1) > 1)
+    if (atomic_fetch_sub(&closing->holders, hold_count) > hold_count)
         return;
     (void)sem_destroy(&closing->done); /* nobody waits on it */
     free(closing);
@@ -185,7 +185,7 @@ static void *run_close(void *ctx)
 
     (void)nng_close(closing->socket); /* fails only when it is closed already */
     (void)sem_post(&closing->done);   /* fails only on overflow */
-    drop_closing(closing);
+    drop_closing(closing, 1);
     return NULL;
 }
 
@@ -205,8 +205,8 @@ static void close_socket(nng_socket socket)
     atomic_store(&closing->holders, 2);
     (void)sem_init(&closing->done, 0, 0); /* fails only for values out of range */
     if (pthread_create(&thread, NULL, run_close, closing) != 0) {
-        (void)run_close(closing); /* no thread to be had: wait */
-        drop_closing(closing);
+        (void)nng_close(socket); /* no thread to be had: wait */
+        drop_closing(closing, 2);
         return;
     }
     (void)pthread_detach(thread); /* fails only for a thread that is not joinable */
@@ -214,7 +214,7 @@ static void close_socket(nng_socket socket)
     deadline.tv_sec += CLOSE_WAIT_MS / 1000;
     while (sem_timedwait(&closing->done, &deadline) != 0 && errno == EINTR)
         ;
-    drop_closing(closing);
+    drop_closing(closing, 1);
 }
 
 /* A message of these bytes, or NULL. */

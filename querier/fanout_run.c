@@ -122,7 +122,7 @@ static enum slg_status take_metric_page(struct slg_fanout *fanout, struct slg_qu
                                         size_t leaf_index, const struct slg_reply *reply,
                                         struct slg_error *reterr)
 {
-    struct slg_rpc_page page;
+    struct slg_rpc_page page = { 0 };
     enum slg_status status = read_page(fanout, reply, &page, reterr);
 
     if (status == SLG_OK)
@@ -175,7 +175,7 @@ enum slg_status slg_fanout_run_metric(struct slg_fanout *fanout, struct slg_quer
 static enum slg_status take_log_page(struct slg_fanout *fanout, struct slg_merge *merge,
                                      struct slg_error *reterr)
 {
-    struct slg_rpc_page page;
+    struct slg_rpc_page page = { 0 };
     struct slg_reply reply;
     enum slg_status status = slg_fanout_wait(fanout, &reply, reterr);
 

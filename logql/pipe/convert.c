@@ -427,6 +427,7 @@ static size_t shortest_digits(double value, char digits[20], int *ret_exponent)
     for (const char *at = text; *at != 'e'; at++)
         if (is_digit(*at))
             digits[n++] = *at;
+    SLG_ASSERT(n > 0); /* 'e' prints one digit at least */
     *ret_exponent = (int)strtod(strchr(text, 'e') + 1, NULL);
     while (n > 1 && digits[n - 1] == '0')
         n--;

@@ -200,6 +200,7 @@ static struct node *make_alternate(struct builder *b, struct node *subs, int dep
     subs = factor(b, subs, depth);
     if (b->failed)
         return subs;
+    SLG_ASSERT(subs != NULL); /* factoring leaves one at least */
     for (link = &subs; *link != NULL && (*link)->next != NULL;) {
         /* Neighbours of one character each become a class, which is not simple. */
         if (is_single(*link) && is_single((*link)->next))

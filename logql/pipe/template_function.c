@@ -633,12 +633,14 @@ static bool fn_js(struct slg_call *call)
 static bool find_regex(struct slg_call *call, struct slg_text text, const struct slg_regex **ret)
 {
     struct slg_template *tmpl = call->run->tmpl;
-    struct slg_regex_options options = { .text = text.at == NULL ? "" : text.at, .len = text.len };
+    struct slg_regex_options options;
     struct slg_regex *regex;
     struct slg_error error;
     size_t slot;
     char *copy;
 
+    if (text.at == NULL)
+        text = slg_text_make("", 0);
     for (size_t i = 0; i < tmpl->regex_count; i++)
         if (slg_text_equal(tmpl->regexes[i].text, text)) {
             *ret = tmpl->regexes[i].regex;
@@ -647,6 +649,7 @@ static bool find_regex(struct slg_call *call, struct slg_text text, const struct
     /* A regular expression for every line costs far more than its text. */
     if (!slg_run_spend(call->run, text.len * 64 + 4096))
         return false;
+    options = (struct slg_regex_options){ .text = text.at, .len = text.len };
     if (slg_regex_create(&options, &regex, &error) != SLG_OK)
         return slg_run_fail(call->run, "%s", error.message);
     copy = malloc(text.len + 1);
@@ -654,8 +657,7 @@ static bool find_regex(struct slg_call *call, struct slg_text text, const struct
         slg_regex_destroy(regex);
         return slg_run_fail(call->run, "out of memory");
     }
-    if (text.len > 0)
-        memcpy(copy, text.at, text.len);
+    memcpy(copy, text.at, text.len);
     if (tmpl->regex_count < SLG_TEMPLATE_REGEX_COUNT_MAX) {
         slot = tmpl->regex_count++;
     } else {
@@ -1034,7 +1036,7 @@ static double decimal_div(double a, double b)
     struct decimal x, y, z;
     wide_int rest;
 
-    if (!to_decimal(a, &x) || !to_decimal(b, &y) || !scale_to(&x, y.exponent - 16))
+    if (!to_decimal(a, &x) || !to_decimal(b, &y) || !scale_to(&x, y.exponent - 16) || y.digits == 0)
         return a / b;
     while (x.exponent < y.exponent - 16) { /* more places than wanted */
         if (__builtin_mul_overflow(y.digits, 10, &y.digits))
@@ -1209,7 +1211,7 @@ static bool fn_eq(struct slg_call *call)
 
 static bool fn_ne(struct slg_call *call)
 {
-    bool equal;
+    bool equal = false;
 
     return are_equal(call->run, &call->arguments[0], &call->arguments[1], &equal) &&
            give(call, slg_value_bool(!equal));
@@ -1217,7 +1219,7 @@ static bool fn_ne(struct slg_call *call)
 
 static bool fn_lt(struct slg_call *call)
 {
-    bool less;
+    bool less = false;
 
     return is_less(call->run, &call->arguments[0], &call->arguments[1], &less) &&
            give(call, slg_value_bool(less));
@@ -1225,7 +1227,7 @@ static bool fn_lt(struct slg_call *call)
 
 static bool fn_le(struct slg_call *call)
 {
-    bool less, equal;
+    bool less = false, equal = false;
 
     return is_less(call->run, &call->arguments[0], &call->arguments[1], &less) &&
            are_equal(call->run, &call->arguments[0], &call->arguments[1], &equal) &&
@@ -1234,7 +1236,7 @@ static bool fn_le(struct slg_call *call)
 
 static bool fn_gt(struct slg_call *call)
 {
-    bool less, equal;
+    bool less = false, equal = false;
 
     return is_less(call->run, &call->arguments[0], &call->arguments[1], &less) &&
            are_equal(call->run, &call->arguments[0], &call->arguments[1], &equal) &&
@@ -1243,7 +1245,7 @@ static bool fn_gt(struct slg_call *call)
 
 static bool fn_ge(struct slg_call *call)
 {
-    bool less;
+    bool less = false;
 
     return is_less(call->run, &call->arguments[0], &call->arguments[1], &less) &&
            give(call, slg_value_bool(!less));
@@ -1256,10 +1258,9 @@ static bool fn_not(struct slg_call *call)
 
 static bool fn_default(struct slg_call *call)
 {
-    const struct slg_value *given = call->count > 1 ? &call->arguments[1] : NULL;
-    bool empty = given == NULL || !slg_value_is_true(given);
+    size_t chosen = call->count > 1 && slg_value_is_true(&call->arguments[1]) ? 1 : 0;
 
-    return give(call, empty ? call->arguments[0] : *given);
+    return give(call, call->arguments[chosen]);
 }
 
 /* ---- collections ---- */

@@ -161,6 +161,8 @@ static struct slg_batch_id *read_batches(struct reader *r, size_t *ret_count)
     size_t count = take_count(r, SLG_INCARNATION_BYTES + 5);
     struct slg_batch_id *ids = take_array(r, count, sizeof(*ids));
 
+    if (ids == NULL)
+        return NULL; /* the reader has failed, or there are none */
     for (size_t i = 0; i < count && !failed(r); i++) {
         const uint8_t *bytes = NULL;
 

@@ -307,7 +307,7 @@ enum slg_status slg_logql_parse_prom_duration(struct slg_logql_str text, int64_t
         return SLG_OK;
     }
     while (p < end) {
-        const char *start = p;
+        const char *start;
         const struct unit *unit;
         uint64_t value;
         uint64_t part;
