@@ -1,4 +1,4 @@
-/* querier/querier_private.h - what the handlers share: querier.c (life), loki_query.c, loki_meta.c, loki_fields.c, loki_misc.c. */
+/* querier/querier_private.h - what the handlers share: querier.c (life) and loki_*.c. */
 #ifndef SLG_QUERIER_QUERIER_PRIVATE_H
 #define SLG_QUERIER_QUERIER_PRIVATE_H
 
