@@ -151,7 +151,7 @@ static struct slg_symbol *make_symbol(struct slg_context *context, struct slg_te
 {
     struct slg_arena *arena = is_static ? context->static_arena : context->dynamic_arena;
     struct slg_symbol *symbol = slg_arena_calloc(arena, 1, sizeof(*symbol));
-    char *copy = slg_arena_copy(arena, name.at, name.len);
+    char *copy = slg_arena_calloc(arena, 1, name.len + SLG_WIDE_BYTES);
     struct slg_symbol **bucket;
 
     if (symbol == NULL || copy == NULL)
@@ -159,6 +159,8 @@ static struct slg_symbol *make_symbol(struct slg_context *context, struct slg_te
     if (context->symbol_count >= context->bucket_count)
         grow_buckets(context);
     bucket = &context->buckets[hash & (context->bucket_count - 1)];
+    if (name.len > 0)
+        memcpy(copy, name.at, name.len);
     symbol->name = slg_text_make(copy, name.len);
     symbol->hash = hash;
     symbol->next = *bucket;
@@ -208,7 +210,7 @@ struct slg_symbol *slg_context_key(struct slg_context *context, struct slg_key_g
     if (position >= SLG_CONTEXT_GUESS_COUNT)
         return slg_context_symbol(context, raw);
     symbol = guess->raw[position];
-    if (symbol != NULL && slg_text_equal(symbol->name, raw))
+    if (symbol != NULL && (symbol->name.at == raw.at || slg_text_equal(symbol->name, raw)))
         return symbol;
     symbol = slg_context_symbol(context, raw);
     guess->raw[position] = symbol;
@@ -265,13 +267,11 @@ size_t slg_context_sanitize(char *out, size_t len, struct slg_text key)
     return len;
 }
 
-struct slg_symbol *slg_context_clean(struct slg_context *context, struct slg_symbol *raw)
+struct slg_symbol *slg_context_make_clean(struct slg_context *context, struct slg_symbol *raw)
 {
     char *text;
     size_t len;
 
-    if (raw->clean != NULL)
-        return raw->clean;
     text = slg_context_alloc(context, raw->name.len + 1);
     if (text == NULL)
         return NULL;

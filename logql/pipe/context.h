@@ -18,6 +18,7 @@
 #include "base/hash.h"
 #include "base/status.h"
 #include "logql/pipe/pipe.h"
+#include "logql/pipe/wide.h"
 #include "proto/label.h"
 
 /* Symbols met in lines that are remembered from one entry to the next. */
@@ -35,7 +36,7 @@
 struct slg_label_filter; /* label_filter.h */
 
 struct slg_symbol {
-    struct slg_text name;
+    struct slg_text name; /* with SLG_WIDE_BYTES readable bytes */
     uint64_t hash;
     struct slg_symbol *next;      /* in the hash chain, or NULL */
     struct slg_symbol *extracted; /* name + "_extracted", once it was needed */
@@ -113,8 +114,9 @@ struct slg_context {
     uint64_t epoch;
     struct slg_symbol *metadata_guess[SLG_CONTEXT_GUESS_COUNT];
     /* The order of the labels of the entry before: mostly this one has the same. */
-    struct slg_symbol *order_symbols[SLG_CONTEXT_ORDER_COUNT];
-    uint8_t order[SLG_CONTEXT_ORDER_COUNT];
+    struct slg_symbol *order_symbols[SLG_CONTEXT_ORDER_COUNT]; /* as they came */
+    uint8_t order[SLG_CONTEXT_ORDER_COUNT];                    /* by name: which of those */
+    uint8_t rank[SLG_CONTEXT_ORDER_COUNT];                     /* its inverse */
     size_t order_count;
 };
 
@@ -130,6 +132,17 @@ struct slg_symbol *slg_context_symbol(struct slg_context *context, struct slg_te
 /* The same for the raw key of a parser: *guess tells what to expect. */
 struct slg_symbol *slg_context_key(struct slg_context *context, struct slg_key_guess *guess,
                                    struct slg_text raw);
+/* What the next raw key may be; "" when nobody knows. */
+static inline struct slg_text slg_context_key_guess(const struct slg_context *context,
+                                                    const struct slg_key_guess *guess)
+{
+    const struct slg_symbol *symbol =
+        guess->epoch == context->epoch && guess->position < SLG_CONTEXT_GUESS_COUNT
+            ? guess->raw[guess->position]
+            : NULL;
+
+    return symbol == NULL ? slg_text_make(NULL, 0) : symbol->name;
+}
 
 /* Start an entry: scratch starts over. */
 void slg_context_begin(struct slg_context *context, const struct slg_pipe_stream *stream,
@@ -156,8 +169,68 @@ struct slg_symbol *slg_context_target(struct slg_context *context, struct slg_sy
 /* The same for a label that the query names itself (json a="b"): never NULL but when exhausted. */
 struct slg_symbol *slg_context_suffixed(struct slg_context *context, struct slg_symbol *symbol);
 
+/* What slg_context_target answers for a symbol that this entry has not met in any way, which is the common case: *ret
+ * is true when it shall be set. False: ask slg_context_target. */
+static inline bool slg_context_is_new(const struct slg_context *context,
+                                      const struct slg_symbol *clean, bool *ret_wanted)
+{
+    if (clean->entry_id == context->entry_id || clean->stream == context->stream)
+        return false;
+    *ret_wanted = clean->name.len > 0 && (context->required_count == 0 || clean->required);
+    return true;
+}
+
+/* slg_context_target for parsers. */
+static inline struct slg_symbol *slg_context_wanted(struct slg_context *context,
+                                                    struct slg_symbol *clean)
+{
+    bool wanted;
+
+    if (clean != NULL && slg_context_is_new(context, clean, &wanted))
+        return wanted ? clean : NULL;
+    return slg_context_target(context, clean);
+}
+
+/* Set what slg_context_wanted gave. */
+static inline void slg_context_set_wanted(struct slg_context *context, struct slg_symbol *symbol,
+                                          struct slg_text value)
+{
+    struct slg_context_item *item = &context->items[context->item_count];
+
+    if (symbol->entry_id == context->entry_id || context->item_count == context->item_capacity) {
+        slg_context_set(context, symbol, value);
+        return;
+    }
+    symbol->entry_id = context->entry_id;
+    symbol->item = (uint32_t)context->item_count++;
+    symbol->recorded = true;
+    symbol->deleted = false;
+    context->required_found += symbol->required;
+    context->live_count++;
+    item->symbol = symbol;
+    item->value = value;
+    item->category = SLG_PIPE_CATEGORY_PARSED;
+    item->live = true;
+}
+
 /* Sanitized symbol of a raw key; name "" when nothing is left. */
-struct slg_symbol *slg_context_clean(struct slg_context *context, struct slg_symbol *raw);
+struct slg_symbol *slg_context_make_clean(struct slg_context *context, struct slg_symbol *raw);
+static inline struct slg_symbol *slg_context_clean(struct slg_context *context,
+                                                   struct slg_symbol *raw)
+{
+    return raw->clean != NULL ? raw->clean : slg_context_make_clean(context, raw);
+}
+
+/* Is the line ASCII? One look at it spares one at each value. */
+static inline bool slg_context_line_is_ascii(struct slg_context *context)
+{
+    if (context->ascii_line.at != context->line.at ||
+        context->ascii_line.len != context->line.len) {
+        context->ascii_line = context->line;
+        context->line_is_ascii = slg_wide_is_ascii(context->line.at, context->line.len);
+    }
+    return context->line_is_ascii;
+}
 /* Append key sanitized to out[0..len): characters other than [A-Za-z0-9_] become one '_'; at the start a digit gets '_'
  * in front; surrounding spaces are cut. out has room for key.len + 1 bytes. Returns the new length. */
 size_t slg_context_sanitize(char *out, size_t len, struct slg_text key);

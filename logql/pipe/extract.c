@@ -81,11 +81,11 @@ bool slg_regexp_stage_run(const struct slg_regexp_stage *stage, struct slg_conte
         return true;
     for (size_t i = 0; i < stage->group_count; i++) {
         struct slg_symbol *target =
-            stage->symbols[i] == NULL ? NULL : slg_context_target(context, stage->symbols[i]);
+            stage->symbols[i] == NULL ? NULL : slg_context_wanted(context, stage->symbols[i]);
 
         if (target == NULL)
             continue;
-        slg_context_set(context, target, slg_text_make(groups[i + 1].at, groups[i + 1].len));
+        slg_context_set_wanted(context, target, slg_text_make(groups[i + 1].at, groups[i + 1].len));
         if (!slg_label_filter_go_on(target, context))
             return false;
     }
@@ -134,11 +134,11 @@ bool slg_pattern_stage_run(const struct slg_pattern_stage *stage, struct slg_con
         return true;
     count = slg_pattern_extract(&stage->pattern, context->line, stage->values);
     for (size_t i = 0; i < count; i++) {
-        struct slg_symbol *target = slg_context_target(context, stage->symbols[i]);
+        struct slg_symbol *target = slg_context_wanted(context, stage->symbols[i]);
 
         if (target == NULL)
             continue;
-        slg_context_set(context, target, stage->values[i]);
+        slg_context_set_wanted(context, target, stage->values[i]);
         if (!slg_label_filter_go_on(target, context))
             return false;
     }

@@ -17,10 +17,13 @@ struct flattener {
     size_t prefix_len;
     size_t depth; /* open objects below the first */
     struct frame {
-        size_t prefix_len;   /* before this object's name */
-        size_t item_count;   /* labels before it */
-        const char *opening; /* its '{' */
-    } * frames;              /* of depth 1.. */
+        size_t prefix_len;          /* before this object's name */
+        size_t item_count;          /* labels before it */
+        const char *opening;        /* its '{' */
+    } * frames;                     /* of depth 1.. */
+    struct slg_json_member *member; /* the shape's, of the member in hand; NULL: not kept */
+    size_t member_count;            /* before it */
+    bool in_shape;                  /* all members were the shape's */
     const char *error;
     bool dropped;
     bool done;
@@ -98,20 +101,6 @@ bool slg_json_unescape(struct slg_text text, char *out, size_t *ret_len)
     return true;
 }
 
-static bool is_ascii(struct slg_text text)
-{
-    uint64_t seen = 0, word;
-    size_t i = 0;
-
-    for (; i + 8 <= text.len; i += 8) {
-        memcpy(&word, text.at + i, 8);
-        seen |= word;
-    }
-    for (; i < text.len; i++)
-        seen |= (uint64_t)(unsigned char)text.at[i];
-    return (seen & UINT64_C(0x8080808080808080)) == 0;
-}
-
 struct slg_text slg_json_printable(struct slg_context *context, struct slg_text text, bool resolved)
 {
     bool clean = true;
@@ -119,13 +108,7 @@ struct slg_text slg_json_printable(struct slg_context *context, struct slg_text 
     uint32_t rune;
     char *out;
 
-    /* One look at the line spares one at each value. */
-    if (context->ascii_line.at != context->line.at ||
-        context->ascii_line.len != context->line.len) {
-        context->ascii_line = context->line;
-        context->line_is_ascii = is_ascii(context->line);
-    }
-    if ((context->line_is_ascii && !resolved) || is_ascii(text))
+    if ((slg_context_line_is_ascii(context) && !resolved) || slg_wide_is_ascii(text.at, text.len))
         return text;
     for (size_t i = 0; i < text.len && clean; i += step)
         clean = slg_utf8_decode((const uint8_t *)text.at + i, text.len - i, &rune, &step) &&
@@ -151,11 +134,14 @@ struct slg_text slg_json_printable(struct slg_context *context, struct slg_text 
 }
 
 /* What a label gets: escapes resolved, "" if one is malformed. */
-static struct slg_text label_value(struct slg_context *context, struct slg_text text, bool escaped)
+static inline struct slg_text label_value(struct slg_context *context, struct slg_text text,
+                                          bool escaped)
 {
     size_t len;
     char *out;
 
+    if (!escaped && slg_context_line_is_ascii(context))
+        return text;
     if (escaped) {
         out = slg_context_alloc(context, text.len + 1);
         if (out == NULL || !slg_json_unescape(text, out, &len))
@@ -193,28 +179,42 @@ static bool push_name(struct flattener *f, struct slg_text key)
     return true;
 }
 
-static bool set_member(struct flattener *f, struct slg_text key, const struct slg_json_value *value)
+/* The clean symbol of the member in hand; NULL: exhausted, or f->error. */
+static struct slg_symbol *name_member(struct flattener *f, struct slg_text key)
 {
-    struct slg_symbol *symbol, *target;
+    size_t before = f->prefix_len;
+    struct slg_symbol *symbol;
 
+    f->stage->guess.position = (uint32_t)f->member_count;
     if (f->depth == 0 && f->prefix_len == 0) {
         symbol = slg_context_key(f->context, &f->stage->guess, key);
-        symbol = symbol == NULL ? NULL : slg_context_clean(f->context, symbol);
-    } else {
-        size_t before = f->prefix_len;
-
-        if (!push_name(f, key))
-            return false;
-        symbol =
-            slg_context_key(f->context, &f->stage->guess, slg_text_make(f->prefix, f->prefix_len));
-        f->prefix_len = before;
+        return symbol == NULL ? NULL : slg_context_clean(f->context, symbol);
     }
-    target = symbol == NULL ? NULL : slg_context_target(f->context, symbol);
+    if (!push_name(f, key))
+        return NULL;
+    symbol = slg_context_key(f->context, &f->stage->guess, slg_text_make(f->prefix, f->prefix_len));
+    f->prefix_len = before;
+    return symbol;
+}
+
+static bool set_member(struct flattener *f, struct slg_text key, const struct slg_json_value *value)
+{
+    struct slg_symbol *symbol = f->member == NULL ? NULL : f->member->symbol, *target;
+
+    if (symbol == NULL) {
+        symbol = name_member(f, key);
+        if (f->error != NULL)
+            return false;
+        if (f->member != NULL)
+            f->member->symbol = symbol;
+    }
+    target = slg_context_wanted(f->context, symbol);
     if (f->context->exhausted)
         return fail_scan(f, "line needs too much memory");
     if (target == NULL)
         return true;
-    slg_context_set(f->context, target, label_value(f->context, value->text, value->escaped));
+    slg_context_set_wanted(f->context, target,
+                           label_value(f->context, value->text, value->escaped));
     f->dropped = !slg_label_filter_go_on(target, f->context);
     return !f->dropped;
 }
@@ -269,6 +269,50 @@ static bool take_key(struct flattener *f, struct slg_text *ret_key)
     return true;
 }
 
+/* From here on the line has another shape than the one before: the shape becomes the line's. */
+static void remember_member(struct flattener *f, const char *start, struct slg_text key)
+{
+    struct slg_json_shape *shape = &f->stage->shape;
+    struct slg_json_member *member = f->member;
+    size_t len = (size_t)(f->scan.at - start);
+
+    f->in_shape = false;
+    if (member == NULL)
+        return;
+    shape->count = f->member_count + 1;
+    member->depth = f->depth;
+    member->symbol = NULL;
+    member->token_len = 0;
+    /* Escapes make the key shorter, and a text from elsewhere; white space makes the token longer. */
+    if (len != key.len + 3 || len >= sizeof(member->token) || key.at != start + 1)
+        return;
+    memcpy(member->token, start, len);
+    member->token_len = len;
+}
+
+/* The key of the next member: mostly it is the one that stood there in the line before. */
+static bool take_member_key(struct flattener *f, struct slg_text *ret_key)
+{
+    struct slg_json_shape *shape = &f->stage->shape;
+    const char *start;
+
+    (void)slg_json_scan_next(&f->scan);
+    start = f->scan.at;
+    f->member = f->member_count < SLG_CONTEXT_GUESS_COUNT ? &shape->members[f->member_count] : NULL;
+    if (f->in_shape && f->member_count < shape->count && f->member->token_len > 0 &&
+        f->member->depth == f->depth &&
+        slg_wide_begins(start, (size_t)(f->scan.end - start), f->member->token,
+                        f->member->token_len)) {
+        *ret_key = slg_text_make(start + 1, f->member->token_len - 3);
+        f->scan.at = start + f->member->token_len;
+    } else {
+        if (!take_key(f, ret_key))
+            return false;
+        remember_member(f, start, *ret_key);
+    }
+    return true;
+}
+
 /* One member with its value; *opened: the value is an object that is being read now. */
 static bool take_member(struct flattener *f, bool *opened)
 {
@@ -277,12 +321,13 @@ static bool take_member(struct flattener *f, bool *opened)
     const char *opening;
 
     *opened = false;
-    if (!take_key(f, &key))
+    if (!take_member_key(f, &key))
         return false;
     if (slg_json_scan_next(&f->scan) == '{') {
         size_t depth = f->depth;
 
         opening = f->scan.at++;
+        f->member_count++;
         if (!open_object(f, key, opening))
             return false;
         *opened = f->depth > depth;
@@ -293,6 +338,7 @@ static bool take_member(struct flattener *f, bool *opened)
         return false;
     if (value.type != SLG_JSON_ARRAY && value.type != SLG_JSON_NULL && !set_member(f, key, &value))
         return false;
+    f->member_count++;
     f->done = slg_context_all_found(f->context);
     return !f->done;
 }
@@ -364,11 +410,15 @@ static bool flatten(struct flattener *f)
 
 static bool run_all(struct slg_json_stage *stage, struct slg_context *context)
 {
-    struct flattener f = { .context = context, .stage = stage };
+    struct flattener f = { .context = context, .stage = stage, .in_shape = true };
 
     f.scan = (struct slg_json_scan){ .at = context->line.at,
-                                     .end = context->line.at + context->line.len };
-    stage->guess.position = 0;
+                                     .end = context->line.at + context->line.len,
+                                     .begin = context->line.at };
+    if (stage->shape.epoch != context->epoch) {
+        stage->shape.epoch = context->epoch;
+        stage->shape.count = 0;
+    }
     if (flatten(&f) || f.done)
         return true;
     if (f.dropped)
@@ -565,7 +615,8 @@ static void run_expressions(struct slg_json_stage *stage, struct slg_context *co
             s.count = SLG_JSON_PATH_COUNT_MAX;
         s.open = s.count == 64 ? UINT64_MAX : (UINT64_C(1) << s.count) - 1;
         s.scan = (struct slg_json_scan){ .at = context->line.at,
-                                         .end = context->line.at + context->line.len };
+                                         .end = context->line.at + context->line.len,
+                                         .begin = context->line.at };
         (void)search_value(&s, s.open, 0); /* what it could not follow is missing, as in Loki */
         found += s.found;
     }
@@ -737,7 +788,8 @@ static const char *walk_packed(struct slg_unpack_stage *stage, struct slg_contex
                                bool set, struct slg_text *entry, bool *dropped)
 {
     struct slg_json_scan scan = { .at = context->line.at,
-                                  .end = context->line.at + context->line.len };
+                                  .end = context->line.at + context->line.len,
+                                  .begin = context->line.at };
     struct flattener f = { .context = context, .scan = scan };
     bool end = false;
 

@@ -41,9 +41,23 @@ struct slg_json_expression {
     struct slg_symbol *symbol;
 };
 
+/* The members of the line before, in the order in which they stood: lines of one program mostly have the same ones. As
+ * long as keys and depths agree with them, so do the labels. */
+struct slg_json_shape {
+    uint64_t epoch;
+    size_t count;
+    struct slg_json_member {
+        char token[SLG_WIDE_BYTES]; /* "key": */
+        size_t token_len;           /* 0: too long, escaped, or with spaces */
+        size_t depth;
+        struct slg_symbol *symbol; /* clean; NULL: not looked up */
+    } members[SLG_CONTEXT_GUESS_COUNT];
+};
+
 struct slg_json_stage {
     struct slg_json_expression *expressions;
     size_t expression_count;
+    struct slg_json_shape shape;
     struct slg_key_guess guess;
 };
 

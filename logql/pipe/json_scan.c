@@ -2,40 +2,16 @@
 
 #include <string.h>
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
-
-/* First quote or backslash in at[0..end). */
-static inline const char *find_special(const char *at, const char *end)
+bool slg_json_scan_escaped(struct slg_json_scan *scan, struct slg_text *ret_text, bool *ret_escaped)
 {
-#if defined(__SSE2__)
-    const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\');
-
-    for (; end - at >= 16; at += 16) {
-        __m128i block = _mm_loadu_si128((const void *)at);
-        int bits = _mm_movemask_epi8(
-            _mm_or_si128(_mm_cmpeq_epi8(block, quote), _mm_cmpeq_epi8(block, backslash)));
-
-        if (bits != 0)
-            return at + __builtin_ctz((unsigned)bits);
-    }
-#endif
-    while (at < end && *at != '"' && *at != '\\')
-        at++;
-    return at;
-}
-
-bool slg_json_scan_string(struct slg_json_scan *scan, struct slg_text *ret_text, bool *ret_escaped)
-{
-    const char *start = scan->at + 1, *at = find_special(start, scan->end);
+    const char *start = scan->at + 1, *at = slg_json_scan_special(scan, start);
 
     *ret_escaped = false;
     while (at < scan->end && *at == '\\') {
         *ret_escaped = true;
         if (scan->end - at < 2)
             return false;
-        at = find_special(at + 2, scan->end);
+        at = slg_json_scan_special(scan, at + 2);
     }
     if (at == scan->end)
         return false;
@@ -47,7 +23,7 @@ bool slg_json_scan_string(struct slg_json_scan *scan, struct slg_text *ret_text,
 bool slg_json_scan_block(struct slg_json_scan *scan, const char *opening)
 {
     char open = *opening, close = open == '{' ? '}' : ']';
-    struct slg_json_scan inner = { .at = opening, .end = scan->end };
+    struct slg_json_scan inner = { .at = opening, .end = scan->end, .begin = scan->begin };
     size_t level = 0;
 
     while (inner.at < inner.end) {
@@ -72,13 +48,11 @@ bool slg_json_scan_block(struct slg_json_scan *scan, const char *opening)
 
 static const char *scan_word(struct slg_json_scan *scan, struct slg_json_value *value)
 {
-    const char *start = scan->at, *at = start;
-    size_t len;
+    const char *start = scan->at, *begin = scan->begin == NULL ? start : scan->begin;
+    const char *at =
+        begin + slg_wide_find_json_end(begin, (size_t)(start - begin), (size_t)(scan->end - begin));
+    size_t len = (size_t)(at - start);
 
-    while (at < scan->end && *at != ' ' && *at != '\n' && *at != '\r' && *at != '\t' &&
-           *at != ',' && *at != '}' && *at != ']')
-        at++;
-    len = (size_t)(at - start);
     if ((*start >= '0' && *start <= '9') || *start == '-')
         value->type = SLG_JSON_NUMBER;
     else if ((len == 4 && memcmp(start, "true", 4) == 0) ||

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "logql/pipe/wide.h"
 #include "proto/label.h"
 
 /* The words of that library: they show in __error_details__. */
@@ -35,6 +36,7 @@ struct slg_json_value {
 struct slg_json_scan {
     const char *at;
     const char *end;
+    const char *begin; /* of the whole text, which makes the search near its end quicker; or NULL */
 };
 
 /* Skip white space; the byte there, or -1 at the end. */
@@ -46,8 +48,30 @@ static inline int slg_json_scan_next(struct slg_json_scan *scan)
     return scan->at < scan->end ? (unsigned char)*scan->at : -1;
 }
 
+/* First quote or backslash at or behind `from`, or the end. */
+static inline const char *slg_json_scan_special(const struct slg_json_scan *scan, const char *from)
+{
+    const char *begin = scan->begin == NULL ? from : scan->begin;
+
+    return begin +
+           slg_wide_find_json_special(begin, (size_t)(from - begin), (size_t)(scan->end - begin));
+}
+
 /* The string whose opening quote is at scan->at. False: no closing quote. */
-bool slg_json_scan_string(struct slg_json_scan *scan, struct slg_text *ret_text, bool *ret_escaped);
+bool slg_json_scan_escaped(struct slg_json_scan *scan, struct slg_text *ret_text,
+                           bool *ret_escaped);
+static inline bool slg_json_scan_string(struct slg_json_scan *scan, struct slg_text *ret_text,
+                                        bool *ret_escaped)
+{
+    const char *start = scan->at + 1, *at = slg_json_scan_special(scan, start);
+
+    if (at == scan->end || *at != '"')
+        return slg_json_scan_escaped(scan, ret_text, ret_escaped);
+    *ret_escaped = false;
+    *ret_text = slg_text_make(start, (size_t)(at - start));
+    scan->at = at + 1;
+    return true;
+}
 
 /* Move behind the object or array that begins at opening ('{' or '['), counting only brackets of that kind and
  * skipping strings. False: it has no end; scan is not moved. */

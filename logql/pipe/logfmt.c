@@ -2,14 +2,11 @@
 
 #include <string.h>
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
-
 #include "base/utf8.h"
 #include "logql/pipe/json.h"
 #include "logql/pipe/json_scan.h"
 #include "logql/pipe/label_filter.h"
+#include "logql/pipe/wide.h"
 
 /* ---- the decoder ---- */
 
@@ -25,41 +22,6 @@ static bool fail_at(struct slg_logfmt_decoder *decoder, const char *error, char 
     decoder->error_at = decoder->at + 1;
     decoder->error_byte = byte;
     return false;
-}
-
-/* First byte at or behind `at` that ends a key or plain value: white space or control, '=' or '"'. *ret_high: some byte
- * before it is not ASCII. */
-static inline size_t find_stop(const char *line, size_t at, size_t len, bool *ret_high)
-{
-#if defined(__SSE2__)
-    const __m128i space = _mm_set1_epi8(' '), equal = _mm_set1_epi8('='),
-                  quote = _mm_set1_epi8('"');
-
-    for (; at + 16 <= len; at += 16) {
-        __m128i block = _mm_loadu_si128((const void *)(line + at));
-        __m128i stop =
-            _mm_or_si128(_mm_cmpeq_epi8(_mm_min_epu8(block, space), block),
-                         _mm_or_si128(_mm_cmpeq_epi8(block, equal), _mm_cmpeq_epi8(block, quote)));
-        unsigned bits = (unsigned)_mm_movemask_epi8(stop);
-        unsigned high = (unsigned)_mm_movemask_epi8(block);
-
-        if (bits != 0) {
-            unsigned offset = (unsigned)__builtin_ctz(bits);
-
-            *ret_high = *ret_high || (high & ((1U << offset) - 1)) != 0;
-            return at + offset;
-        }
-        *ret_high = *ret_high || high != 0;
-    }
-#endif
-    for (; at < len; at++) {
-        unsigned char c = (unsigned char)line[at];
-
-        if (c <= ' ' || c == '=' || c == '"')
-            break;
-        *ret_high = *ret_high || c >= 0x80;
-    }
-    return at;
 }
 
 /* After an unexpected byte: go on behind the next space. */
@@ -78,6 +40,8 @@ static bool skip_pair(struct slg_logfmt_decoder *decoder, const char *error, cha
 /* U+FFFD in the key, or a byte that decodes to it. */
 static bool has_bad_rune(struct slg_text text)
 {
+    if (slg_wide_is_ascii(text.at, text.len))
+        return false;
     for (size_t i = 0, step; i < text.len; i += step) {
         uint32_t rune;
 
@@ -91,7 +55,8 @@ static bool has_bad_rune(struct slg_text text)
 static bool take_quoted(struct slg_logfmt_decoder *decoder)
 {
     struct slg_json_scan scan = { .at = decoder->line.at + decoder->at,
-                                  .end = decoder->line.at + decoder->line.len };
+                                  .end = decoder->line.at + decoder->line.len,
+                                  .begin = decoder->line.at };
 
     if (slg_json_scan_string(&scan, &decoder->value, &decoder->value_escaped)) {
         decoder->at = (size_t)(scan.at - decoder->line.at);
@@ -106,7 +71,6 @@ static bool take_value(struct slg_logfmt_decoder *decoder)
 {
     const char *line = decoder->line.at;
     size_t start, i;
-    bool high = false;
 
     decoder->at++; /* '=' */
     if (decoder->at >= decoder->line.len || (unsigned char)line[decoder->at] <= ' ')
@@ -114,7 +78,7 @@ static bool take_value(struct slg_logfmt_decoder *decoder)
     if (line[decoder->at] == '"')
         return take_quoted(decoder);
     start = decoder->at;
-    i = find_stop(line, start, decoder->line.len, &high);
+    i = slg_wide_find_logfmt_stop(line, start, decoder->line.len);
     if (i < decoder->line.len && (unsigned char)line[i] > ' ') {
         decoder->at = i;
         return skip_pair(decoder, "unexpected", line[i]);
@@ -124,11 +88,10 @@ static bool take_value(struct slg_logfmt_decoder *decoder)
     return true;
 }
 
-bool slg_logfmt_decoder_next(struct slg_logfmt_decoder *decoder)
+bool slg_logfmt_decoder_next(struct slg_logfmt_decoder *decoder, struct slg_text guess)
 {
     const char *line = decoder->line.at;
     size_t at = decoder->at, start;
-    bool multibyte = false;
     char stop = ' ';
 
     decoder->key = decoder->value = slg_text_make(NULL, 0);
@@ -138,14 +101,21 @@ bool slg_logfmt_decoder_next(struct slg_logfmt_decoder *decoder)
     decoder->at = start = at;
     if (at == decoder->line.len)
         return false;
-    at = find_stop(line, at, decoder->line.len, &multibyte);
+    /* A key has no byte that ends keys, so if it and '=' stand here, it is the key. */
+    if (guess.len > 0 && decoder->line.len - at > guess.len && line[at + guess.len] == '=' &&
+        slg_wide_begins(line + at, decoder->line.len - at, guess.at, guess.len)) {
+        decoder->key = guess;
+        decoder->at = at + guess.len;
+        return take_value(decoder);
+    }
+    at = slg_wide_find_logfmt_stop(line, at, decoder->line.len);
     if (at < decoder->line.len)
         stop = line[at];
     decoder->at = at;
     if (at < decoder->line.len && stop == '"')
         return skip_pair(decoder, "unexpected", '"');
     decoder->key = slg_text_make(line + start, at - start);
-    if (multibyte && has_bad_rune(decoder->key)) {
+    if (has_bad_rune(decoder->key)) {
         if (at < decoder->line.len && stop == '=')
             return skip_pair(decoder, "invalid key", 0);
         return fail_at(decoder, "invalid key", 0);
@@ -220,11 +190,12 @@ static enum slg_status create_expression(struct slg_context *context,
                           "cannot parse expression [%.*s]: syntax error: unexpected $end, "
                           "expecting STRING or FIELD",
                           (int)(path.len > 128 ? 128 : path.len), path.at);
-    ret->key = path;
+    ret->key = slg_context_static_symbol(context, path);
     ret->symbol =
         slg_context_static_symbol(context, slg_text_make(from->label.ptr, from->label.len));
-    return ret->symbol == NULL ? slg_errorf(reterr, SLG_LIMIT, "query needs too much memory")
-                               : SLG_OK;
+    return ret->symbol == NULL || ret->key == NULL
+               ? slg_errorf(reterr, SLG_LIMIT, "query needs too much memory")
+               : SLG_OK;
 }
 
 enum slg_status slg_logfmt_stage_create(struct slg_context *context,
@@ -261,8 +232,6 @@ static bool finish_value(struct slg_context *context, struct slg_logfmt_decoder 
     char *out;
     size_t len;
 
-    if (!decoder->value_escaped)
-        return true;
     out = slg_context_alloc(context, decoder->value.len * 3 + 1);
     if (out == NULL)
         return false;
@@ -270,6 +239,16 @@ static bool finish_value(struct slg_context *context, struct slg_logfmt_decoder 
         return fail_at(decoder, "invalid quoted value", 0);
     decoder->value = slg_text_make(out, len);
     return true;
+}
+
+/* The next pair with its value finished. */
+static inline bool next_pair(struct slg_logfmt_stage *stage, struct slg_context *context,
+                             struct slg_logfmt_decoder *decoder)
+{
+    struct slg_text guess = slg_context_key_guess(context, &stage->guess);
+
+    return slg_logfmt_decoder_next(decoder, guess) &&
+           (!decoder->value_escaped || finish_value(context, decoder));
 }
 
 static void report(struct slg_context *context, const struct slg_logfmt_decoder *decoder)
@@ -296,7 +275,7 @@ static bool run_all(struct slg_logfmt_stage *stage, struct slg_context *context)
     while (!slg_logfmt_decoder_done(&decoder)) {
         struct slg_symbol *raw, *target;
 
-        if (!slg_logfmt_decoder_next(&decoder) || !finish_value(context, &decoder)) {
+        if (!next_pair(stage, context, &decoder)) {
             if (stage->strict)
                 break;
             continue;
@@ -304,13 +283,14 @@ static bool run_all(struct slg_logfmt_stage *stage, struct slg_context *context)
         if (decoder.value.len == 0 && !stage->keep_empty)
             continue;
         raw = slg_context_key(context, &stage->guess, decoder.key);
-        target = raw == NULL ? NULL : slg_context_target(context, slg_context_clean(context, raw));
+        target = raw == NULL ? NULL : slg_context_wanted(context, slg_context_clean(context, raw));
         if (context->exhausted)
             return true;
         if (target == NULL)
             continue;
-        slg_context_set(context, target,
-                        slg_json_printable(context, decoder.value, decoder.value_escaped));
+        if (decoder.value_escaped || !slg_context_line_is_ascii(context))
+            decoder.value = slg_json_printable(context, decoder.value, decoder.value_escaped);
+        slg_context_set_wanted(context, target, decoder.value);
         if (!slg_label_filter_go_on(target, context))
             return false;
         if (slg_context_all_found(context))
@@ -324,14 +304,14 @@ static bool run_all(struct slg_logfmt_stage *stage, struct slg_context *context)
 /* ---- expressions ---- */
 
 static const struct slg_logfmt_expression *find_expression(const struct slg_logfmt_stage *stage,
-                                                           struct slg_text key)
+                                                           const struct slg_symbol *key)
 {
     for (size_t i = 0; i < stage->expression_count; i++)
-        if (slg_text_equal(stage->expressions[i].key, key))
+        if (stage->expressions[i].key == key)
             return &stage->expressions[i];
     /* Loki also takes a key that is the name of one of the labels. */
     for (size_t i = 0; i < stage->expression_count; i++)
-        if (slg_text_equal(stage->expressions[i].symbol->name, key))
+        if (stage->expressions[i].symbol == key)
             return &stage->expressions[i];
     return NULL;
 }
@@ -366,7 +346,7 @@ static void run_expressions(struct slg_logfmt_stage *stage, struct slg_context *
         const struct slg_logfmt_expression *expression;
         struct slg_symbol *symbol;
 
-        if (!slg_logfmt_decoder_next(&decoder) || !finish_value(context, &decoder)) {
+        if (!next_pair(stage, context, &decoder)) {
             if (stage->strict)
                 break;
             continue;
@@ -379,7 +359,7 @@ static void run_expressions(struct slg_logfmt_stage *stage, struct slg_context *
          * s="status" ..)` finds no s. */
         if (context->required_count > 0 && !symbol->required && !is_label(stage, symbol))
             continue;
-        expression = find_expression(stage, symbol->name);
+        expression = find_expression(stage, symbol);
         if (expression == NULL)
             continue;
         symbol = slg_context_suffixed(context, expression->symbol);

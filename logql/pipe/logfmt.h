@@ -27,14 +27,15 @@ static inline bool slg_logfmt_decoder_done(const struct slg_logfmt_decoder *deco
 {
     return decoder->at >= decoder->line.len;
 }
-/* The next pair. False: none (error or end); go on unless done. Escapes are checked, not resolved. */
-bool slg_logfmt_decoder_next(struct slg_logfmt_decoder *decoder);
+/* The next pair. False: none (error or end); go on unless done. Escapes are checked, not resolved. guess: what the key
+ * may be, empty or one that was decoded before, with SLG_WIDE_BYTES readable bytes; only speed depends on it. */
+bool slg_logfmt_decoder_next(struct slg_logfmt_decoder *decoder, struct slg_text guess);
 
 /* Resolve the escapes of a quoted value (JSON's, and \') into out[len * 3]; false when one is malformed. */
 bool slg_logfmt_unquote(struct slg_text value, char *out, size_t *ret_len);
 
 struct slg_logfmt_expression {
-    struct slg_text key;       /* sanitized, as written in the query */
+    struct slg_symbol *key;    /* sanitized, as written in the query */
     struct slg_symbol *symbol; /* the label */
 };
 

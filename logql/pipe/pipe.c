@@ -436,6 +436,7 @@ static enum slg_status create_grouping(struct slg_pipe *pipe,
 
     grouping->want_categories = options->want_categories;
     grouping->keep_empty = options->sample == SLG_PIPE_SAMPLE_NONE;
+    grouping->no_hash = options->sample == SLG_PIPE_SAMPLE_NONE;
     if (options->sample == SLG_PIPE_SAMPLE_NONE)
         return SLG_OK;
     grouping->no_labels = options->no_labels || (from != NULL && count == 0);

@@ -99,7 +99,7 @@ struct slg_pipe_result {
      * "pipeline error: '...' for series: '...'". */
     struct slg_label_set labels;
     const uint8_t *categories; /* enum slg_pipe_category per label; NULL unless want_categories */
-    /* xxh3-128 of names and values: equal sets have equal hashes, whatever stream they came from. */
+    /* Of a metric query: xxh3-128 of names and values: equal sets have equal hashes, whatever stream they came from. */
     struct slg_hash128 hash;
     double value; /* of the sample */
     /* __error__ is set. A metric query must fail with it unless preserve_error (the query asks for __error__). */

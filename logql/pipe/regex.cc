@@ -1,10 +1,11 @@
-/* The only file that includes RE2. */
+/* The only file that includes RE2. Expressions that regex_steps.h can follow do not come to it for groups. */
 extern "C" {
 #include "base/status.h"
 #include "base/utf8.h"
 }
 
 #include "logql/pipe/regex.h"
+#include "logql/pipe/regex_steps.h"
 
 #include <re2/re2.h>
 
@@ -616,7 +617,8 @@ struct slg_regex {
     bool exact = false; /* needles tell all: RE2 is not asked */
     strings literals;
     std::vector<slg_needle> needles;
-    std::string prefix; /* every match begins with it */
+    std::unique_ptr<slg_regex_steps> steps; /* the same expression, if it is of that kind */
+    std::string prefix;                     /* every match begins with it */
     slg_needle prefix_needle = {};
     strings names; /* of groups 1.. */
 };
@@ -672,6 +674,12 @@ static enum slg_status compile(const struct slg_regex_options *options,
     for (const auto &item : regex->re2->CapturingGroupNames())
         regex->names[static_cast<size_t>(item.first) - 1] = item.second;
     find_literals(regex.get(), text, has_fold, simple_fold);
+    if (!options->anchored) {
+        regex->steps.reset(new slg_regex_steps);
+        if (!slg_regex_steps_compile(text.data(), text.size(), options->dot_newline,
+                                     regex->steps.get()))
+            regex->steps.reset();
+    }
     *ret_regex = regex.release();
     return SLG_OK;
 }
@@ -787,16 +795,13 @@ static int find_at_prefix(const struct slg_regex *regex, const re2::StringPiece 
     return -1;
 }
 
-bool slg_regex_find(const struct slg_regex *regex, const char *text, size_t len, size_t start,
-                    struct slg_regex_span *ret_groups, size_t group_count)
+static bool find_by_re2(const struct slg_regex *regex, const char *text, size_t len, size_t start,
+                        struct slg_regex_span *ret_groups, size_t group_count)
 {
     re2::StringPiece pieces[SLG_REGEX_GROUP_COUNT_MAX];
     int found = -1;
 
-    if (text == nullptr)
-        text = "";
-    if (group_count > SLG_REGEX_GROUP_COUNT_MAX || start > len ||
-        (regex->prefix.empty() && !passes(regex, text + start, len - start)))
+    if (regex->prefix.empty() && !passes(regex, text + start, len - start))
         return false;
     try {
         if (!is_utf8(text, len))
@@ -817,6 +822,23 @@ bool slg_regex_find(const struct slg_regex *regex, const char *text, size_t len,
     for (size_t i = 0; i < group_count; i++)
         export_span(pieces[i], &ret_groups[i]);
     return true;
+}
+
+bool slg_regex_find(const struct slg_regex *regex, const char *text, size_t len, size_t start,
+                    struct slg_regex_span *ret_groups, size_t group_count)
+{
+    if (text == nullptr)
+        text = "";
+    if (group_count > SLG_REGEX_GROUP_COUNT_MAX || start > len)
+        return false;
+    if (regex->steps && group_count <= regex->steps->group_count + 1) {
+        int found =
+            slg_regex_steps_find(regex->steps.get(), text, len, &start, ret_groups, group_count);
+
+        if (found >= 0)
+            return found == 1;
+    }
+    return find_by_re2(regex, text, len, start, ret_groups, group_count);
 }
 
 size_t slg_regex_group_count(const struct slg_regex *regex)

@@ -69,6 +69,8 @@ static struct entry *order_entries(struct slg_context *context, struct entry *en
                 context->order[at] = context->order[at - 1];
             context->order[at] = moving;
         }
+        for (size_t i = 0; i < count; i++)
+            context->rank[context->order[i]] = (uint8_t)i;
     }
     if (count > SLG_CONTEXT_ORDER_COUNT) {
         qsort(entries, count, sizeof(entries[0]), compare_entries);
@@ -95,8 +97,9 @@ static bool in_group(const struct slg_result_grouping *grouping, const struct sl
     return false;
 }
 
-static bool export(struct slg_context *context, const struct entry *entries, size_t count,
-                   bool want_categories, struct slg_pipe_result *ret)
+static bool export(struct slg_context *context, const struct slg_result_grouping *grouping,
+                   const struct entry *entries, size_t count, bool want_categories,
+                   struct slg_pipe_result *ret)
 {
     struct slg_label *labels = slg_context_alloc(context, (count + 1) * sizeof(labels[0]));
     uint8_t *categories = want_categories ? slg_context_alloc(context, count + 1) : NULL;
@@ -111,13 +114,15 @@ static bool export(struct slg_context *context, const struct entry *entries, siz
         if (want_categories)
             categories[i] = entries[i].category;
     }
+    ret->labels = (struct slg_label_set){ .items = labels, .count = count };
+    ret->categories = categories;
+    if (grouping->no_hash)
+        return true;
     buffer = at = slg_context_alloc(context, bytes);
     if (buffer == NULL)
         return false;
     for (size_t i = 0; i < count; i++)
         at = hash_piece(at, entries[i].name_hash, entries[i].label.value);
-    ret->labels = (struct slg_label_set){ .items = labels, .count = count };
-    ret->categories = categories;
     ret->hash = slg_hash_xxh3_128(buffer, bytes);
     return true;
 }
@@ -141,11 +146,49 @@ static size_t add_error(struct entry *entries, size_t count, const char *name,
     return count + 1;
 }
 
-/* Everything, but what `without` takes away (NULL: nothing). */
-static bool build_all(struct slg_context *context, const struct slg_result_grouping *without,
-                      bool keep_empty, bool want_categories, struct slg_pipe_result *ret)
+/* Everything, of a log query, when the entry before had the same labels in the same places: each goes where its like
+ * went. False: it had not. */
+static bool build_as_before(struct slg_context *context, const struct slg_result_grouping *grouping,
+                            struct slg_pipe_result *ret)
 {
     const struct slg_pipe_stream *stream = context->stream;
+    size_t wanted = context->order_count, count = 0;
+    struct slg_label *labels = slg_context_alloc(context, (wanted + 1) * sizeof(labels[0]));
+    uint8_t *categories = slg_context_alloc(context, wanted + 1);
+
+    if (labels == NULL || categories == NULL || wanted > stream->labels.count + context->live_count)
+        return false;
+    for (size_t i = 0; i < stream->labels.count; i++) {
+        if (is_hidden(context, stream->symbols[i]))
+            continue;
+        if (count == wanted || stream->symbols[i] != context->order_symbols[count])
+            return false;
+        labels[context->rank[count]] = stream->labels.items[i];
+        categories[context->rank[count++]] = SLG_PIPE_CATEGORY_STREAM;
+    }
+    for (size_t i = 0; i < context->item_count; i++) {
+        const struct slg_context_item *item = &context->items[i];
+
+        if (!item->live)
+            continue;
+        if (count == wanted || item->symbol != context->order_symbols[count])
+            return false;
+        labels[context->rank[count]] =
+            (struct slg_label){ .name = item->symbol->name, .value = item->value };
+        categories[context->rank[count++]] = (uint8_t)item->category;
+    }
+    ret->labels = (struct slg_label_set){ .items = labels, .count = count };
+    ret->categories = grouping->want_categories ? categories : NULL;
+    return count == wanted;
+}
+
+/* Everything, but what `without` takes away (NULL: nothing). */
+static bool build_all(struct slg_context *context, const struct slg_result_grouping *grouping,
+                      const struct slg_result_grouping *without, bool want_categories,
+                      struct slg_pipe_result *ret)
+{
+    const struct slg_pipe_stream *stream = context->stream;
+    bool keep_empty = grouping->keep_empty;
     size_t count = 0;
     struct entry *entries = slg_context_alloc(
         context, (stream->labels.count + context->live_count + 2) * sizeof(entries[0]));
@@ -176,7 +219,7 @@ static bool build_all(struct slg_context *context, const struct slg_result_group
         count = add_error(entries, count, "__error_details__", context->error_details);
     }
     entries = order_entries(context, entries, count);
-    return entries != NULL && export(context, entries, count, want_categories, ret);
+    return entries != NULL && export(context, grouping, entries, count, want_categories, ret);
 }
 
 /* Only the labels of `by`. */
@@ -199,7 +242,7 @@ static bool build_by(struct slg_context *context, const struct slg_result_groupi
             entries[count++] = (struct entry){ .label = { .name = symbol->name, .value = value },
                                                .name_hash = symbol->hash };
     }
-    return export(context, entries, count, /* want_categories= */ false, ret);
+    return export(context, by, entries, count, /* want_categories= */ false, ret);
 }
 
 /* Nothing but the stream's labels: what grouping leaves of them is the same for every entry. */
@@ -259,7 +302,7 @@ bool slg_result_build(struct slg_context *context, const struct slg_result_group
     ret->error = context->error;
     ret->preserve_error = context->preserve_error;
     if (ret->has_error)
-        return build_all(context, NULL, grouping->keep_empty, grouping->want_categories, ret);
+        return build_all(context, grouping, NULL, grouping->want_categories, ret);
     if (grouping->no_labels) {
         ret->labels = (struct slg_label_set){ 0 };
         ret->hash = slg_hash_xxh3_128("", 0);
@@ -270,9 +313,9 @@ bool slg_result_build(struct slg_context *context, const struct slg_result_group
     if (unchanged)
         return build_stream_group(context, grouping, ret);
     if (!grouping->grouped)
-        return build_all(context, NULL, grouping->keep_empty, grouping->want_categories, ret);
+        return (grouping->no_hash && build_as_before(context, grouping, ret)) ||
+               build_all(context, grouping, NULL, grouping->want_categories, ret);
     if (grouping->without)
-        return build_all(context, grouping, grouping->keep_empty, /* want_categories= */ false,
-                         ret);
+        return build_all(context, grouping, grouping, /* want_categories= */ false, ret);
     return build_by(context, grouping, ret);
 }

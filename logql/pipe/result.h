@@ -12,6 +12,7 @@ struct slg_result_grouping {
     bool without;   /* the labels that go, else those that stay */
     bool no_labels; /* nothing stays */
     bool want_categories;
+    bool no_hash;                /* nobody asks for it */
     bool keep_empty;             /* labels with empty values: log queries keep them */
     struct slg_symbol **symbols; /* sorted by name */
     size_t symbol_count;
