@@ -3,6 +3,7 @@
 #define CAPACITY_MIN      ((size_t)8)
 #define ITEM_CAPACITY_MIN 4U
 
+/* Tables look at `low`: it must depend on the values, or all series of one query stand in one chain. */
 struct slg_hash128 slg_label_set_hash(const struct slg_label_set *labels)
 {
     struct slg_hash128 hash = { labels->count, ~(uint64_t)labels->count };
@@ -10,10 +11,10 @@ struct slg_hash128 slg_label_set_hash(const struct slg_label_set *labels)
     for (size_t i = 0; i < labels->count; i++) {
         const struct slg_label *label = &labels->items[i];
 
-        hash.low =
-            slg_hash_xxh3_seeded(label->name.at, label->name.len, hash.low + label->name.len);
-        hash.high = slg_hash_xxh3_seeded(label->value.at, label->value.len, hash.high ^ hash.low) +
-                    hash.low;
+        hash.high =
+            slg_hash_xxh3_seeded(label->name.at, label->name.len, hash.high + label->name.len);
+        hash.low = slg_hash_xxh3_seeded(label->value.at, label->value.len, hash.low ^ hash.high);
+        hash.high += hash.low;
     }
     return hash;
 }

@@ -491,11 +491,12 @@ static inline void gen_leg(struct gen *g, unsigned depth, bool exact, const char
     gen_add(g, ")");
 }
 
+/* No infinities: which of the two a mean of them is depends on the order. */
 static inline void gen_with_literal(struct gen *g, unsigned depth, bool exact, const char *op)
 {
-    static const char *const numbers[] = { "2", "0.5", "0", "40.125", "-3", "1e3" };
-    const char *number = numbers[gen_below(g, 6)];
-    bool first = gen_chance(g, 40);
+    bool power = op[1] == '^', first = !power && gen_chance(g, 40);
+    const char *number = power ? GEN_PICK(g, "2", "0.5", "0", "1.5")
+                               : GEN_PICK(g, "2", "0.5", "0", "40.125", "-3", "1e3");
 
     if (first) {
         gen_add(g, number);
@@ -521,7 +522,7 @@ static inline void gen_binary(struct gen *g, unsigned depth, bool exact)
     const char *grouping = GEN_PICK(g, " by (app)", " by (app, host)", " by (level)", "");
 
     gen_add(g, "(");
-    if (!is_set && gen_chance(g, 35)) {
+    if (op[1] == '^' || (!is_set && gen_chance(g, 35))) {
         gen_with_literal(g, depth, exact || compares, op);
     } else if (!is_set && gen_chance(g, 30)) { /* many to one */
         bool left = gen_chance(g, 50);

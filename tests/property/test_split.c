@@ -548,13 +548,14 @@ static void test_split_equals_naive(void **state)
 {
     uint64_t first = from_environment("SLG_PROPERTY_SEED", 1);
     uint64_t count = from_environment("SLG_PROPERTY_CASES", CASE_COUNT_DEFAULT);
+    uint64_t wrong_max = from_environment("SLG_PROPERTY_WRONG", WRONG_MAX);
     struct counts counts = { 0 };
     size_t wrong = 0, rare = 0;
     time_t start = time(NULL);
     uint64_t seed = first;
 
     (void)state;
-    for (; seed < first + count && wrong < WRONG_MAX; seed++) {
+    for (; seed < first + count && wrong < wrong_max; seed++) {
         wrong += !run_case(seed, &counts);
         if (counts.cases % 10000 == 0)
             print_message("%zu cases, %lld s\n", counts.cases, (long long)(time(NULL) - start));

@@ -112,6 +112,7 @@ static void test_order_of_labels(void **state)
 
             assert_int_equal((order > 0) - (order < 0), (i > k) - (i < k));
             assert_int_equal(x.low == y.low && x.high == y.high, i == k);
+            assert_int_equal(x.low == y.low, i == k); /* what tables look at */
         }
     }
     slg_arena_destroy(arena);
