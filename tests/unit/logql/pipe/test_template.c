@@ -1,5 +1,6 @@
 /* Promises of logql/pipe/template.h: Go's text/template with Loki's functions. Oracle: what Go 1.24 and sprig print for
- * these (Loki's documentation of templates, and recorded answers of a Loki). */
+ * these (Loki's documentation of templates, and recorded answers of a Loki).
+ * Covers: logql/pipe/template_function.c */
 #include "tests/helper/pipe.h"
 
 static const struct template_row {
