@@ -127,8 +127,8 @@ static int compare_points(const void *left, const void *right)
 static enum slg_status add_step(struct slg_meta *meta, struct volume_matrix *matrix, int64_t ts_ns,
                                 struct slg_error *reterr)
 {
-    struct slg_volume *volumes;
-    size_t count;
+    struct slg_volume *volumes = NULL;
+    size_t count = 0;
     enum slg_status status = slg_meta_list(meta, NULL, reterr);
 
     if (status == SLG_OK)

@@ -214,14 +214,15 @@ static bool fn_bytes(struct slg_call *call)
 static bool fn_duration(struct slg_call *call)
 {
     struct slg_text text = slg_call_text(call, 0);
+    double seconds;
     int64_t ns;
 
     if (!slg_convert_duration(text, &ns))
         return slg_run_fail(call->run, "time: invalid duration \"%.*s\"",
                             (int)(text.len > 100 ? 100 : text.len), text.at);
     /* Duration.Seconds(): whole seconds first. NOLINTNEXTLINE(bugprone-integer-division) */
-    return slg_call_give(
-        call, slg_value_float((double)(ns / 1000000000) + (double)(ns % 1000000000) / 1e9));
+    seconds = (double)(ns / 1000000000) + (double)(ns % 1000000000) / 1e9;
+    return slg_call_give(call, slg_value_float(seconds));
 }
 
 /* ---- the table ---- */
