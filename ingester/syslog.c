@@ -630,25 +630,45 @@ static void parse_host_and_tag(const char *p, const char *end, struct slg_syslog
         strip_cookies(m);
 }
 
+/* Seconds east of UTC of zone names that mean one thing. False: another name, to be read as if it were not there. */
+static bool known_zone(struct slg_text name, int32_t *ret_offset)
+{
+    static const struct {
+        const char *name;
+        int32_t offset;
+    } known[] = {
+        { "UTC", 0 },    { "GMT", 0 },     { "WET", 0 },     { "WEST", 3600 }, { "CET", 3600 },
+        { "MET", 3600 }, { "CEST", 7200 }, { "MEST", 7200 }, { "EET", 7200 },  { "EEST", 10800 },
+    };
+
+    for (size_t i = 0; i < SLG_ARRAY_LEN(known); i++) {
+        if (slg_text_equal_to(name, known[i].name)) {
+            *ret_offset = known[i].offset;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Behind Cisco's time: " CET" (any capitals) and ':', both optional. */
 static const char *skip_cisco_zone(const char *p, const char *end, struct stamp *stamp)
 {
     const char *at = p;
 
+    stamp->offset = 0;
     if (left(p, end) > 3 && *p == ' ') {
         at = p + 1;
         while (at < end && left(p, at) < 7 && *at >= 'A' && *at <= 'Z')
             at++;
         if (at == end || left(p, at) < 3 || *at != ':')
             at = p;
-        else if (memcmp(p + 1, "UTC", 3) == 0 || memcmp(p + 1, "GMT", 3) == 0)
-            stamp->zoned = true;
+        else
+            stamp->zoned = known_zone(span(p + 1, at), &stamp->offset);
     }
-    stamp->offset = 0;
     return at < end && *at == ':' ? at + 1 : at;
 }
 
-/* Cisco IOS: [seq ": "] [host ": "] ["*" or "."] time [zone] ": %FAC-SEV-MNEMONIC: text". p behind PRI. */
+/* Cisco IOS: [seq ": "] [host ": "] ["*" or "."] [year, NX-OS] time [zone] ": %FAC-SEV-MNEMONIC: text". p behind PRI. */
 static bool parse_cisco(const struct slg_syslog_options *options, int64_t receive_ns, const char *p,
                         const char *end, struct slg_syslog_message *m)
 {
@@ -656,6 +676,7 @@ static bool parse_cisco(const struct slg_syslog_options *options, int64_t receiv
     struct stamp stamp;
     const char *after;
     struct tag tag;
+    unsigned year;
     bool unsync;
 
     for (unsigned item = 0; item < 3; item++) {
@@ -663,7 +684,7 @@ static bool parse_cisco(const struct slg_syslog_options *options, int64_t receiv
 
         while (at < end && *at != ' ' && *at != '[' && left(p, at) <= SLG_SYSLOG_HOST_BYTES_MAX)
             at++;
-        if (at == end || at - p < 2 || *at != ' ' || at[-1] != ':')
+        if (at == end || at == p || *at != ' ' || at[-1] != ':')
             break;
         if (!all_digits(span(p, at - 1)))
             host = span(p, at - 1);
@@ -672,9 +693,12 @@ static bool parse_cisco(const struct slg_syslog_options *options, int64_t receiv
     unsync = p < end && (*p == '*' || *p == '.');
     if (unsync)
         p++;
-    after = take_bsd_time(p, end, &stamp);
+    year = take_year(p, end);
+    after = take_bsd_time(year != 0 && left(p, end) > 5 ? p + 5 : p, end, &stamp);
     if (after == NULL || after == end)
         return false;
+    if (year != 0 && slg_zone_date_valid(year, stamp.month, stamp.day))
+        stamp.year = year;
     m->format = SLG_SYSLOG_FORMAT_3164;
     m->flags |= unsync ? SLG_SYSLOG_CLOCK_UNSYNC : 0;
     m->host = host;
@@ -698,7 +722,8 @@ static void parse_without_time(const char *p, const char *end, struct slg_text w
 
     m->flags |= SLG_SYSLOG_TIME_MISSING;
     m->format = SLG_SYSLOG_FORMAT_3164;
-    if (take_tag(p, end, &tag) && (pri || all_digits(tag.pid))) {
+    /* A number is no program: a sequence in front of what is not known would be a new label with each line. */
+    if (take_tag(p, end, &tag) && !all_digits(tag.app) && (pri || all_digits(tag.pid))) {
         set_tag(&tag, end, m);
         return;
     }
@@ -728,7 +753,8 @@ static void parse_3164(const struct slg_syslog_options *options, int64_t receive
         after++;
     } else if (after != NULL) {
         m->time_text = span(start, after);
-        if (left(after, end) > 6 && after[0] == ' ' && after[1] >= 'A' && after[1] <= 'Z') {
+        if (!stamp.zoned && left(after, end) > 6 && after[0] == ' ' && after[1] >= 'A' &&
+            after[1] <= 'Z') {
             const char *behind = skip_cisco_zone(after, end, &stamp);
 
             if (left(behind, end) > 1 && behind > after && behind[1] == '%')
@@ -783,6 +809,18 @@ void slg_syslog_parse(const struct slg_syslog_options *options, int64_t receive_
     parse_3164(options, receive_ns, p, end, whole, m);
 }
 
+/* Dovecot logs without a pid, and so does much else that begins with a time: a container's host name is its id, or a
+ * name with dots, or its host's. */
+static bool surely_host(struct slg_text word, struct slg_text outer_host)
+{
+    size_t hex = 0;
+
+    for (size_t i = 0; i < word.len; i++)
+        hex += is_digit(word.at[i]) || (word.at[i] >= 'a' && word.at[i] <= 'f') ? 1 : 0;
+    return (word.len == 12 && hex == 12) || memchr(word.at, '.', word.len) != NULL ||
+           slg_text_equal(word, outer_host);
+}
+
 bool slg_syslog_inner_header(struct slg_text text, struct slg_syslog_message *ret_message)
 {
     const char *p = text.at;
@@ -805,7 +843,8 @@ bool slg_syslog_inner_header(struct slg_text text, struct slg_syslog_message *re
         p++;
     if (p == end || p == host || left(host, p) > SLG_SYSLOG_HOST_BYTES_MAX || p[-1] == ':')
         return false;
-    if (!take_tag(p + 1, end, &tag) || tag.pid.len == 0)
+    if (!take_tag(p + 1, end, &tag) ||
+        (tag.pid.len == 0 && !surely_host(span(host, p), ret_message->host)))
         return false;
     ret_message->time_text = span(text.at, after);
     ret_message->host = span(host, p);

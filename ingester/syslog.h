@@ -79,8 +79,9 @@ struct slg_syslog_options {
 void slg_syslog_parse(const struct slg_syslog_options *options, int64_t receive_ns,
                       const void *bytes, size_t len, struct slg_syslog_message *ret_message);
 
-/* Is there an RFC 3164 header (BSD or ISO time, word, tag with pid) at the start of text? Fills time_text, host,
- * app, pid and text of *ret_message and nothing else. For headers nested in Docker's. */
+/* Is there an RFC 3164 header (BSD or ISO time, host, tag) at the start of text? Without a pid the host must surely be
+ * one: a container id, a name with dots, or ret_message->host. Fills time_text, host, app, pid and text of *ret_message
+ * and nothing else. For headers nested in Docker's. */
 bool slg_syslog_inner_header(struct slg_text text, struct slg_syslog_message *ret_message);
 
 /* Undo the escapes \" \\ \] of RFC 5424 section 6.3.3 into out[value.len]; others stay. Returns the length. */

@@ -63,6 +63,21 @@ static const struct row {
     { "inner tag without pid is no header", AUTO,
       "<30>1 2026-11-21T22:42:29Z dock1 web 1203 web - Nov 21 23:42:29 host note: x", DOCKER,
       "dock1", "web", "", "", "web", "Nov 21 23:42:29 host note: x", EVENT },
+    { "nested dovecot, no pid, a container id", AUTO,
+      "<158>1 2026-11-21T22:42:29Z dock1 a-dovecot-1 1203 a-dovecot-1 - Nov 21 23:42:29 "
+      "3f2a9c0d1e4b "
+      "dovecot: imap-login: Login: user=<bob>",
+      NESTED, "dock1", "dovecot", "", "", "a-dovecot-1", "imap-login: Login: user=<bob>", EVENT },
+    { "nested dovecot, no pid, a name with dots", AUTO,
+      "<158>1 2026-11-21T22:42:29Z dock1 a-dovecot-1 1203 a-dovecot-1 - Nov 21 23:42:29 "
+      "mail.example.org dovecot: auth: x",
+      NESTED, "dock1", "dovecot", "", "", "a-dovecot-1", "auth: x", EVENT },
+    { "nested, no pid, the host of Docker", AUTO,
+      "<158>1 2026-11-21T22:42:29Z dock1 web 1203 web - Nov 21 23:42:29 dock1 note: x", NESTED,
+      "dock1", "note", "", "", "web", "x", EVENT },
+    { "no pid, 12 letters that are no id", AUTO,
+      "<158>1 2026-11-21T22:42:29Z dock1 web 1203 web - Nov 21 23:42:29 abcdefabcdeg note: x",
+      DOCKER, "dock1", "web", "", "", "web", "Nov 21 23:42:29 abcdefabcdeg note: x", EVENT },
     { "unwrapped once only", AUTO,
       "<30>1 2026-11-21T22:42:29Z dock1 web 1203 web - Nov 21 23:42:29 a b[1]: Nov 21 23:42:29 c "
       "d[2]: x",
