@@ -36,7 +36,8 @@ struct slg_loss {
     struct slg_queue *ended; /* one place: somebody may wait for the end of a report */
     uint64_t report_lines;
     int64_t report_mono_ns;
-    int64_t looked_ns; /* wall time of the last look */
+    int64_t grew_mono_ns; /* when a drop was seen last */
+    int64_t looked_ns;    /* wall time of the last look */
     size_t listener_count;
     struct row rows[SLG_ACCOUNT_LISTENER_COUNT_MAX][SLG_DROP_REASON_COUNT];
     struct slg_stream_ref stream;
@@ -147,6 +148,7 @@ static void look(struct slg_loss *loss)
                 row->from_ns = loss->looked_ns; /* the first since the last report */
             row->to_ns = now_ns;
             row->seen = dropped;
+            loss->grew_mono_ns = slg_clock_mono_ns(loss->clock);
         }
     }
     loss->looked_ns = now_ns;
@@ -231,6 +233,15 @@ static void report(struct slg_loss *loss)
                                 /* deadline_mono_ns= */ 0); /* else the next tick seals it */
 }
 
+/* Long enough after the last one; sooner when no more drops come, so that the data soon tell of all. */
+static bool due(const struct slg_loss *loss, int64_t now)
+{
+    int64_t since = now - loss->report_mono_ns;
+
+    return since >= SLG_LOSS_EVERY_NS ||
+           (since >= SLG_LOSS_QUIET_NS && now - loss->grew_mono_ns >= SLG_LOSS_QUIET_NS);
+}
+
 void slg_loss_tick(struct slg_loss *loss, bool at_once)
 {
     int64_t now = slg_clock_mono_ns(loss->clock);
@@ -239,8 +250,7 @@ void slg_loss_tick(struct slg_loss *loss, bool at_once)
     look(loss);
     if (slg_loss_busy(loss))
         slg_batcher_tick(loss->batcher, now, /* drained= */ true);
-    else if (slg_loss_unreported(loss) > 0 &&
-             (at_once || now - loss->report_mono_ns >= SLG_LOSS_EVERY_NS))
+    else if (slg_loss_unreported(loss) > 0 && (at_once || due(loss, now)))
         report(loss);
 }
 

@@ -1,7 +1,7 @@
 /* ingester/loss.h - every drop becomes visible in the data: stream {job="silage", event="loss"} (I3, H14).
  *
  * Looks at the account once a second; what was dropped and is in no accepted loss entry is written, one line per
- * listener and reason, at most every SLG_LOSS_EVERY_NS:
+ * listener and reason, at most every SLG_LOSS_EVERY_NS, or as soon as no drop has come for SLG_LOSS_QUIET_NS:
  *     count=12 reason=kernel listener="udp 127.0.0.1:1514" from=2026-11-21T22:42:29Z to=2026-11-21T22:42:34Z
  * It has memory of its own (reserved batches), and repeats until a quorum has accepted it: counts are told exactly
  * once as far as that is known; a report that was abandoned is told again, so the sum may be too high, never too low.
@@ -12,6 +12,7 @@
 #include "ingester/batcher.h"
 
 #define SLG_LOSS_EVERY_NS (5 * SLG_NS_PER_SEC)
+#define SLG_LOSS_QUIET_NS SLG_NS_PER_SEC
 
 struct slg_loss_options {
     struct slg_batcher_options batcher; /* tenant, map, forward, clock; the rest is chosen here */

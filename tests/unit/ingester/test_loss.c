@@ -69,6 +69,34 @@ static void test_drops_are_told_once(void **state)
     bench_fini(&b);
 }
 
+/* Drops that went on after a report are told 1 s after the last of them, not with the interval. */
+static void test_the_end_of_drops_is_told_soon(void **state)
+{
+    struct bench b;
+    struct slg_account_cell *cell;
+    struct slg_loss *loss;
+    int64_t began;
+    int64_t took;
+
+    (void)state;
+    bench_init(&b, "loss-quiet", true);
+    bench_forward(&b, SLG_FORWARD_MEMORY_DEFAULT, 5000);
+    cell = slg_account_cell(b.account);
+    loss = make_loss(&b);
+    drop(cell, 0, SLG_DROP_KERNEL, 12);
+    WAIT_UNTIL((slg_loss_tick(loss, true), slg_loss_unreported(loss) == 0));
+    drop(cell, 0, SLG_DROP_KERNEL, 3);
+    began = slg_clock_mono_ns(slg_clock_system());
+    WAIT_UNTIL((slg_loss_tick(loss, false), slg_loss_unreported(loss) == 0));
+    took = slg_clock_mono_ns(slg_clock_system()) - began;
+    assert_true(took >= SLG_LOSS_QUIET_NS);
+    assert_true(took < SLG_LOSS_EVERY_NS - SLG_NS_PER_SEC);
+    assert_int_equal(FAKE_READ(&b.fake, loss_lines), 2);
+    (void)bench_stop(&b, SLG_NS_PER_SEC);
+    slg_loss_destroy(loss);
+    bench_fini(&b);
+}
+
 /* H14: with all memory for batches taken, losses are still told. */
 static void test_H14_reserved_memory(void **state)
 {
@@ -127,6 +155,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_drops_are_told_once),
+        cmocka_unit_test(test_the_end_of_drops_is_told_soon),
         cmocka_unit_test(test_H14_reserved_memory),
         cmocka_unit_test(test_a_refused_report_is_told_again),
     };
