@@ -1,6 +1,7 @@
 /* Decode of batches: no bytes may crash it, and what it takes must hold together and come back the same.
  * First byte even: the rest is a batch as it comes off the wire. Odd: the rest is a payload that this target puts into
- * an envelope whose numbers and checksums fit, so that the fuzzer reaches the columns. */
+ * an envelope whose numbers and checksums fit, so that the fuzzer reaches the columns.
+ * Covers: batch_read.c */
 #include "proto/batch.h"
 
 #include "base/cursor.h"

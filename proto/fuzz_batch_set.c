@@ -1,4 +1,5 @@
-/* Sets of batch ids from outside: what decodes is in order, encodes to a set that is equal, and is its own union. */
+/* Sets of batch ids from outside: what decodes is in order, encodes to a set that is equal, and is its own union.
+ * Covers: batch_set.c */
 #include "base/assert.h"
 #include "proto/batch_set.h"
 

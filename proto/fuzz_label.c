@@ -1,5 +1,6 @@
 /* Label texts and canonical bytes: what parses prints to a text that parses to the same set; what decodes encodes to
- * the same bytes. */
+ * the same bytes.
+ * Covers: label.c label_text.c */
 #include "base/assert.h"
 #include "proto/label.h"
 #include "proto/limits.h"

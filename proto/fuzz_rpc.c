@@ -1,4 +1,5 @@
-/* Every decoder of proto/rpc.h over arbitrary bytes: none may crash, over-read or pass its arena's budget. */
+/* Every decoder of proto/rpc.h over arbitrary bytes: none may crash, over-read or pass its arena's budget.
+ * Covers: rpc.c rpc_query.c wire.c */
 #include "proto/rpc.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -219,8 +219,10 @@ static bool parse_duration(struct slg_text text, int64_t *ret_ns)
             __builtin_add_overflow(sum, part, &sum))
             return false;
     }
+    if (last < 0)
+        return false; /* nothing there */
     *ret_ns = sum;
-    return last >= 0;
+    return true;
 }
 
 enum slg_status slg_params_duration(struct slg_text text, int64_t *ret_ns, struct slg_error *reterr)

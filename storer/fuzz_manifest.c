@@ -1,5 +1,6 @@
 /* Records of a data directory and summaries: bytes that we stored, perhaps altered. What decodes encodes back to the
- * same bytes. The first byte chooses the record; a checksum is put right so that the fields are reached. */
+ * same bytes. The first byte chooses the record; a checksum is put right so that the fields are reached.
+ * Covers: manifest.c summary.c */
 #include <stddef.h>
 #include <stdint.h>
 

@@ -1,4 +1,5 @@
-/* Lines for `| json`. The first byte chooses flags. */
+/* Lines for `| json`. The first byte chooses flags.
+ * Covers: json.c json_scan.c */
 #include "tests/helper/fuzz_pipe.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

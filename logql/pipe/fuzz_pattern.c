@@ -1,5 +1,6 @@
 /* Patterns and lines: up to the first NUL the pattern, then the line; as a parser and as a line filter. Also the other
- * things that search lines: ip() and decolorize. */
+ * things that search lines: ip() and decolorize.
+ * Covers: pattern.c decolorize.c */
 #include "logql/pipe/decolorize.h"
 #include "logql/pipe/ip.h"
 #include "tests/helper/fuzz_pipe.h"

@@ -1,4 +1,5 @@
-/* Templates: up to the first NUL the template, then the line, which logfmt has parsed before. */
+/* Templates: up to the first NUL the template, then the line, which logfmt has parsed before.
+ * Covers: template.c template_parse.c template_function.c template_value.c */
 #include "tests/helper/fuzz_pipe.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

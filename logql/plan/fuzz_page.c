@@ -1,4 +1,5 @@
-/* Bodies of pages come from other processes: no bytes may crash the reader, and what it accepts can be written again. */
+/* Bodies of pages come from other processes: no bytes may crash the reader, and what it accepts can be written again.
+ * Covers: page.c page_decode.c */
 #include "logql/plan/page.h"
 
 #define ARENA_BYTES  ((size_t)64 << 20)

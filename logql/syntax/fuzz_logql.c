@@ -1,4 +1,5 @@
-/* Any bytes: the parser refuses or gives a tree that its canonical text gives again; the pretty printer ends. */
+/* Any bytes: the parser refuses or gives a tree that its canonical text gives again; the pretty printer ends.
+ * Covers: lex.c parse.c parse_log.c ast.c walk.c units.c regex_shape.c print.c */
 #include "logql/syntax/parse.h"
 #include "logql/syntax/print.h"
 #include "logql/syntax/walk.h"
