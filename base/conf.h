@@ -30,7 +30,7 @@ enum slg_conf_type {
     SLG_CONF_ENUM,     /* one word of `choices` */
     SLG_CONF_ADDRESS,  /* host:port, [IPv6]:port; port 0 = any free one */
     SLG_CONF_CIDR,     /* 192.0.2.0/24, 2001:db8::/32, a single address */
-    SLG_CONF_SECRET,   /* file:PATH, env:NAME or cred:NAME, never the value */
+    SLG_CONF_SECRET,   /* file:PATH, env:NAME or cred:NAME, never the value: base/secret.h */
     SLG_CONF_OBJECTS,  /* list of objects; max is the most elements */
 };
 
@@ -56,7 +56,6 @@ struct slg_conf_row {
 #define SLG_CONF_ENTRIES_MAX   4096
 #define SLG_CONF_LIST_MAX      1024
 #define SLG_CONF_MISTAKES_MAX  100
-#define SLG_CONF_SECRET_MAX    ((size_t)64 * 1024)
 #define SLG_CONF_FOREVER_VALUE INT64_MAX
 
 struct slg_conf; /* opaque */
@@ -65,7 +64,7 @@ struct slg_conf; /* opaque */
 SLG_MUST_CHECK struct slg_conf *slg_conf_create(const struct slg_conf_row *rows, size_t row_count);
 void slg_conf_destroy(struct slg_conf *conf);
 
-/* SLG_IO when the file cannot be read (reterr). What is wrong inside is a mistake, told by finish. */
+/* A failure (reterr) when the file cannot be read. What is wrong inside is a mistake, told by finish. */
 SLG_MUST_CHECK enum slg_status slg_conf_load_file(struct slg_conf *conf, const char *path,
                                                   struct slg_error *reterr);
 /* The same from memory; name stands for the file in messages and is copied. */
@@ -91,11 +90,6 @@ const char *slg_conf_text(const struct slg_conf *conf, const char *key, ...) SLG
 size_t slg_conf_count(const struct slg_conf *conf, const char *key, ...) SLG_PRINTF(2, 3);
 /* True when the file or --set gave it. */
 bool slg_conf_given(const struct slg_conf *conf, const char *key, ...) SLG_PRINTF(2, 3);
-
-/* What a SECRET refers to, appended to ret_secret without trailing line ends. Set but unreadable or empty: an error.
- * An empty setting appends nothing and is SLG_NOT_FOUND. The caller wipes ret_secret. */
-SLG_MUST_CHECK enum slg_status slg_conf_secret(const char *reference, struct slg_buf *ret_secret,
-                                               struct slg_error *reterr);
 
 /* Append the effective settings as YAML that load reads back; with_help: each key with unit, default and help. */
 void slg_conf_print(const struct slg_conf *conf, bool with_help, struct slg_buf *out);

@@ -5,6 +5,7 @@
 #include <libgen.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "cluster/map_private.h"
 
 #define ARENA_BYTES ((size_t)16 * 1024 * 1024)
@@ -212,28 +213,18 @@ void slg_map_print(const struct slg_map *map, struct slg_buf *out)
 
 enum slg_status slg_map_load(const char *path, struct slg_map **ret_map, struct slg_error *reterr)
 {
-    FILE *file = fopen(path, "re");
     enum slg_status status;
     struct slg_buf text;
-    size_t found;
 
-    if (file == NULL)
-        return slg_errorf(reterr, errno == ENOENT ? SLG_NOT_FOUND : SLG_IO,
-                          "could not open the map file \"%s\": %s", path, strerror(errno));
-    slg_buf_init(&text, SLG_MAP_BYTES_MAX);
-    while (slg_buf_reserve(&text, 4096) && (found = fread(text.data + text.len, 1, 4096, file)) > 0)
-        text.len += found;
-    if (ferror(file) != 0)
-        status = slg_errorf(reterr, SLG_IO, "could not read the map file \"%s\"", path);
-    else if (slg_buf_failed(&text))
-        status = slg_errorf(reterr, SLG_LIMIT, "the map file \"%s\" is over %zu bytes", path,
-                            SLG_MAP_BYTES_MAX);
+    slg_buf_init(&text, SLG_MAP_BYTES_MAX + 4096);
+    status = slg_file_read(path, SLG_MAP_BYTES_MAX, &text, reterr);
+    if (status != SLG_OK)
+        (void)slg_error_context(reterr, "map file");
     else
         status = slg_map_parse((const char *)text.data, text.len, ret_map, reterr);
     if (status == SLG_INVALID)
         status = slg_error_context(reterr, "map file \"%s\"", path);
     slg_buf_fini(&text);
-    (void)fclose(file); /* read only: nothing can be lost */
     return status;
 }
 

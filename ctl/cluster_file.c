@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/file.h"
 #include "base/json.h"
 
 #define FILE_BYTES_MAX ((size_t)4 << 20)
@@ -102,21 +103,6 @@ static enum slg_status take_id(struct slg_local_cluster *cluster, const struct s
                                : SLG_OK;
 }
 
-static enum slg_status read_file(const char *path, struct slg_buf *out, struct slg_error *reterr)
-{
-    FILE *file = fopen(path, "re");
-    size_t found;
-
-    if (file == NULL)
-        return slg_error_hintf(reterr, SLG_NOT_FOUND, "start one with silagectl local up --dir DIR",
-                               "could not open \"%s\": %s", path, strerror(errno));
-    while (slg_buf_reserve(out, 4096) && (found = fread(out->data + out->len, 1, 4096, file)) > 0)
-        out->len += found;
-    (void)fclose(file); /* read only */
-    return slg_buf_failed(out) ? slg_errorf(reterr, SLG_LIMIT, "\"%s\" is too large", path)
-                               : SLG_OK;
-}
-
 enum slg_status slg_local_load(struct slg_local_cluster *cluster, const char *dir,
                                struct slg_error *reterr)
 {
@@ -128,9 +114,12 @@ enum slg_status slg_local_load(struct slg_local_cluster *cluster, const char *di
 
     if (status != SLG_OK)
         return status;
-    slg_buf_init(&text, FILE_BYTES_MAX);
+    slg_buf_init(&text, FILE_BYTES_MAX + 4096);
     path = slg_arena_printf(cluster->arena, "%s/cluster.json", dir);
-    status = path == NULL ? SLG_NO_MEMORY : read_file(path, &text, reterr);
+    status = path == NULL ? SLG_NO_MEMORY : slg_file_read(path, FILE_BYTES_MAX, &text, reterr);
+    if (status == SLG_NOT_FOUND)
+        status = slg_error_hintf(reterr, status, "start one with silagectl local up --dir DIR",
+                                 "there is no cluster in \"%s\"", dir);
     if (status == SLG_OK)
         status = slg_json_parse(text.data, text.len, &root, reterr);
     processes = slg_json_get(root, "processes");

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/secret.h"
 
 #define ARENA_BYTES ((size_t)16 << 20)
 
@@ -38,10 +39,10 @@ enum slg_status slg_parts_secrets(struct slg_parts *parts, const char *key,
     struct slg_buf secret;
     enum slg_status status = texts == NULL ? no_memory(reterr) : SLG_OK;
 
-    slg_buf_init(&secret, SLG_CONF_SECRET_MAX);
+    slg_buf_init(&secret, SLG_SECRET_BYTES_MAX);
     for (size_t i = 0; i < count && status == SLG_OK; i++) {
         slg_buf_clear(&secret);
-        status = slg_conf_secret(slg_conf_text(parts->conf, "%s[%zu]", key, i), &secret, reterr);
+        status = slg_secret_read(slg_conf_text(parts->conf, "%s[%zu]", key, i), &secret, reterr);
         if (status != SLG_OK)
             (void)slg_error_context(reterr, "%s[%zu]", key, i);
         else

@@ -172,7 +172,7 @@ static void test_data_dir_wins(void **state)
     assert_string_equal(slg_conf_text(conf, "node.data_dir"), "/two");
     slg_conf_destroy(conf);
     options.file = "/nonexistent";
-    assert_int_equal(slg_settings_load(&options, &conf, &err), SLG_IO);
+    assert_int_equal(slg_settings_load(&options, &conf, &err), SLG_NOT_FOUND);
 }
 
 static void test_loopback(void **state)
