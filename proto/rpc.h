@@ -156,9 +156,10 @@ void slg_rpc_encode_done(struct slg_buf *out);
 
 /* ---- QUERY, NEXT, CANCEL ---- */
 enum slg_leaf_kind {
-    SLG_LEAF_LOG = 1,     /* rows of a log query, in total order of the direction */
-    SLG_LEAF_PARTIAL = 2, /* mergeable partials of a range aggregation, per series and step */
-    SLG_LEAF_SAMPLES = 3, /* single samples, for aggregations that cannot merge */
+    SLG_LEAF_LOG = 1,      /* rows of a log query, in total order of the direction */
+    SLG_LEAF_PARTIAL = 2,  /* mergeable partials of a range aggregation, per series and step */
+    SLG_LEAF_SAMPLES = 3,  /* single samples, for aggregations that cannot merge */
+    SLG_LEAF_PATTERNS = 4, /* shapes of lines with counts per step: /loki/api/v1/patterns */
 };
 enum slg_direction {
     SLG_BACKWARD = 0,
@@ -168,8 +169,8 @@ enum slg_direction {
 struct slg_leaf_request {
     enum slg_leaf_kind kind;
     struct slg_text text; /* canonical LogQL of the leaf */
-    int64_t start_ns;     /* first evaluation time (LOG: inclusive start of data) */
-    int64_t end_ns;       /* last evaluation time (LOG: exclusive end of data) */
+    int64_t start_ns;     /* first evaluation time (LOG, PATTERNS: inclusive start of data) */
+    int64_t end_ns;       /* last evaluation time (LOG, PATTERNS: exclusive end of data) */
     int64_t step_ns;      /* 0: one evaluation, at end_ns */
     enum slg_direction direction;
     uint64_t limit;            /* LOG: rows wanted at most, 0 = all */

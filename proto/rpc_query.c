@@ -32,7 +32,7 @@ static bool take_leaf(struct slg_wire_reader *r, struct slg_leaf_request *ret_le
     struct slg_leaf_request leaf;
     uint64_t kind, direction;
 
-    if (!slg_wire_take_tuple(r, LEAF_FIELDS) || !slg_wire_take_uint(r, SLG_LEAF_SAMPLES, &kind) ||
+    if (!slg_wire_take_tuple(r, LEAF_FIELDS) || !slg_wire_take_uint(r, SLG_LEAF_PATTERNS, &kind) ||
         !slg_wire_take_text(r, SLG_QUERY_TEXT_BYTES_MAX, &leaf.text) ||
         !slg_wire_take_int(r, &leaf.start_ns) || !slg_wire_take_int(r, &leaf.end_ns) ||
         !slg_wire_take_int(r, &leaf.step_ns) || !slg_wire_take_uint(r, SLG_FORWARD, &direction) ||

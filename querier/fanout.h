@@ -46,6 +46,13 @@ const char *slg_fanout_incomplete(const struct slg_fanout *fanout);
 SLG_MUST_CHECK enum slg_status
 slg_fanout_run_metric(struct slg_fanout *fanout, struct slg_query *query, struct slg_error *reterr);
 
+/* Evaluate a leaf whose pages may come in any order (PATTERNS); `feed` gets their bodies. */
+typedef enum slg_status slg_fanout_feed_page(void *arg, const void *body, size_t len,
+                                             struct slg_error *reterr);
+SLG_MUST_CHECK enum slg_status
+slg_fanout_run_leaf(struct slg_fanout *fanout, const struct slg_leaf_request *leaf, int64_t from_ns,
+                    int64_t to_ns, slg_fanout_feed_page *feed, void *arg, struct slg_error *reterr);
+
 /* Evaluate a log query; `take` gets the rows in order and copies what it keeps. A status other than OK from it ends
  * the run with that status. */
 typedef enum slg_status slg_fanout_take_row(void *arg, const struct slg_row *row);

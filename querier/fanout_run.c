@@ -116,48 +116,51 @@ static enum slg_status read_page(struct slg_fanout *fanout, const struct slg_rep
     return status;
 }
 
-/* ---- metric leaves ---- */
+/* ---- leaves whose pages may come in any order ---- */
 
-static enum slg_status take_metric_page(struct slg_fanout *fanout, struct slg_query *query,
-                                        size_t leaf_index, const struct slg_reply *reply,
-                                        struct slg_error *reterr)
+enum slg_status slg_fanout_run_leaf(struct slg_fanout *fanout, const struct slg_leaf_request *leaf,
+                                    int64_t from_ns, int64_t to_ns, slg_fanout_feed_page *feed,
+                                    void *arg, struct slg_error *reterr)
 {
-    struct slg_rpc_page page = { 0 };
-    enum slg_status status = read_page(fanout, reply, &page, reterr);
+    enum slg_status status =
+        make_sources(fanout, from_ns, to_ns, fanout->options.parallel_max, reterr);
 
-    if (status == SLG_OK)
-        status = slg_query_feed(query, leaf_index, page.body.at, page.body.len, reterr);
-    if (status == SLG_OK && page.more)
-        status = ask_next(fanout, reply->tag, reterr);
-    return status;
-}
-
-static enum slg_status run_leaf(struct slg_fanout *fanout, struct slg_query *query,
-                                size_t leaf_index, struct slg_error *reterr)
-{
-    struct slg_leaf_request leaf;
-    struct slg_reply reply;
-    int64_t from_ns, to_ns;
-    enum slg_status status;
-
-    slg_query_leaf(query, leaf_index, &leaf);
-    slg_query_leaf_range(query, leaf_index, &from_ns, &to_ns);
-    status = make_sources(fanout, from_ns, to_ns, fanout->options.parallel_max, reterr);
     for (size_t i = 0; i < fanout->source_count && status == SLG_OK; i++)
-        status = open_source(fanout, i, &leaf, reterr);
+        status = open_source(fanout, i, leaf, reterr);
     while (status == SLG_OK) {
+        struct slg_rpc_page page = { 0 };
+        struct slg_reply reply;
+
         status = slg_fanout_wait(fanout, &reply, reterr);
         if (status == SLG_NOT_FOUND) {
             status = SLG_OK;
             break;
         }
-        if (status == SLG_OK) {
-            status = take_metric_page(fanout, query, leaf_index, &reply, reterr);
-            slg_reply_free(&reply);
-        }
+        if (status != SLG_OK)
+            break;
+        status = read_page(fanout, &reply, &page, reterr);
+        if (status == SLG_OK)
+            status = feed(arg, page.body.at, page.body.len, reterr);
+        if (status == SLG_OK && page.more)
+            status = ask_next(fanout, reply.tag, reterr);
+        slg_reply_free(&reply);
     }
     slg_fanout_close_sources(fanout);
     return status;
+}
+
+/* A leaf of a metric query. */
+struct metric_leaf {
+    struct slg_query *query;
+    size_t index;
+};
+
+static enum slg_status feed_metric(void *arg, const void *body, size_t len,
+                                   struct slg_error *reterr)
+{
+    const struct metric_leaf *leaf = arg;
+
+    return slg_query_feed(leaf->query, leaf->index, body, len, reterr);
 }
 
 enum slg_status slg_fanout_run_metric(struct slg_fanout *fanout, struct slg_query *query,
@@ -165,8 +168,15 @@ enum slg_status slg_fanout_run_metric(struct slg_fanout *fanout, struct slg_quer
 {
     enum slg_status status = SLG_OK;
 
-    for (size_t i = 0; i < slg_query_leaf_count(query) && status == SLG_OK; i++)
-        status = run_leaf(fanout, query, i, reterr);
+    for (size_t i = 0; i < slg_query_leaf_count(query) && status == SLG_OK; i++) {
+        struct metric_leaf leaf = { .query = query, .index = i };
+        struct slg_leaf_request request;
+        int64_t from_ns, to_ns;
+
+        slg_query_leaf(query, i, &request);
+        slg_query_leaf_range(query, i, &from_ns, &to_ns);
+        status = slg_fanout_run_leaf(fanout, &request, from_ns, to_ns, feed_metric, &leaf, reterr);
+    }
     return status;
 }
 

@@ -82,7 +82,7 @@ void slg_api_drilldown_limits(void *ctx, struct slg_http_request *request)
                    "\"max_query_length\":\"%lldh\",\"query_timeout\":\"%ds\","
                    "\"retention_period\":\"%lldh\",\"volume_enabled\":true,"
                    "\"metric_aggregation_enabled\":false,\"pattern_persistence_enabled\":false},"
-                   "\"pattern_ingester_enabled\":false,\"version\":\"3.6.0\"}\n",
+                   "\"pattern_ingester_enabled\":true,\"version\":\"3.6.0\"}\n",
                    (unsigned long long)limits->entries_max, limits->series_max,
                    (long long)(limits->query_length_max_ns / SLG_NS_PER_SEC / 3600),
                    limits->query_timeout_ms / 1000, (long long)hours);

@@ -36,7 +36,7 @@ static const struct slg_http_route routes[] = {
     { "/loki/api/v1/status/buildinfo", SLG_HTTP_GET, slg_api_buildinfo, false },
     { "/loki/api/v1/drilldown-limits", SLG_HTTP_GET, slg_api_drilldown_limits, false },
     { "/loki/api/v1/tail", SLG_HTTP_GET, slg_api_not_yet, false },
-    { "/loki/api/v1/patterns", READ, slg_api_not_yet, false },
+    { "/loki/api/v1/patterns", READ, slg_api_patterns, false },
     { "/loki/api/v1/detected_fields", READ, slg_api_detected_fields, false },
     { "/loki/api/v1/detected_field/{name}/values", READ, slg_api_detected_field_values, false },
     { "/api/prom/label", SLG_HTTP_GET, slg_api_labels, false },

@@ -23,6 +23,7 @@ enum slg_page_kind {
     SLG_PAGE_LOG = SLG_LEAF_LOG,
     SLG_PAGE_PARTIAL = SLG_LEAF_PARTIAL,
     SLG_PAGE_SAMPLES = SLG_LEAF_SAMPLES,
+    SLG_PAGE_PATTERNS = SLG_LEAF_PATTERNS, /* written and read by logql/mine/miner.h, not here */
 };
 
 /* Parsed labels of one line: json may give hundreds. More are cut by the pipeline's own limit. */

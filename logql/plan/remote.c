@@ -1,6 +1,7 @@
 #include "logql/plan/remote.h"
 
 #include "logql/eval/series.h"
+#include "logql/mine/miner.h"
 #include "logql/pipe/matcher.h"
 #include "logql/pipe/pipe.h"
 #include "logql/plan/leaf.h"
@@ -30,6 +31,7 @@ struct slg_remote {
     struct slg_matcher_set *matchers;
     struct slg_pipe *pipe;
     struct slg_page_writer *writer;
+    struct slg_miner *miner; /* PATTERNS, else NULL */
     bool done, trivial, ordered, counts_bytes;
     struct slg_text error; /* of the pipeline, in Loki's words */
     uint64_t kept_count;
@@ -81,6 +83,22 @@ static void start_page(struct slg_remote *r)
                                              : 0);
 }
 
+/* Patterns are those of the lines of a log query. */
+static enum slg_leaf_kind shape_kind(const struct slg_leaf_request *request)
+{
+    return request->kind == SLG_LEAF_PATTERNS ? SLG_LEAF_LOG : request->kind;
+}
+
+static enum slg_status start_miner(struct slg_remote *r, struct slg_error *reterr)
+{
+    if (r->shape.log->stage_count > 0)
+        return slg_errorf(reterr, SLG_INVALID, "only label matchers are supported");
+    if (r->request.step_ns <= 0)
+        return slg_errorf(reterr, SLG_INVALID, "patterns need a step");
+    r->miner = slg_miner_create(r->request.step_ns);
+    return r->miner == NULL ? slg_errorf(reterr, SLG_NO_MEMORY, "out of memory") : SLG_OK;
+}
+
 static enum slg_status start(struct slg_remote *r, struct slg_error *reterr)
 {
     const struct slg_leaf_request *request = &r->request;
@@ -91,8 +109,13 @@ static enum slg_status start(struct slg_remote *r, struct slg_error *reterr)
     status = slg_logql_parse(r->arena, request->text.at, request->text.len, &expr, reterr);
     if (status != SLG_OK)
         return status;
-    if (!slg_leaf_shape_of(expr, &r->shape) || r->shape.kind != request->kind)
+    if (!slg_leaf_shape_of(expr, &r->shape) || r->shape.kind != shape_kind(request))
         return slg_errorf(reterr, SLG_INVALID, "the text of a leaf is not one of its kind");
+    if (request->kind == SLG_LEAF_PATTERNS) {
+        status = start_miner(r, reterr);
+        if (status != SLG_OK)
+            return status;
+    }
     if (r->shape.range != NULL) {
         if (!slg_leaf_windows(&r->shape, request->start_ns, request->end_ns, request->step_ns,
                               &r->windows))
@@ -151,6 +174,7 @@ void slg_remote_destroy(struct slg_remote *r)
     slg_pipe_destroy(r->pipe);
     slg_matcher_set_destroy(r->matchers);
     slg_page_writer_destroy(r->writer);
+    slg_miner_destroy(r->miner);
     slg_arena_destroy(r->arena);
     free(r);
 }
@@ -163,7 +187,7 @@ void slg_remote_range(const struct slg_remote *r, int64_t *ret_from_ns, int64_t 
 
 bool slg_remote_needs_order(const struct slg_remote *r)
 {
-    return r->shape.kind == SLG_LEAF_LOG;
+    return r->shape.kind == SLG_LEAF_LOG && r->miner == NULL;
 }
 
 uint64_t slg_remote_stream_hash(const struct slg_remote_stream *stream)
@@ -397,6 +421,20 @@ static bool is_enough(const struct slg_remote *r, int64_t ts_ns)
     return r->request.limit != 0 && r->kept_count >= r->request.limit && ts_ns != r->last_kept_ns;
 }
 
+static enum slg_status mine(struct slg_remote *r, const struct slg_remote_entry *entry,
+                            struct slg_error *reterr)
+{
+    struct slg_label items[SLG_METADATA_COUNT_MAX];
+    size_t count = slg_batch_view_metadata(entry->view, entry->position, items);
+    struct slg_text level = slg_text_make("unknown", 7); /* as Loki */
+
+    for (size_t i = 0; i < count; i++)
+        if (slg_text_equal_to(items[i].name, "detected_level"))
+            level = items[i].value;
+    r->kept_count++;
+    return slg_miner_add(r->miner, level, entry->ts_ns, entry->line, reterr);
+}
+
 enum slg_status slg_remote_entry(struct slg_remote *r, struct slg_remote_stream *stream,
                                  const struct slg_remote_entry *entry, struct slg_error *reterr)
 {
@@ -412,6 +450,8 @@ enum slg_status slg_remote_entry(struct slg_remote *r, struct slg_remote_stream 
         return SLG_NOT_FOUND;
     if (entry->ts_ns < r->from_ns || entry->ts_ns >= r->to_ns)
         return SLG_OK;
+    if (r->miner != NULL)
+        return mine(r, entry, reterr);
     if (r->shape.range == NULL && is_enough(r, entry->ts_ns)) {
         r->done = true;
         return SLG_NOT_FOUND;
@@ -436,7 +476,7 @@ enum slg_status slg_remote_entry(struct slg_remote *r, struct slg_remote_stream 
 
 uint64_t slg_remote_kept_count(const struct slg_remote *r)
 {
-    return r->shape.kind == SLG_LEAF_LOG && r->request.limit != 0 &&
+    return r->shape.kind == SLG_LEAF_LOG && r->miner == NULL && r->request.limit != 0 &&
                    r->kept_count > r->request.limit
                ? r->request.limit
                : r->kept_count;
@@ -490,6 +530,8 @@ enum slg_status slg_remote_page(struct slg_remote *r, struct slg_buf *out, bool 
     enum slg_status status;
     bool more = false;
 
+    if (r->miner != NULL)
+        return slg_miner_page(r->miner, out, ret_more, reterr);
     if (r->error.len > 0) {
         slg_page_writer_start(r->writer, SLG_PAGE_ERROR, r->table.kind);
         slg_page_writer_error(r->writer, r->error);

@@ -9,6 +9,8 @@
  *            optionally under a `sum` that was pushed down): per series and evaluation time one partial. Evaluation
  *            times are start_ns, start_ns + step_ns ... <= end_ns. Data range (start - offset - range, end - offset].
  *   SAMPLES  (ts, order, value) per series, for what cannot merge (quantile, rate_counter). The same data range.
+ *   PATTERNS shapes of the lines of a bare selector with counts per level and step_ns (logql/mine/miner.h). Data range
+ *            [start_ns, end_ns).
  *
  * Owner:   the remote owns an arena of request.memory_bytes_max. Threads: one at a time; two remotes are independent.
  * Pure:    no I/O, no clock. Pages are described in logql/plan/page.h.

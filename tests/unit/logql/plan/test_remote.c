@@ -2,6 +2,8 @@
  * Oracle: small data sets worked out by hand. tests/property/test_split.c compares whole queries. */
 #include "tests/helper/dataset.h"
 
+#include "logql/mine/miner.h"
+
 #define BASE (INT64_C(1767225600) * 1000000000)
 
 struct taken {
@@ -144,9 +146,60 @@ static void test_cases(void **state)
     slg_arena_destroy(arena);
 }
 
+static enum slg_status take_patterns(void *user, const void *body, size_t len, bool more,
+                                     struct slg_error *reterr)
+{
+    (void)more;
+    return slg_miner_feed(user, body, len, reterr);
+}
+
+/* Patterns of the lines of a selector, by level (unknown: there is no metadata) and step; not of a pipeline. */
+static void test_patterns(void **state)
+{
+    const struct data_cut cut = { .seed = 1,
+                                  .window_ns = INT64_C(3600) * 1000000000,
+                                  .slot_count = 2,
+                                  .incarnation_count = 1,
+                                  .node_count = 1 };
+    struct slg_leaf_request request = { .kind = SLG_LEAF_PATTERNS,
+                                        .text = slg_text_of("{app=~\"a|b\"}"),
+                                        .start_ns = BASE,
+                                        .end_ns = BASE + INT64_C(1000) * 1000000000,
+                                        .step_ns = INT64_C(600) * 1000000000,
+                                        .memory_bytes_max = 64 << 20 };
+    struct slg_arena *arena = slg_arena_create((size_t)64 << 20);
+    struct slg_miner *miner = slg_miner_create(request.step_ns);
+    const struct slg_miner_pattern *patterns;
+    struct data_store store;
+    struct data_set set;
+    size_t count;
+
+    (void)state;
+    fill(&set, arena);
+    data_store_open(&store, &set, &cut);
+    assert_int_equal(data_run(&store, 0, &request, take_patterns, miner, NULL), SLG_OK);
+    assert_int_equal(slg_miner_finish(miner, &patterns, &count, NULL), SLG_OK);
+    assert_int_equal(count, 2);
+    assert_true(slg_text_equal_to(patterns[0].pattern, "v=2 pad=<_>"));
+    assert_true(slg_text_equal_to(patterns[1].pattern, "v=oops pad=<_>"));
+    assert_true(slg_text_equal_to(patterns[0].level, "unknown"));
+    assert_int_equal(patterns[0].count, 1800);
+    assert_int_equal(patterns[1].count, 200);
+    assert_int_equal(patterns[1].sample_count, 2);
+    request.text = slg_text_of("{app=~\"a|b\"} |= \"x\"");
+    assert_int_equal(data_run(&store, 0, &request, take_patterns, miner, NULL), SLG_INVALID);
+    request.text = slg_text_of("{app=~\"a|b\"}");
+    request.step_ns = 0;
+    assert_int_equal(data_run(&store, 0, &request, take_patterns, miner, NULL), SLG_INVALID);
+    data_store_close(&store);
+    slg_miner_destroy(miner);
+    slg_arena_destroy(arena);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_cases) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_cases),
+                                        cmocka_unit_test(test_patterns) };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
