@@ -1,6 +1,6 @@
 /* logql/pipe/convert.h - text to numbers and back, as the Go libraries do it that Loki uses.
  *
- * Label filters, unwrap and templates convert label values: strconv.ParseFloat, strconv.ParseInt, time.ParseDuration,
+ * What queries write too (floats, durations, sizes) is read by logql/syntax/units.h. Label filters, unwrap and templates convert label values: strconv.ParseFloat, strconv.ParseInt, time.ParseDuration,
  * humanize.ParseBytes. Values come from log lines, so every function takes (pointer, length) and refuses politely.
  * Pure; threads: any. */
 #ifndef SLG_LOGQL_PIPE_CONVERT_H
@@ -13,7 +13,7 @@
 #include "proto/label.h"
 
 /* strconv.ParseFloat(s, 64): decimal and hexadecimal floats ("0x1p4"; "0x1F" is none), underscores between digits, inf,
- * infinity, nan in any case. "1e400" is refused (out of range), and so is text over SLG_CONVERT_TEXT_BYTES_MAX. */
+ * infinity, nan in any case. "1e400" is refused (out of range), and so is text over SLG_LOGQL_NUMBER_LEN_MAX. */
 bool slg_convert_float(struct slg_text text, double *ret_value);
 
 /* time.ParseDuration in nanoseconds: "1h30m", "-1.5s", "0". */

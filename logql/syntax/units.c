@@ -56,19 +56,20 @@ static bool parse_special(struct slg_logql_str text, double *ret_value)
     return true;
 }
 
-/* Underscores stand between digits; a base prefix counts as a digit (strconv's underscoreOK). */
-static bool underscores_are_fine(const char *p, size_t len)
+bool slg_logql_underscores_fit(struct slg_logql_str text)
 {
-    char previous = '!';
+    const char *p = text.ptr;
+    size_t len = text.len;
+    char previous = '!'; /* 0 digit, _ underscore, ! other */
     bool hex = false;
     size_t i = 0;
 
     if (i < len && (p[i] == '+' || p[i] == '-'))
         i++;
-    if (len - i >= 2 && p[i] == '0' && lower(p[i + 1]) == 'x') {
-        i += 2;
+    if (len - i >= 2 && p[i] == '0' && memchr("xob", lower(p[i + 1]), 3) != NULL) {
+        hex = lower(p[i + 1]) == 'x';
         previous = '0';
-        hex = true;
+        i += 2;
     }
     for (; i < len; i++) {
         if (is_digit(p[i]) || (hex && is_hex_letter(p[i]))) {
@@ -137,7 +138,7 @@ enum slg_status slg_logql_parse_float(struct slg_logql_str text, double *ret_val
         return SLG_OK;
     if (text.len > SLG_LOGQL_NUMBER_LEN_MAX || !has_float_shape(text.ptr, text.len))
         return SLG_INVALID;
-    if (memchr(text.ptr, '_', text.len) != NULL && !underscores_are_fine(text.ptr, text.len))
+    if (memchr(text.ptr, '_', text.len) != NULL && !slg_logql_underscores_fit(text))
         return SLG_INVALID;
     for (size_t i = 0; i < text.len; i++) {
         if (text.ptr[i] != '_')
@@ -218,7 +219,7 @@ static void take_fraction(const char **p, const char *end, uint64_t *ret_value, 
         if (full)
             continue;
         if (value > (GO_DURATION_MAX - 1) / 10 ||
-            value * 10 + (uint64_t)(**p - '0') > GO_DURATION_MAX - 1) {
+            value * 10 + (uint64_t)(**p - '0') > GO_DURATION_MAX) {
             full = true;
             continue;
         }

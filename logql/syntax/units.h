@@ -17,6 +17,9 @@
  * range ("1e400"). */
 SLG_MUST_CHECK enum slg_status slg_logql_parse_float(struct slg_logql_str text, double *ret_value);
 
+/* strconv's underscoreOK: they stand between digits; a prefix 0x, 0o or 0b counts as one. */
+bool slg_logql_underscores_fit(struct slg_logql_str text);
+
 /* time.ParseDuration: "1h30m" "-1.5s" "100us" "0"; units ns us µs ms s m h, in any order. */
 SLG_MUST_CHECK bool slg_logql_parse_go_duration(struct slg_logql_str text, int64_t *ret_ns);
 

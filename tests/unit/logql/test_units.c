@@ -44,6 +44,7 @@ static void test_floats(void **state)
         { "1_", SLG_INVALID, 7 },
         { "1__0", SLG_INVALID, 7 },
         { "1._5", SLG_INVALID, 7 },
+        { "0b_1", SLG_INVALID, 7 },
         { "1 ", SLG_INVALID, 7 },
         { " 1", SLG_INVALID, 7 },
         { "1.2.3", SLG_INVALID, 7 },
