@@ -31,7 +31,8 @@
 #define FILE_BYTES_MAX   ((size_t)1 << 20)
 #define HEADER_BYTES_MAX ((size_t)32 * 1024) /* all header lines; the request line may be longer */
 #define BODY_SECONDS_MAX ((int64_t)120)      /* a body that trickles longer than this is cut */
-#define DISCARD_FACTOR   2 /* refused bodies are read up to this many times the limit */
+#define DISCARD_FACTOR   2 /* refused bodies are read up to this many times the limit, */
+#define DISCARD_BYTES    ((uint64_t)16 << 20) /* or so far, whatever is more */
 #define LISTEN_BACKLOG   511U
 #define ADDRESS_BYTES    72
 
@@ -589,14 +590,19 @@ static void request_completed(void *ctx, struct MHD_Connection *connection, void
     *request_ctx = NULL;
 }
 
+static uint64_t discard_bytes_max(const struct slg_http_request *request)
+{
+    uint64_t bytes = DISCARD_FACTOR * (uint64_t)request->server->options.body_bytes_max;
+
+    return bytes > DISCARD_BYTES ? bytes : DISCARD_BYTES;
+}
+
 /* Bodies of refused requests are read and thrown away, so that the client sees the answer, but not for ever: false
  * closes the connection. */
 static bool take_body(struct slg_http_request *request, const char *bytes, size_t len)
 {
-    size_t bytes_max = request->server->options.body_bytes_max;
-
     request->received_bytes += len;
-    if (request->received_bytes > DISCARD_FACTOR * (uint64_t)bytes_max ||
+    if (request->received_bytes > discard_bytes_max(request) ||
         slg_clock_mono_ns(slg_clock_system()) > request->body_deadline_mono_ns)
         return false;
     if (request->refuse_code != 0)
@@ -645,16 +651,18 @@ static enum MHD_Result run_request(struct slg_http_request *request)
     return request->queued;
 }
 
-/* A body that says beforehand that it is too long is refused before it is sent. */
+/* A body that says beforehand that it is too long is refused; true: before it is sent. A client that does not ask first
+ * (Expect) sends on and would find the connection broken instead of the answer. */
 static bool announced_too_much(struct slg_http_request *request)
 {
     const char *length = slg_http_header(request, "Content-Length");
+    uint64_t bytes = length == NULL ? 0 : strtoull(length, NULL, 10);
 
-    if (length == NULL || strtoull(length, NULL, 10) <= request->server->options.body_bytes_max)
+    if (bytes <= request->server->options.body_bytes_max)
         return false;
     if (request->refuse_code == 0)
         refuse(request, 413, "the body is larger than this server takes");
-    return true;
+    return bytes > discard_bytes_max(request) || slg_http_header(request, "Expect") != NULL;
 }
 
 static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, const char *path,

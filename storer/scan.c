@@ -15,7 +15,8 @@
  * that those of a log query come stream by stream. */
 
 #define ARENA_POOL_MAX    8
-#define ENTRIES_PER_CLOCK 256 /* entries between two looks at the clock */
+#define ENTRIES_PER_CLOCK 256             /* entries between two looks at the clock, */
+#define BYTES_PER_CLOCK   ((size_t)32768) /* or bytes of lines: a bad regex takes 2 ms for so many */
 #define NO_INDEX          UINT32_MAX
 #define RUN_CAPACITY_MIN  ((size_t)64)
 #define SCRATCH_BYTES     ((size_t)1 << 20) /* labels of one stream */
@@ -72,6 +73,7 @@ struct slg_scan {
     uint64_t seeds[2]; /* of the hashes of H9: nobody can prepare a collision */
     size_t memory_bytes_max;
     uint64_t bytes_read; /* in all */
+    size_t given_bytes;  /* of lines, since the last look at the clock */
 
     struct scan_shard *shards; /* in the direction of the query */
     size_t shard_count;
@@ -890,6 +892,7 @@ static enum slg_status give(struct slg_scan *scan, const struct slg_scan_batch *
                                             .line = slg_batch_view_line(view, position),
                                             .view = view };
 
+    scan->given_bytes += entry.line.len;
     return slg_remote_entry(scan->remote, batch->streams[view->stream_index[position]], &entry,
                             reterr);
 }
@@ -980,9 +983,11 @@ static enum slg_status scan_slice(struct slg_scan *scan, int64_t slice_end_mono_
         }
         if (status != SLG_OK)
             return status;
-        if (++steps % ENTRIES_PER_CLOCK == 0 || scan->stats->batches_read != batches ||
-            scan->next_shard != shards) {
+        if (++steps % ENTRIES_PER_CLOCK == 0 || scan->given_bytes >= BYTES_PER_CLOCK ||
+            scan->stats->batches_read != batches || scan->next_shard != shards) {
             int64_t now_ns = slg_clock_mono_ns(slg_clock_system());
+
+            scan->given_bytes = 0;
 
             status = check_limits(scan, now_ns, reterr);
             if (status != SLG_OK)

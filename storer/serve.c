@@ -17,7 +17,11 @@
  * | sessions         | storer/session.h                          | -                                         |
  */
 
-#define SLICE_NS            (50 * SLG_NS_PER_MS) /* how long a query keeps a worker while others wait */
+/* How long a query keeps a worker while others wait. One that has had a lot already gets less at a time, so that a short
+ * query beside long ones waits little and is served more. */
+#define SLICE_NS            (20 * SLG_NS_PER_MS)
+#define LONG_SLICE_NS       (4 * SLG_NS_PER_MS)
+#define LONG_QUERY_NS       (200 * SLG_NS_PER_MS)
 #define REQUEST_ARENA_BYTES ((size_t)64 * 1024 * 1024)
 #define KEEP_REPLY_BYTES    ((size_t)256 * 1024) /* a worker's buffer that grew larger is freed */
 #define SMALL_REPLY_BYTES   ((size_t)4096)
@@ -371,6 +375,18 @@ static enum slg_status send_page(struct worker *worker, struct job *job, bool mo
     return SLG_OK;
 }
 
+static enum slg_status run_slice(struct slg_session *session, bool *ret_more,
+                                 struct slg_error *reterr)
+{
+    uint64_t before_ns = session->stats.scan_ns;
+    enum slg_status status =
+        slg_scan_step(session->scan, session->spent_ns < LONG_QUERY_NS ? SLICE_NS : LONG_SLICE_NS,
+                      &session->page, ret_more, &session->stats, reterr);
+
+    session->spent_ns += session->stats.scan_ns - before_ns;
+    return status;
+}
+
 static void run_query(struct worker *worker, struct job *job)
 {
     struct slg_error err = { .message = "" };
@@ -383,8 +399,7 @@ static void run_query(struct worker *worker, struct job *job)
         struct slg_session *session = job->session;
 
         do
-            status = slg_scan_step(session->scan, SLICE_NS, &session->page, &more, &session->stats,
-                                   &err);
+            status = run_slice(session, &more, &err);
         while (status == SLG_AGAIN && slg_queue_push(worker->serve->queue, job) != SLG_OK);
         if (status == SLG_AGAIN)
             return; /* it is in the queue again, behind the others */

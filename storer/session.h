@@ -23,6 +23,7 @@ struct slg_session {
     struct slg_scan *scan;
     atomic_bool canceled;
     struct slg_scan_stats stats; /* of the page in hand */
+    uint64_t spent_ns;           /* of a worker's time, over all pages */
     struct slg_buf page;         /* body in hand */
     void *call;                  /* who waits for the page; the server's */
     /* Of the table: */

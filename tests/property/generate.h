@@ -158,8 +158,9 @@ static inline void gen_streams(struct gen *g, struct data_set *set)
 static inline void gen_data(struct gen *g, struct data_set *set)
 {
     size_t count = gen_below(g, 100) < 2 ? 0 : 40 + gen_below(g, 160);
-    bool pushes = gen_chance(g, 60);
-    unsigned equal = gen_chance(g, 20) ? 95 : 50;
+    bool pushes = gen_chance(g, 60), crowded = gen_chance(g, 12);
+    unsigned equal = crowded || gen_chance(g, 10) ? 95 : 50;
+    int64_t grid = crowded ? 2700 : 300; /* seconds between the stamps that many entries have */
 
     g->json = gen_chance(g, 40);
     g->long_lines = gen_chance(g, 1);
@@ -173,12 +174,14 @@ static inline void gen_data(struct gen *g, struct data_set *set)
                                     .kind = pushes && gen_chance(g, 50) ? SLG_ENTRY_PUSH
                                                                         : SLG_ENTRY_SYSLOG };
 
-        if (gen_chance(g, 10) && i > 0) {
+        if (gen_chance(g, crowded ? 30 : 10) && i > 0) {
             entry = set->entries[gen_below(g, i)]; /* again: a duplicate when pushed */
+            if (gen_chance(g, 20))
+                entry.metadata = gen_metadata(g); /* or nearly one */
         } else {
             if (gen_chance(g, 10))
                 at = (int64_t)gen_below(g, 10800); /* late */
-            entry.ts_ns = GEN_BASE_NS + (gen_chance(g, equal) ? at - at % 300 : at) * 1000000000;
+            entry.ts_ns = GEN_BASE_NS + (gen_chance(g, equal) ? at - at % grid : at) * 1000000000;
             if (gen_chance(g, 20))
                 entry.ts_ns += (int64_t)gen_below(g, 3) - (entry.ts_ns > GEN_BASE_NS);
             entry.line = gen_line(g);
@@ -286,7 +289,7 @@ static inline void gen_comparison(struct gen *g)
 
 static inline void gen_label_filter(struct gen *g)
 {
-    if (gen_chance(g, 45)) {
+    if (gen_chance(g, 65)) {
         gen_comparison(g);
         return;
     }
@@ -354,7 +357,7 @@ static inline void gen_format(struct gen *g)
 static inline void gen_stages(struct gen *g, uint64_t count)
 {
     for (; count > 0; count--) {
-        switch (gen_below(g, 8)) {
+        switch (gen_below(g, 10)) {
         case 0:
         case 1:
             gen_line_filter(g);
@@ -364,6 +367,8 @@ static inline void gen_stages(struct gen *g, uint64_t count)
             break;
         case 3:
         case 4:
+        case 5:
+        case 6:
             gen_label_filter(g);
             break;
         default:
@@ -380,7 +385,7 @@ static inline void gen_pipeline(struct gen *g)
     if (gen_chance(g, 60))
         gen_parser(g);
     if (gen_chance(g, 50))
-        gen_stages(g, 1 + gen_below(g, 2));
+        gen_stages(g, 1 + gen_below(g, 3));
     if (gen_chance(g, 40))
         gen_add(g, " | __error__=\"\"");
 }
@@ -417,6 +422,14 @@ static inline void gen_range(struct gen *g, bool exact)
     const char *op;
     bool groups;
 
+    if (g->long_lines && gen_chance(g, 40)) { /* labels so long that series fill pages */
+        gen_add(g, GEN_PICK(g, "count_over_time(", "bytes_over_time("));
+        gen_selector(g);
+        gen_add(g, " | pattern \"<_>size<_>=<size> <rest>\" ");
+        gen_window(g);
+        gen_add(g, ")");
+        return;
+    }
     if (gen_chance(g, 35)) {
         gen_add(g, exact ? GEN_PICK(g, "count_over_time(", "bytes_over_time(", "absent_over_time(")
                          : GEN_PICK(g, "count_over_time(", "rate(", "bytes_over_time(",

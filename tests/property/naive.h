@@ -105,6 +105,18 @@ static inline int naive_compare_labels(const struct slg_label_set *a, const stru
     return (a->count > b->count) - (a->count < b->count);
 }
 
+static inline void naive_sort_labels(struct slg_label *items, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        for (size_t k = i; k > 0 && slg_text_compare(items[k - 1].name, items[k].name) > 0; k--) {
+            struct slg_label swap = items[k];
+
+            items[k] = items[k - 1];
+            items[k - 1] = swap;
+        }
+    }
+}
+
 static inline bool naive_named(struct slg_text name, const struct slg_logql_str *names,
                                size_t count)
 {
@@ -233,14 +245,7 @@ static inline enum slg_status naive_metadata(void *user, struct slg_arena *scrat
     if (items == NULL)
         return SLG_LIMIT;
     count = slg_batch_view_metadata(entry->view, entry->position, items);
-    for (size_t i = 1; i < count; i++) {
-        for (size_t k = i; k > 0 && slg_text_compare(items[k - 1].name, items[k].name) > 0; k--) {
-            struct slg_label swap = items[k];
-
-            items[k] = items[k - 1];
-            items[k - 1] = swap;
-        }
-    }
+    naive_sort_labels(items, count);
     *ret = (struct slg_label_set){ items, count };
     return SLG_OK;
 }
@@ -720,7 +725,7 @@ static inline struct slg_label_set naive_include(struct naive *n, struct slg_lab
         if (slg_label_get(one, name, &value) && value.len > 0)
             items[count++] = (struct slg_label){ name, value };
     }
-    data_check(slg_label_normalize(items, count, &count, NULL) == SLG_OK, "included labels");
+    naive_sort_labels(items, count);
     return (struct slg_label_set){ items, count };
 }
 
@@ -868,7 +873,8 @@ static inline struct naive_vector naive_relabel(struct naive *n,
         items[count++] =
             (struct slg_label){ dst,
                                 slg_text_make(text, plain + (dollar == NULL ? 0 : groups[1].len)) };
-        data_check(slg_label_normalize(items, count, &count, NULL) == SLG_OK, "replaced labels");
+        count -= items[count - 1].value.len == 0; /* an empty value removes the label */
+        naive_sort_labels(items, count);
         v.points[i].labels = (struct slg_label_set){ items, count };
     }
     slg_regex_destroy(regex);

@@ -293,7 +293,12 @@ static const struct hostile_case {
     const char *want; /* NULL: any answer or none */
 } hostile_cases[] = {
     { "body over the limit, announced", "POST /show" HEAD "Content-Length: 1000000\r\n\r\n", "x",
-      "", 100, "HTTP/1.1 413" },
+      "", 1000000, "HTTP/1.1 413" },
+    { "body over the limit, asked first",
+      "POST /show" HEAD "Expect: 100-continue\r\nContent-Length: 1000000\r\n\r\n", "x", "", 0,
+      "HTTP/1.1 413" },
+    { "body far over the limit", "POST /show" HEAD "Content-Length: 100000000\r\n\r\n", "x", "",
+      100, "HTTP/1.1 413" },
     { "header lines of 40 KiB", "GET /show" HEAD "X-Long: ", "y", "\r\n\r\n", 40960,
       "HTTP/1.1 431" },
     { "header lines of 1 MiB", "GET /show" HEAD "X-Long: ", "y", "\r\n\r\n", 1 << 20, NULL },
