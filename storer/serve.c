@@ -2,6 +2,8 @@
 
 #include <inttypes.h>
 #include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/queue.h"
@@ -17,11 +19,12 @@
  * | sessions         | storer/session.h                          | -                                         |
  */
 
-/* How long a query keeps a worker while others wait. One that has had a lot already gets less at a time, so that a short
- * query beside long ones waits little and is served more. */
+/* How long a query keeps a worker while others wait. One that has had a lot goes over to workers of its own, which the
+ * kernel gives less time: a slice can take long (one line and a bad regex), and a short query must not wait for it. */
 #define SLICE_NS            (20 * SLG_NS_PER_MS)
-#define LONG_SLICE_NS       (4 * SLG_NS_PER_MS)
 #define LONG_QUERY_NS       (200 * SLG_NS_PER_MS)
+#define LONG_NICE           5
+#define WORKER_COUNT_MAX    (2 * SLG_SERVE_WORKER_COUNT_MAX) /* as many again for long queries */
 #define REQUEST_ARENA_BYTES ((size_t)64 * 1024 * 1024)
 #define KEEP_REPLY_BYTES    ((size_t)256 * 1024) /* a worker's buffer that grew larger is freed */
 #define SMALL_REPLY_BYTES   ((size_t)4096)
@@ -39,6 +42,7 @@ struct job {
 
 struct worker {
     struct slg_serve *serve;
+    struct slg_queue *queue;
     pthread_t thread;
     struct slg_arena *arena;
     struct slg_buf reply;
@@ -51,7 +55,8 @@ struct slg_serve {
     struct job *jobs;
     struct slg_queue *free_jobs;
     struct slg_queue *queue;
-    struct worker workers[SLG_SERVE_WORKER_COUNT_MAX];
+    struct slg_queue *long_queue; /* of queries that had LONG_QUERY_NS */
+    struct worker workers[WORKER_COUNT_MAX];
 };
 
 /* ---- replies ---- */
@@ -380,11 +385,19 @@ static enum slg_status run_slice(struct slg_session *session, bool *ret_more,
 {
     uint64_t before_ns = session->stats.scan_ns;
     enum slg_status status =
-        slg_scan_step(session->scan, session->spent_ns < LONG_QUERY_NS ? SLICE_NS : LONG_SLICE_NS,
-                      &session->page, ret_more, &session->stats, reterr);
+        slg_scan_step(session->scan, SLICE_NS, &session->page, ret_more, &session->stats, reterr);
 
     session->spent_ns += session->stats.scan_ns - before_ns;
     return status;
+}
+
+/* Hand the query to whose turn it is next. False: nobody takes it, the storer stops. */
+static bool pass_on(struct worker *worker, struct job *job)
+{
+    bool is_long = job->session->spent_ns >= (uint64_t)LONG_QUERY_NS;
+
+    return slg_queue_push(is_long ? worker->serve->long_queue : worker->serve->queue, job) ==
+           SLG_OK;
 }
 
 static void run_query(struct worker *worker, struct job *job)
@@ -393,16 +406,20 @@ static void run_query(struct worker *worker, struct job *job)
     enum slg_status status = SLG_OK;
     bool more = false;
 
-    if (job->session == NULL)
+    if (job->session == NULL) {
         status = open_query(worker, job, &err);
+        if (status == SLG_OK && job->session->spent_ns >= (uint64_t)LONG_QUERY_NS &&
+            pass_on(worker, job))
+            return;
+    }
     if (status == SLG_OK) {
         struct slg_session *session = job->session;
 
         do
             status = run_slice(session, &more, &err);
-        while (status == SLG_AGAIN && slg_queue_push(worker->serve->queue, job) != SLG_OK);
+        while (status == SLG_AGAIN && !pass_on(worker, job));
         if (status == SLG_AGAIN)
-            return; /* it is in the queue again, behind the others */
+            return; /* it is in a queue again, behind the others */
         if (status == SLG_OK)
             status = send_page(worker, job, more, &err);
         if (status == SLG_OK)
@@ -462,7 +479,9 @@ static void *run_worker(void *arg)
     struct worker *worker = arg;
     void *job;
 
-    while (slg_queue_pop(worker->serve->queue, SLG_DEADLINE_NEVER, &job) == SLG_OK) {
+    if (worker->queue == worker->serve->long_queue)
+        (void)setpriority(PRIO_PROCESS, (id_t)gettid(), LONG_NICE); /* if not, all get the same */
+    while (slg_queue_pop(worker->queue, SLG_DEADLINE_NEVER, &job) == SLG_OK) {
         run_job(worker, job);
         if (worker->reply.capacity > KEEP_REPLY_BYTES)
             slg_buf_fini(&worker->reply);
@@ -569,9 +588,10 @@ enum slg_status slg_serve_status(struct slg_serve *serve, size_t row_bytes_max, 
 /* ---- start and stop ---- */
 
 static enum slg_status start_worker(struct slg_serve *serve, struct worker *worker,
-                                    struct slg_error *reterr)
+                                    struct slg_queue *queue, struct slg_error *reterr)
 {
     worker->serve = serve;
+    worker->queue = queue;
     worker->arena = slg_arena_create(REQUEST_ARENA_BYTES);
     if (worker->arena == NULL)
         return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for a query worker");
@@ -598,12 +618,15 @@ enum slg_status slg_serve_start(const struct slg_serve_options *options,
     status = slg_queue_create(SLG_SERVE_JOB_COUNT, &serve->free_jobs);
     if (status == SLG_OK)
         status = slg_queue_create(SLG_SERVE_JOB_COUNT, &serve->queue);
+    if (status == SLG_OK)
+        status = slg_queue_create(SLG_SERVE_JOB_COUNT, &serve->long_queue);
     if (status != SLG_OK || serve->sessions == NULL || serve->jobs == NULL)
         status = slg_errorf(reterr, SLG_NO_MEMORY, "no memory for the server");
     for (size_t i = 0; status == SLG_OK && i < SLG_SERVE_JOB_COUNT; i++)
         status = slg_queue_push(serve->free_jobs, &serve->jobs[i]);
-    for (size_t i = 0; status == SLG_OK && i < options->worker_count; i++)
-        status = start_worker(serve, &serve->workers[i], reterr);
+    for (size_t i = 0; status == SLG_OK && i < 2 * options->worker_count; i++)
+        status = start_worker(serve, &serve->workers[i],
+                              i % 2 == 0 ? serve->queue : serve->long_queue, reterr);
     if (status != SLG_OK) {
         slg_serve_stop(serve);
         slg_serve_destroy(serve);
@@ -621,7 +644,9 @@ void slg_serve_stop(struct slg_serve *serve)
         slg_session_cancel_all(serve->sessions);
     if (serve->queue != NULL)
         slg_queue_close(serve->queue);
-    for (size_t i = 0; i < SLG_SERVE_WORKER_COUNT_MAX; i++) {
+    if (serve->long_queue != NULL)
+        slg_queue_close(serve->long_queue);
+    for (size_t i = 0; i < WORKER_COUNT_MAX; i++) {
         struct worker *worker = &serve->workers[i];
 
         if (worker->running && pthread_join(worker->thread, NULL) != 0)
@@ -634,12 +659,13 @@ void slg_serve_destroy(struct slg_serve *serve)
 {
     if (serve == NULL)
         return;
-    for (size_t i = 0; i < SLG_SERVE_WORKER_COUNT_MAX; i++) {
+    for (size_t i = 0; i < WORKER_COUNT_MAX; i++) {
         slg_arena_destroy(serve->workers[i].arena);
         slg_buf_fini(&serve->workers[i].reply);
     }
     slg_session_table_destroy(serve->sessions);
     slg_queue_destroy(serve->queue);
+    slg_queue_destroy(serve->long_queue);
     slg_queue_destroy(serve->free_jobs);
     free(serve->jobs);
     free(serve);

@@ -1,7 +1,8 @@
 /* storer/serve.h - the storer's answers to the messages of proto/rpc.h, whatever carried them.
  *
  * STORE goes to the commit lanes, CANCEL is done at once, everything else to a pool of workers. A query runs in slices
- * and goes to the end of the queue between them, so 40 queries at once all move on.
+ * and goes to the end of the queue between them, so 40 queries at once all move on. One that took 200 ms goes over to a
+ * second pool of lower priority, so that a short query never waits for the slice of a long one.
  * Owner:   borrows the request's bytes until it has called reply, exactly once for each request.
  * Threads: request from any thread (transport callbacks): it only enqueues. reply runs on a worker, a commit lane, or
  *          inside slg_serve_request.
@@ -28,7 +29,7 @@ struct slg_serve_options {
     struct slg_clock *clock;
     struct slg_metric_table *metrics;
     uint64_t disk_reserve_bytes;
-    size_t worker_count;      /* 1 to SLG_SERVE_WORKER_COUNT_MAX */
+    size_t worker_count;      /* of each pool, 1 to SLG_SERVE_WORKER_COUNT_MAX */
     size_t session_count_max; /* 1 to SLG_SESSION_COUNT_MAX */
     int64_t session_idle_ns;
     size_t view_bytes_max; /* decoded batches that one query holds */
