@@ -110,20 +110,3 @@ enum slg_status slg_fetch_get(struct slg_fetch *fetch, const char *url, struct s
     return slg_errorf(reterr, SLG_INVALID, "HTTP %ld: %.*s", code, (int)len,
                       out->len == 0 ? "" : (const char *)out->data);
 }
-
-void slg_fetch_param(struct slg_buf *url, const char *name, const char *value)
-{
-    static const char plain[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-    bool first = url->len == 0 || memchr(url->data, '?', url->len) == NULL;
-
-    slg_buf_append_byte(url, first ? '?' : '&');
-    slg_buf_append_text(url, name);
-    slg_buf_append_byte(url, '=');
-    for (; *value != '\0'; value++) {
-        if (strchr(plain, *value) != NULL)
-            slg_buf_append_byte(url, (uint8_t)*value);
-        else
-            slg_buf_printf(url, "%%%02X", (unsigned)(unsigned char)*value);
-    }
-}

@@ -34,7 +34,4 @@ SLG_MUST_CHECK enum slg_status slg_fetch_run(struct slg_fetch *fetch,
 SLG_MUST_CHECK enum slg_status slg_fetch_get(struct slg_fetch *fetch, const char *url,
                                              struct slg_buf *out, struct slg_error *reterr);
 
-/* Append name=value percent-encoded, with '?' or '&' before it as url needs. */
-void slg_fetch_param(struct slg_buf *url, const char *name, const char *value);
-
 #endif

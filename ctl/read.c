@@ -5,6 +5,7 @@
 #include "ctl/answer.h"
 #include "ctl/ctl.h"
 #include "ctl/fetch.h"
+#include "ctl/url.h"
 
 #define URL_BYTES_MAX   ((size_t)1 << 20)
 #define TAIL_POLL_MS    500
@@ -37,21 +38,6 @@ static void reader_fini(struct reader *r)
     slg_buf_fini(&r->body);
     slg_buf_fini(&r->out);
     slg_fetch_destroy(r->fetch);
-}
-
-static void start_url(struct reader *r, const char *path)
-{
-    slg_buf_clear(&r->url);
-    slg_buf_append_text(&r->url, r->ctl->addr);
-    slg_buf_append_text(&r->url, path);
-}
-
-static void number_param(struct reader *r, const char *name, int64_t value)
-{
-    char text[24];
-
-    (void)snprintf(text, sizeof(text), "%lld", (long long)value); /* 20 characters at most */
-    slg_fetch_param(&r->url, name, text);
 }
 
 static enum slg_status get_json(struct reader *r, struct slg_error *reterr)
@@ -105,11 +91,11 @@ static int print_series(struct reader *r)
 static void range_params(struct reader *r, const char *since, const char *from, const char *to)
 {
     if (from != NULL)
-        slg_fetch_param(&r->url, "start", from);
+        slg_url_param(&r->url, "start", from);
     else
-        slg_fetch_param(&r->url, "since", since == NULL ? "1h" : since);
+        slg_url_param(&r->url, "since", since == NULL ? "1h" : since);
     if (to != NULL)
-        slg_fetch_param(&r->url, "end", to);
+        slg_url_param(&r->url, "end", to);
 }
 
 static int finish(struct reader *r, enum slg_status status, const struct slg_error *error,
@@ -153,17 +139,18 @@ static int run_query(struct slg_ctl *ctl, int argc, char **argv)
     }
     if (!reader_init(&r, ctl))
         return SLG_CTL_FAILED;
-    start_url(&r, instant != NULL ? "/loki/api/v1/query" : "/loki/api/v1/query_range");
-    slg_fetch_param(&r.url, "query", query);
+    slg_url_start(&r.url, ctl->addr,
+                  instant != NULL ? "/loki/api/v1/query" : "/loki/api/v1/query_range");
+    slg_url_param(&r.url, "query", query);
     if (instant == NULL)
         range_params(&r, since, from, to);
     else if (to != NULL)
-        slg_fetch_param(&r.url, "time", to);
-    slg_fetch_param(&r.url, "limit", limit == NULL ? "100" : limit);
+        slg_url_param(&r.url, "time", to);
+    slg_url_param(&r.url, "limit", limit == NULL ? "100" : limit);
     if (direction != NULL)
-        slg_fetch_param(&r.url, "direction", direction);
+        slg_url_param(&r.url, "direction", direction);
     if (step != NULL)
-        slg_fetch_param(&r.url, "step", step);
+        slg_url_param(&r.url, "step", step);
     return finish(&r, get_json(&r, &error), &error, print_answer);
 }
 
@@ -184,9 +171,9 @@ static int run_labels(struct slg_ctl *ctl, int argc, char **argv)
         return SLG_CTL_USAGE;
     if (!reader_init(&r, ctl))
         return SLG_CTL_FAILED;
-    start_url(&r, count == 0 ? "/loki/api/v1/labels" : "/loki/api/v1/label/");
+    slg_url_start(&r.url, ctl->addr, count == 0 ? "/loki/api/v1/labels" : "/loki/api/v1/label/");
     if (count > 0) {
-        slg_buf_append_text(&r.url, name);
+        slg_url_segment(&r.url, name);
         slg_buf_append_text(&r.url, "/values");
     }
     range_params(&r, since, from, to);
@@ -210,9 +197,9 @@ static int run_series(struct slg_ctl *ctl, int argc, char **argv)
         return SLG_CTL_USAGE;
     if (!reader_init(&r, ctl))
         return SLG_CTL_FAILED;
-    start_url(&r, "/loki/api/v1/series");
+    slg_url_start(&r.url, ctl->addr, "/loki/api/v1/series");
     for (size_t i = 0; i < count; i++)
-        slg_fetch_param(&r.url, "match[]", selectors[i]);
+        slg_url_param(&r.url, "match[]", selectors[i]);
     range_params(&r, since, from, to);
     return finish(&r, get_json(&r, &error), &error, print_series);
 }
@@ -279,12 +266,12 @@ static int poll_tail(struct reader *r, const char *query, const char *polls)
         return SLG_CTL_USAGE;
     }
     for (; left > 0 && code == SLG_CTL_OK; left--) {
-        start_url(r, "/loki/api/v1/query_range");
-        slg_fetch_param(&r->url, "query", query);
-        slg_fetch_param(&r->url, "limit", "5000");
-        slg_fetch_param(&r->url, "direction", "forward");
-        number_param(r, "start", tail.from_ns);
-        number_param(r, "end", slg_clock_wall_ns(slg_clock_system()) + 60 * SLG_NS_PER_SEC);
+        slg_url_start(&r->url, r->ctl->addr, "/loki/api/v1/query_range");
+        slg_url_param(&r->url, "query", query);
+        slg_url_param(&r->url, "limit", "5000");
+        slg_url_param(&r->url, "direction", "forward");
+        slg_url_number(&r->url, "start", tail.from_ns);
+        slg_url_number(&r->url, "end", slg_clock_wall_ns(slg_clock_system()) + 60 * SLG_NS_PER_SEC);
         if (get_json(r, &error) != SLG_OK)
             code = slg_ctl_fail(&error);
         else

@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "ctl/fetch.h"
+#include "ctl/url.h"
 
 #define PAGE_LINES 5000 /* the server's default maximum */
 #define POLL_MS    250
@@ -82,21 +83,6 @@ static enum slg_status get(struct pager *p, struct slg_json **ret_root, struct s
     return status;
 }
 
-static void add_number(struct pager *p, const char *name, int64_t value)
-{
-    char text[24];
-
-    (void)snprintf(text, sizeof(text), "%lld", (long long)value); /* 20 characters at most */
-    slg_fetch_param(&p->url, name, text);
-}
-
-static void start_url(struct pager *p, const char *path)
-{
-    slg_buf_clear(&p->url);
-    slg_buf_append_text(&p->url, p->range->addr);
-    slg_buf_append_text(&p->url, path);
-}
-
 static enum slg_status count_lines(struct pager *p, uint64_t *ret_count, struct slg_error *reterr)
 {
     int64_t seconds = (p->range->to_ns - p->range->from_ns) / SLG_NS_PER_SEC + 1;
@@ -110,9 +96,9 @@ static enum slg_status count_lines(struct pager *p, uint64_t *ret_count, struct 
     slg_buf_printf(&query, "sum(count_over_time(%s[%llds]))", p->range->selector,
                    (long long)seconds);
     slg_buf_append_byte(&query, '\0');
-    start_url(p, "/loki/api/v1/query");
-    slg_fetch_param(&p->url, "query", slg_buf_failed(&query) ? "" : (const char *)query.data);
-    add_number(p, "time", p->range->to_ns);
+    slg_url_start(&p->url, p->range->addr, "/loki/api/v1/query");
+    slg_url_param(&p->url, "query", slg_buf_failed(&query) ? "" : (const char *)query.data);
+    slg_url_number(&p->url, "time", p->range->to_ns);
     slg_buf_fini(&query);
     status = get(p, &root, reterr);
     if (status != SLG_OK)
@@ -242,12 +228,12 @@ static enum slg_status page_through(struct pager *p, struct slg_error *reterr)
     while (!done && status == SLG_OK) {
         struct slg_json *root = NULL;
 
-        start_url(p, "/loki/api/v1/query_range");
-        slg_fetch_param(&p->url, "query", p->range->selector);
-        slg_fetch_param(&p->url, "direction", "forward");
-        add_number(p, "limit", PAGE_LINES);
-        add_number(p, "start", p->next_ns);
-        add_number(p, "end", p->range->to_ns);
+        slg_url_start(&p->url, p->range->addr, "/loki/api/v1/query_range");
+        slg_url_param(&p->url, "query", p->range->selector);
+        slg_url_param(&p->url, "direction", "forward");
+        slg_url_number(&p->url, "limit", PAGE_LINES);
+        slg_url_number(&p->url, "start", p->next_ns);
+        slg_url_number(&p->url, "end", p->range->to_ns);
         status = get(p, &root, reterr);
         if (status == SLG_OK)
             status = take_page(p, root, lines, &done, reterr);

@@ -1,5 +1,6 @@
 /* Volumes: bytes by label set or label name, of a whole range or step by step. */
 #include "base/clock.h"
+#include "logql/eval/series.h"
 #include "querier/answer.h"
 #include "querier/meta.h"
 #include "querier/volumes.h"
@@ -117,7 +118,7 @@ struct volume_matrix {
 static int compare_points(const void *left, const void *right)
 {
     const struct volume_point *a = left, *b = right;
-    int order = slg_volume_compare_labels(&a->volume.labels, &b->volume.labels);
+    int order = slg_label_set_compare(&a->volume.labels, &b->volume.labels);
 
     if (order != 0)
         return order;
@@ -185,8 +186,8 @@ static enum slg_status print_matrix(struct slg_meta *meta, void *arg, struct slg
         qsort(matrix->points, matrix->count, sizeof(*matrix->points), compare_points);
     for (size_t i = 0; i < matrix->count; i++) {
         const struct volume_point *point = &matrix->points[i];
-        bool first = i == 0 || slg_volume_compare_labels(&matrix->points[i - 1].volume.labels,
-                                                         &point->volume.labels) != 0;
+        bool first = i == 0 || slg_label_set_compare(&matrix->points[i - 1].volume.labels,
+                                                     &point->volume.labels) != 0;
 
         if (first) {
             slg_buf_append_text(out, i == 0 ? "" : "]},");

@@ -2,24 +2,13 @@
 
 #include <stdlib.h>
 
-int slg_volume_compare_labels(const struct slg_label_set *a, const struct slg_label_set *b)
-{
-    for (size_t i = 0; i < a->count && i < b->count; i++) {
-        int order = slg_text_compare(a->items[i].name, b->items[i].name);
-
-        if (order == 0)
-            order = slg_text_compare(a->items[i].value, b->items[i].value);
-        if (order != 0)
-            return order;
-    }
-    return a->count < b->count ? -1 : a->count > b->count;
-}
+#include "logql/eval/series.h"
 
 static int compare_volume_labels(const void *left, const void *right)
 {
     const struct slg_volume *a = left, *b = right;
 
-    return slg_volume_compare_labels(&a->labels, &b->labels);
+    return slg_label_set_compare(&a->labels, &b->labels);
 }
 
 static int compare_volume_bytes(const void *left, const void *right)
@@ -28,7 +17,7 @@ static int compare_volume_bytes(const void *left, const void *right)
 
     if (a->bytes != b->bytes)
         return a->bytes > b->bytes ? -1 : 1;
-    return slg_volume_compare_labels(&a->labels, &b->labels);
+    return slg_label_set_compare(&a->labels, &b->labels);
 }
 
 static bool is_target(const struct slg_volume_rule *rule, struct slg_text name)
@@ -86,7 +75,7 @@ enum slg_status slg_volumes_sum(struct slg_arena *arena, const struct slg_volume
     }
     qsort(volumes, count, sizeof(*volumes), compare_volume_labels);
     for (size_t i = 1; i < count; i++) {
-        if (slg_volume_compare_labels(&volumes[kept].labels, &volumes[i].labels) == 0)
+        if (slg_label_set_compare(&volumes[kept].labels, &volumes[i].labels) == 0)
             volumes[kept].bytes += volumes[i].bytes;
         else
             volumes[++kept] = volumes[i];

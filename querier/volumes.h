@@ -39,7 +39,4 @@ SLG_MUST_CHECK enum slg_status slg_volumes_sum(struct slg_arena *arena,
                                                size_t stream_count, struct slg_volume **ret_volumes,
                                                size_t *ret_count);
 
-/* An order of label sets: less than, equal to or more than 0. */
-int slg_volume_compare_labels(const struct slg_label_set *a, const struct slg_label_set *b);
-
 #endif
