@@ -1,5 +1,6 @@
 #include "base/hash.h"
 
+#include <nettle/sha1.h>
 #include <nettle/sha2.h>
 #include <xxhash.h>
 
@@ -23,6 +24,16 @@ struct slg_hash128 slg_hash_xxh3_128(const void *bytes, size_t len)
     XXH128_hash_t hash = XXH3_128bits(bytes, len);
 
     return (struct slg_hash128){ .high = hash.high64, .low = hash.low64 };
+}
+
+void slg_hash_sha1(const void *bytes, size_t len, uint8_t ret_digest[20])
+{
+    struct sha1_ctx ctx;
+
+    sha1_init(&ctx);
+    if (len > 0)
+        sha1_update(&ctx, len, bytes);
+    sha1_digest(&ctx, SHA1_DIGEST_SIZE, ret_digest);
 }
 
 void slg_hash_sha256(const void *bytes, size_t len, uint8_t ret_digest[32])

@@ -20,6 +20,10 @@ static struct slg_querier_limits read_limits(const struct slg_parts *parts)
     limits.concurrent_max = size_of(parts, "querier.limits.concurrent_max");
     limits.waiting_max = size_of(parts, "querier.limits.queue_max");
     limits.connection_count_max = size_of(parts, "querier.http.connections_max");
+    limits.tails_max = size_of(parts, "querier.limits.tails_max");
+    limits.tail_time_max_ns = slg_conf_number(parts->conf, "querier.limits.tail_time_max");
+    limits.tail_pong_timeout_ms =
+        slg_conf_number(parts->conf, "querier.limits.tail_pong_timeout") / SLG_NS_PER_MS;
     return limits;
 }
 

@@ -165,6 +165,9 @@ static const struct slg_conf_row rows[] = {
     DURATION("querier.limits.range_max", HOUR, INT64_MAX, "721h", FOREVER, "Longest time range of one query, as Loki's max_query_length"),
     INT("querier.limits.concurrent_max", "queries", 1, 1024, "4", 0, "Queries evaluated at once; more wait, fairly by client"),
     INT("querier.limits.queue_max", "queries", 1, 65536, "512", 0, "Queries that wait; more are refused with 429"),
+    INT("querier.limits.tails_max", "tails", 1, 2048, "64", 0, "Live tails at once; more are refused with 429. Each takes one of querier.http.connections_max"),
+    DURATION("querier.limits.tail_time_max", SEC, 24 * HOUR, "1h", 0, "Longest time of one tail, as Loki's tail_max_duration; the client may begin again"),
+    DURATION("querier.limits.tail_pong_timeout", SEC, HOUR, "30s", 0, "A tail whose client gives no sign of life for so long is closed"),
     ENUM("querier.partial", "error|warn", "error", 0, "What an incomplete metric answer is: an error 503, or an answer with a warning"),
     ENUM("querier.auth", "none|tokens", "none", 0, "tokens: refuse to start without querier.http.tokens"),
     /* retention */

@@ -1,22 +1,31 @@
 /* Concurrency:
  * | state                 | owner                  | others                                            |
  * | server, routes, allow | set before start       | read by every connection's thread                 |
- * | stopping              | atomic                 | set by stop, read by streams                      |
+ * | stopping              | atomic                 | set by stop, read by streams and sockets          |
+ * | upgraded_count        | atomic                 | upgrades that were promised and are not joined yet |
+ * | ended                 | base/queue             | those threads push themselves, whoever joins pops |
+ * | struct slg_http_socket | its own thread        | nobody until it is in `ended`                     |
  * | struct slg_http_request | its connection's thread | nobody                                         |
- * libmicrohttpd runs one thread per connection; a request lives until its answer is out (request_completed). */
+ * libmicrohttpd runs one thread per connection; a request lives until its answer is out (request_completed). An upgraded
+ * connection leaves that thread for one of ours, because with TLS libmicrohttpd needs its own to move the bytes. */
 #include "proto/http.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <microhttpd.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/address.h"
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/queue.h"
 #include "proto/form.h"
 #include "proto/gzip.h"
 
@@ -28,13 +37,17 @@
 #define STREAM_PIECE_BYTES      ((size_t)64 * 1024)
 #define STREAM_BUFFER_BYTES_MAX                                                                    \
     ((size_t)16 << 20) /* one pulled piece: 64 KiB and one long line, escaped */
-#define FILE_BYTES_MAX   ((size_t)1 << 20)
-#define HEADER_BYTES_MAX ((size_t)32 * 1024) /* all header lines; the request line may be longer */
-#define BODY_SECONDS_MAX ((int64_t)120)      /* a body that trickles longer than this is cut */
-#define DISCARD_FACTOR   2 /* refused bodies are read up to this many times the limit, */
-#define DISCARD_BYTES    ((uint64_t)16 << 20) /* or so far, whatever is more */
-#define LISTEN_BACKLOG   511U
-#define ADDRESS_BYTES    72
+#define FILE_BYTES_MAX       ((size_t)1 << 20)
+#define HEADER_BYTES_MAX     ((size_t)32 * 1024) /* all header lines; the request line may be longer */
+#define BODY_SECONDS_MAX     ((int64_t)120)      /* a body that trickles longer than this is cut */
+#define DISCARD_FACTOR       2 /* refused bodies are read up to this many times the limit, */
+#define DISCARD_BYTES        ((uint64_t)16 << 20) /* or so far, whatever is more */
+#define LISTEN_BACKLOG       511U
+#define ADDRESS_BYTES        72
+/* Of an upgraded connection: its thread, and what the kernel may hold of a slow reader, so that it shows. */
+#define UPGRADED_STACK_BYTES ((size_t)1 << 20)
+#define UPGRADED_SEND_BYTES  (256 * 1024)
+#define UPGRADED_WAIT_NS     (100 * SLG_NS_PER_MS)
 
 struct slg_http_server {
     struct slg_http_server_options options;
@@ -46,11 +59,26 @@ struct slg_http_server {
     char *tls_key;
     char address[ADDRESS_BYTES];
     atomic_bool stopping;
+    atomic_size_t upgraded_count;
+    struct slg_queue *ended; /* upgraded connections whose threads are to be joined */
 };
 
 struct param {
     struct slg_text name;
     struct slg_text value; /* followed by a NUL */
+};
+
+struct slg_http_socket {
+    struct slg_http_server *server;
+    slg_http_upgraded *run;
+    slg_http_release *release;
+    void *ctx;
+    struct MHD_UpgradeResponseHandle *handle;
+    int fd;
+    uint8_t *extra; /* what came behind the request's head */
+    size_t extra_len;
+    size_t extra_taken;
+    pthread_t thread;
 };
 
 struct slg_http_request {
@@ -77,6 +105,7 @@ struct slg_http_request {
     size_t header_count;
     bool answered;
     enum MHD_Result queued;
+    struct slg_http_socket *upgrade; /* until its thread runs */
     char peer[SLG_ADDRESS_TEXT_BYTES];
 };
 
@@ -519,6 +548,167 @@ void slg_http_answer_stream(struct slg_http_request *request, unsigned code,
     queue_response(request, code, response);
 }
 
+/* ---- upgraded connections ---- */
+
+static void free_socket(struct slg_http_socket *socket)
+{
+    free(socket->extra);
+    free(socket);
+}
+
+/* The function that would have run never will. */
+static void drop_upgrade(struct slg_http_socket *socket)
+{
+    struct slg_http_server *server = socket->server;
+
+    socket->release(socket->ctx);
+    free_socket(socket);
+    (void)atomic_fetch_sub(&server->upgraded_count, 1);
+}
+
+static void join_ended(struct slg_http_server *server, int64_t deadline_mono_ns)
+{
+    void *item;
+
+    while (slg_queue_pop(server->ended, deadline_mono_ns, &item) == SLG_OK) {
+        struct slg_http_socket *socket = item;
+
+        (void)pthread_join(socket->thread, NULL); /* it pushed itself as its last act */
+        free_socket(socket);
+        (void)atomic_fetch_sub(&server->upgraded_count, 1);
+        deadline_mono_ns = 0; /* the others only if they are there */
+    }
+}
+
+static void *run_upgraded(void *arg)
+{
+    struct slg_http_socket *socket = arg;
+    enum slg_status status;
+
+    socket->run(socket->ctx, socket);
+    (void)shutdown(socket->fd, SHUT_WR); /* so that the last bytes and the end go out together */
+    (void)MHD_upgrade_action(socket->handle, MHD_UPGRADE_ACTION_CLOSE);
+    status = slg_queue_push(socket->server->ended, socket);
+    SLG_ASSERT(status == SLG_OK); /* it holds every connection there may be */
+    return NULL;
+}
+
+static bool start_upgraded(struct slg_http_socket *socket)
+{
+    pthread_attr_t attributes;
+    bool started = false;
+
+    if (pthread_attr_init(&attributes) != 0)
+        return false;
+    if (pthread_attr_setstacksize(&attributes, UPGRADED_STACK_BYTES) == 0)
+        started = pthread_create(&socket->thread, &attributes, run_upgraded, socket) == 0;
+    (void)pthread_attr_destroy(&attributes);
+    return started;
+}
+
+static void on_upgrade(void *ctx, struct MHD_Connection *connection, void *request_ctx,
+                       const char *extra, size_t extra_len, MHD_socket fd,
+                       struct MHD_UpgradeResponseHandle *handle)
+{
+    struct slg_http_request *request = request_ctx;
+    struct slg_http_server *server = request->server;
+    struct slg_http_socket *socket = request->upgrade;
+    int one = 1, send_bytes = UPGRADED_SEND_BYTES;
+
+    (void)ctx;
+    (void)connection;
+    join_ended(server, 0);
+    request->upgrade = NULL;
+    socket->handle = handle;
+    socket->fd = fd;
+    if (extra_len > 0)
+        socket->extra = malloc(extra_len);
+    if (socket->extra != NULL) {
+        memcpy(socket->extra, extra, extra_len);
+        socket->extra_len = extra_len;
+    }
+    /* These fail on the socket pair that stands for a TLS connection, and nothing is lost then. */
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_bytes, sizeof(send_bytes));
+    if ((extra_len == 0 || socket->extra != NULL) && start_upgraded(socket))
+        return;
+    (void)MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
+    drop_upgrade(socket);
+}
+
+void slg_http_answer_upgrade(struct slg_http_request *request, const char *protocol,
+                             slg_http_upgraded *run, slg_http_release *release, void *ctx)
+{
+    struct slg_http_socket *socket = calloc(1, sizeof(*socket));
+    struct MHD_Response *response = NULL;
+
+    /* Counted before `stopping` is asked: either stop sees the count and waits, or we see that it stops. */
+    (void)atomic_fetch_add(&request->server->upgraded_count, 1);
+    if (socket == NULL || atomic_load(&request->server->stopping)) {
+        release(ctx);
+        free(socket);
+        (void)atomic_fetch_sub(&request->server->upgraded_count, 1);
+        request->header_count = 0; /* they belonged to the other answer */
+        slg_http_answer_text(request, 503, "the server is stopping");
+        return;
+    }
+    *socket = (struct slg_http_socket){
+        .server = request->server, .run = run, .release = release, .ctx = ctx, .fd = -1
+    };
+    request->upgrade = socket; /* request_completed drops it if on_upgrade never comes */
+    response = MHD_create_response_for_upgrade(on_upgrade, NULL);
+    if (response != NULL) {
+        (void)MHD_add_response_header(response, "Upgrade", protocol);
+        for (size_t i = 0; i < request->header_count; i++)
+            (void)MHD_add_response_header(response, request->headers[i].name,
+                                          request->headers[i].value);
+    }
+    queue_response(request, 101, response);
+}
+
+int slg_http_socket_fd(const struct slg_http_socket *socket)
+{
+    return socket->fd;
+}
+
+static enum slg_status socket_result(ssize_t len, size_t *ret_len)
+{
+    if (len > 0) {
+        *ret_len = (size_t)len;
+        return SLG_OK;
+    }
+    if (len < 0 && (errno == EAGAIN || errno == EINTR))
+        return SLG_AGAIN;
+    return SLG_UNAVAILABLE;
+}
+
+enum slg_status slg_http_socket_read(struct slg_http_socket *socket, void *bytes, size_t bytes_max,
+                                     size_t *ret_len)
+{
+    size_t left = socket->extra_len - socket->extra_taken;
+
+    SLG_ASSERT(bytes_max > 0);
+    if (left > 0) {
+        *ret_len = left < bytes_max ? left : bytes_max;
+        memcpy(bytes, socket->extra + socket->extra_taken, *ret_len);
+        socket->extra_taken += *ret_len;
+        return SLG_OK;
+    }
+    return socket_result(recv(socket->fd, bytes, bytes_max, MSG_DONTWAIT), ret_len);
+}
+
+enum slg_status slg_http_socket_write(struct slg_http_socket *socket, const void *bytes, size_t len,
+                                      size_t *ret_len)
+{
+    SLG_ASSERT(len > 0);
+    return socket_result(send(socket->fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL), ret_len);
+}
+
+bool slg_http_socket_stopping(const struct slg_http_socket *socket)
+{
+    return atomic_load(&socket->server->stopping);
+}
+
 /* ---- the life of a request ---- */
 
 static enum MHD_Result add_header_bytes(void *ctx, enum MHD_ValueKind kind, const char *name,
@@ -573,6 +763,8 @@ static struct slg_http_request *start_request(struct slg_http_server *server,
 
 static void free_request(struct slg_http_request *request)
 {
+    if (request->upgrade != NULL)
+        drop_upgrade(request->upgrade);
     slg_buf_fini(&request->body);
     slg_buf_fini(&request->unpacked);
     slg_arena_destroy(request->arena);
@@ -673,6 +865,7 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
 
     (void)version;
     if (request == NULL) {
+        join_ended(ctx, 0);
         request = start_request(ctx, connection, method, path);
         *request_ctx = request;
         if (request == NULL)
@@ -803,7 +996,8 @@ static enum slg_status prepare(struct slg_http_server *server, struct slg_error 
 static void start_daemon(struct slg_http_server *server)
 {
     const struct slg_http_server_options *options = &server->options;
-    unsigned flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL;
+    unsigned flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD |
+                     MHD_USE_POLL | MHD_ALLOW_UPGRADE;
     struct MHD_OptionItem tls[] = {
         { MHD_OPTION_HTTPS_MEM_CERT, 0, server->tls_cert },
         { MHD_OPTION_HTTPS_MEM_KEY, 0, server->tls_key },
@@ -834,6 +1028,12 @@ enum slg_status slg_http_server_start(const struct slg_http_server_options *opti
     server->options = *options;
     server->listen_fd = -1;
     atomic_init(&server->stopping, false);
+    atomic_init(&server->upgraded_count, 0);
+    status = slg_queue_create(options->connection_count_max + 1, &server->ended);
+    if (status != SLG_OK) {
+        free(server);
+        return slg_errorf(reterr, status, "no memory for the HTTP server");
+    }
     status = prepare(server, reterr);
     if (status == SLG_OK) {
         start_daemon(server);
@@ -860,10 +1060,13 @@ void slg_http_server_stop(struct slg_http_server *server)
     if (server == NULL)
         return;
     atomic_store(&server->stopping, true);
+    while (atomic_load(&server->upgraded_count) > 0)
+        join_ended(server, slg_clock_mono_ns(slg_clock_system()) + UPGRADED_WAIT_NS);
     if (server->daemon != NULL)
         MHD_stop_daemon(server->daemon); /* closes the socket and waits for the threads */
     else if (server->listen_fd >= 0)
         (void)close(server->listen_fd); /* nothing was accepted */
+    slg_queue_destroy(server->ended);
     free(server->tls_cert);
     free(server->tls_key);
     free(server);

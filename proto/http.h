@@ -59,7 +59,7 @@ SLG_MUST_CHECK enum slg_status slg_http_server_start(const struct slg_http_serve
                                                      struct slg_error *reterr);
 /* "127.0.0.1:41231": host and real port; lives as long as the server. */
 const char *slg_http_server_address(const struct slg_http_server *server);
-/* Stops accepting, waits for handlers (streams are aborted). NULL is fine. */
+/* Stops accepting, waits for handlers (streams are aborted) and for upgraded connections. NULL is fine. */
 void slg_http_server_stop(struct slg_http_server *server);
 
 /* ---- the request; texts live until the answer is sent ---- */
@@ -99,5 +99,29 @@ typedef void slg_http_release(void *ctx);
 void slg_http_answer_stream(struct slg_http_request *request, unsigned code,
                             const char *content_type, slg_http_pull *pull,
                             slg_http_release *release, void *ctx);
+
+/* ---- another protocol on the same connection (101 Switching Protocols) ---- */
+
+struct slg_http_socket; /* the connection behind the 101; TLS is taken off */
+
+/* Runs on a thread of its own until it returns; the connection is closed then. Owns ctx from its first line. */
+typedef void slg_http_upgraded(void *ctx, struct slg_http_socket *socket);
+/* Answer 101 with `Upgrade: protocol`, Connection and the headers added before; then run. When the connection is lost
+ * before, or the server is stopping, release(ctx) is called instead of run. The request dies when the handler
+ * returns: ctx must hold copies. */
+void slg_http_answer_upgrade(struct slg_http_request *request, const char *protocol,
+                             slg_http_upgraded *run, slg_http_release *release, void *ctx);
+/* For poll: readable means slg_http_socket_read has something to tell. Bytes that came with the request are not seen by
+ * poll: read once before the first poll. */
+int slg_http_socket_fd(const struct slg_http_socket *socket);
+/* Never waits. OK: *ret_len >= 1 bytes; AGAIN: none now; UNAVAILABLE: the peer has closed or is gone. */
+SLG_MUST_CHECK enum slg_status slg_http_socket_read(struct slg_http_socket *socket, void *bytes,
+                                                    size_t bytes_max, size_t *ret_len);
+/* Never waits. OK: *ret_len >= 1 bytes were taken; AGAIN: no room now; UNAVAILABLE: as above. */
+SLG_MUST_CHECK enum slg_status slg_http_socket_write(struct slg_http_socket *socket,
+                                                     const void *bytes, size_t len,
+                                                     size_t *ret_len);
+/* The server is being stopped: say good bye and return soon. */
+bool slg_http_socket_stopping(const struct slg_http_socket *socket);
 
 #endif

@@ -140,10 +140,12 @@ static enum slg_status ask_sets(struct slg_fanout *fanout, int64_t from_ns, int6
                                  .map_epoch = map->epoch,
                                  .want_ranges = true };
     int32_t timeout_ms = slg_fanout_left_ms(fanout);
+    int32_t timeout_max_ms =
+        fanout->options.sets_timeout_ms > 0 ? fanout->options.sets_timeout_ms : SETS_TIMEOUT_MS;
     size_t asked = 0;
 
-    if (timeout_ms > SETS_TIMEOUT_MS)
-        timeout_ms = SETS_TIMEOUT_MS;
+    if (timeout_ms > timeout_max_ms)
+        timeout_ms = timeout_max_ms;
     slg_buf_clear(&fanout->request);
     slg_rpc_encode_sets(&fanout->request, &sets);
     for (size_t i = 0; i < map->node_count; i++) {
@@ -389,6 +391,30 @@ enum slg_status slg_fanout_fix_sets(struct slg_fanout *fanout, int64_t from_ns, 
         qsort(fanout->shards, fanout->shard_count, sizeof(*fanout->shards), compare_shards);
     choose_replicas(fanout);
     return find_incomplete(fanout, from_ns, to_ns, reterr);
+}
+
+bool slg_fanout_shard(const struct slg_fanout *fanout, size_t index,
+                      struct slg_rpc_shard_set *ret_set, size_t *ret_node_index)
+{
+    if (index >= fanout->shard_count)
+        return false;
+    *ret_set = fanout->shards[index].set;
+    *ret_node_index = fanout->shards[index].node_index;
+    return true;
+}
+
+enum slg_status slg_fanout_use_shards(struct slg_fanout *fanout,
+                                      const struct slg_rpc_shard_set *shards, const size_t *nodes,
+                                      size_t count, struct slg_error *reterr)
+{
+    SLG_ASSERT(fanout->shard_count == 0);
+    for (size_t i = 0; i < count; i++) {
+        if (append_shards(fanout, nodes[i], &shards[i], 1) != SLG_OK)
+            return slg_errorf(reterr, SLG_LIMIT, "the query's memory does not hold its shards");
+    }
+    if (count > 0)
+        qsort(fanout->shards, fanout->shard_count, sizeof(*fanout->shards), compare_shards);
+    return SLG_OK;
 }
 
 const char *slg_fanout_incomplete(const struct slg_fanout *fanout)

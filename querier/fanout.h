@@ -21,6 +21,7 @@ struct slg_fanout_options {
     int64_t now_wall_ns;         /* with the map's retention: older windows are not asked for */
     size_t memory_bytes_max;     /* sets and messages */
     size_t parallel_max;         /* sub-queries per storer and metric leaf, 1 to 16 */
+    int32_t sets_timeout_ms;     /* a storer that says nothing for so long is left out; 0 = 10 s */
     bool (*canceled)(void *arg); /* asked every 100 ms; NULL = never */
     void *canceled_arg;
 };
@@ -37,6 +38,16 @@ void slg_fanout_destroy(struct slg_fanout *fanout);
  * answered. TIMEOUT, CANCELED, LIMIT. Once per fanout. */
 SLG_MUST_CHECK enum slg_status slg_fanout_fix_sets(struct slg_fanout *fanout, int64_t from_ns,
                                                    int64_t to_ns, struct slg_error *reterr);
+
+/* What was fixed: shard number `index`, its S and the storer chosen for it; false past the last. Texts live as long as
+ * fanout. */
+bool slg_fanout_shard(const struct slg_fanout *fanout, size_t index,
+                      struct slg_rpc_shard_set *ret_set, size_t *ret_node_index);
+/* Instead of slg_fanout_fix_sets: evaluate exactly these, nodes[i] being asked for shards[i]. Sets are borrowed. LIMIT. */
+SLG_MUST_CHECK enum slg_status slg_fanout_use_shards(struct slg_fanout *fanout,
+                                                     const struct slg_rpc_shard_set *shards,
+                                                     const size_t *nodes, size_t count,
+                                                     struct slg_error *reterr);
 
 /* A text that names the incomplete windows and why, or NULL when the answer is complete. Lives as long as fanout. */
 const char *slg_fanout_incomplete(const struct slg_fanout *fanout);

@@ -30,7 +30,17 @@ enum slg_querier_outcome {
       "uncompressed bytes that storers read for queries")                                          \
     X(querier_scanned_lines_total, COUNTER, NULL, NULL, "lines that storers read for queries")     \
     X(querier_incomplete_total, COUNTER, NULL, NULL,                                               \
-      "answers that were incomplete because storers did not answer")
+      "answers that were incomplete because storers did not answer")                               \
+    X(querier_tails_total, COUNTER, &slg_querier_outcome_label, NULL,                              \
+      "tails that were asked for, by outcome of the handshake")                                    \
+    X(querier_running_tails, GAUGE, NULL, NULL, "tails that run now")                              \
+    X(querier_tail_lines_total, COUNTER, NULL, NULL, "lines sent to tails")                        \
+    X(querier_tail_dropped_lines_total, COUNTER, NULL, NULL,                                       \
+      "lines that tails left out because the client read too slowly")                              \
+    X(querier_tail_interruptions_total, COUNTER, NULL, NULL,                                       \
+      "evaluations of tails that broke off and went on later: a storer was lost")                  \
+    X(querier_tail_looks_total, COUNTER, NULL, NULL,                                               \
+      "times that storers were asked for all tails what is new")
 enum { QUERIER_METRICS(SLG_METRIC_ENUM) };
 
 #endif

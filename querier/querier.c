@@ -2,6 +2,8 @@
  * | state            | owner            | others                                   |
  * | options, peers   | set before start | read by every handler                    |
  * | gate, metrics    | their own        | every handler                            |
+ * | tail_hub         | its own          | every tail                               |
+ * | tail_count       | atomic           | tails that begin and end                 |
  * | stopping         | atomic           | set by stop, read by handlers that wait  | */
 #include "querier/querier.h"
 
@@ -35,7 +37,7 @@ static const struct slg_http_route routes[] = {
     { "/loki/api/v1/format_query", READ, slg_api_format_query, false },
     { "/loki/api/v1/status/buildinfo", SLG_HTTP_GET, slg_api_buildinfo, false },
     { "/loki/api/v1/drilldown-limits", SLG_HTTP_GET, slg_api_drilldown_limits, false },
-    { "/loki/api/v1/tail", SLG_HTTP_GET, slg_api_not_yet, false },
+    { "/loki/api/v1/tail", SLG_HTTP_GET, slg_api_tail, false },
     { "/loki/api/v1/patterns", READ, slg_api_patterns, false },
     { "/loki/api/v1/detected_fields", READ, slg_api_detected_fields, false },
     { "/loki/api/v1/detected_field/{name}/values", READ, slg_api_detected_field_values, false },
@@ -61,7 +63,10 @@ struct slg_querier_limits slg_querier_limits_default(void)
                                         .concurrent_max = 4,
                                         .waiting_max = 1024,
                                         .connection_count_max = 256,
-                                        .parallel_max = 2 };
+                                        .parallel_max = 2,
+                                        .tails_max = 64,
+                                        .tail_time_max_ns = INT64_C(3600) * SLG_NS_PER_SEC,
+                                        .tail_pong_timeout_ms = 30000 };
 }
 
 static void refresh_gauges(void *arg)
@@ -72,6 +77,30 @@ static void refresh_gauges(void *arg)
                             (int64_t)slg_gate_inside_count(querier->gate));
     slg_metric_gauge_shared(querier->metrics, METRIC_querier_waiting_queries, 0,
                             (int64_t)slg_gate_waiting_count(querier->gate));
+    slg_metric_gauge_shared(querier->metrics, METRIC_querier_running_tails, 0,
+                            (int64_t)atomic_load(&querier->tail_count));
+}
+
+static void count_look(void *arg, bool incomplete)
+{
+    struct slg_querier *querier = arg;
+
+    (void)incomplete; /* tails cannot say it; /ready and queries do */
+    slg_metric_add_shared(querier->metrics, METRIC_querier_tail_looks_total, 0, 1);
+}
+
+static enum slg_status start_tails(struct slg_querier *querier, struct slg_error *reterr)
+{
+    struct slg_tail_hub_options options = {
+        .peers = querier->peers,
+        .tenant = slg_text_of(QUERIER_TENANT),
+        .memory_bytes_max = querier->options.limits.memory_bytes_max,
+        .subscriber_max = querier->options.limits.tails_max + 1,
+        .looked = count_look,
+        .looked_arg = querier,
+    };
+
+    return slg_tail_hub_create(&options, &querier->tail_hub, reterr);
 }
 
 static enum slg_status start_http(struct slg_querier *querier, struct slg_error *reterr)
@@ -97,6 +126,7 @@ enum slg_status slg_querier_start(const struct slg_querier_options *options,
         return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for the querier");
     querier->options = *options;
     atomic_init(&querier->stopping, false);
+    atomic_init(&querier->tail_count, 0);
     querier->gate = slg_gate_create(options->limits.concurrent_max, options->limits.waiting_max);
     querier->metrics =
         slg_metric_register(options->registry, metric_rows, SLG_ARRAY_LEN(metric_rows));
@@ -105,6 +135,8 @@ enum slg_status slg_querier_start(const struct slg_querier_options *options,
     else
         status =
             slg_peers_create(options->map, &options->tls, IN_FLIGHT_MAX, &querier->peers, reterr);
+    if (status == SLG_OK)
+        status = start_tails(querier, reterr);
     if (status == SLG_OK) {
         slg_metric_on_write(querier->metrics, refresh_gauges, querier);
         status = start_http(querier, reterr);
@@ -128,7 +160,9 @@ void slg_querier_stop(struct slg_querier *querier)
     if (querier == NULL)
         return;
     atomic_store(&querier->stopping, true);
+    slg_tail_hub_stop(querier->tail_hub); /* wakes the tails, which end then */
     slg_http_server_stop(querier->http);
+    slg_tail_hub_destroy(querier->tail_hub);
     if (querier->metrics != NULL)
         slg_metric_on_write(querier->metrics, NULL, NULL);
     slg_peers_destroy(querier->peers);

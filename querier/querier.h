@@ -1,7 +1,7 @@
 /* querier/querier.h - the Loki read API over the storers of the map: one HTTP server, no state on disk.
  *
  * Answers GET and POST forms on /loki/api/v1/{query_range,query,labels,label/<n>/values,series,index/stats,
- * index/volume,index/volume_range,detected_labels,format_query,status/buildinfo,drilldown-limits}, the empty rule lists
+ * index/volume,index/volume_range,detected_labels,format_query,status/buildinfo,drilldown-limits,tail}, the empty rule lists
  * that Grafana asks for, /ready and /metrics. It takes no push, delete or admin call: Grafana's data source proxy would
  * hand them to any viewer. /metrics is refused to requests that came through a proxy, for the same reason.
  * Threads: create, start and stop by one; requests run on the HTTP server's threads. */
@@ -24,7 +24,10 @@ struct slg_querier_limits {
     size_t concurrent_max;   /* queries that run at once; the others wait in fair order */
     size_t waiting_max;      /* beyond it: 429 */
     size_t connection_count_max;
-    size_t parallel_max; /* sub-queries per storer and metric leaf */
+    size_t parallel_max;          /* sub-queries per storer and metric leaf */
+    size_t tails_max;             /* at once; beyond it: 429 */
+    int64_t tail_time_max_ns;     /* then a tail is closed; Loki's default is 1h */
+    int64_t tail_pong_timeout_ms; /* without a sign of life for so long it is closed */
 };
 
 /* Loki's defaults where Loki has the limit. */

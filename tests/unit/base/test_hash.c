@@ -49,9 +49,36 @@ static void test_golden(void **state)
     }
 }
 
+/* FIPS 180-4 and its examples; RFC 6455 section 1.3. */
+static void test_sha1(void **state)
+{
+    static const struct {
+        const char *name, *input, *sha1;
+    } rows[] = {
+        { "empty", "", "da39a3ee5e6b4b0d3255bfef95601890afd80709" },
+        { "abc", "abc", "a9993e364706816aba3e25717850c26c9cd0d89d" },
+        { "RFC 6455", "dGhlIHNhbXBsZSBub25jZQ==258EAFA5-E914-47DA-95CA-C5AB0DC85B11",
+          "b37a4f2cc0624f1690f64606cf385945b2bec4ea" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < SLG_ARRAY_LEN(rows); i++) {
+        size_t len = strlen(rows[i].input);
+        uint8_t *block = test_block(rows[i].input, len), digest[20];
+        char text[41];
+
+        slg_hash_sha1(block, len, digest);
+        for (size_t k = 0; k < 20; k++)
+            (void)snprintf(text + 2 * k, 3, "%02x", digest[k]);
+        CHECK(rows[i].name, strcmp(text, rows[i].sha1) == 0);
+        free(block);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_golden) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_golden),
+                                        cmocka_unit_test(test_sha1) };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
