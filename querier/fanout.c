@@ -302,8 +302,8 @@ static bool shard_incomplete(const struct slg_fanout *fanout, const struct slg_s
     return failed >= slg_map_layout_at(map, shard->window_ns)->write_quorum_min;
 }
 
-static enum slg_status find_incomplete(struct slg_fanout *fanout, int64_t from_ns, int64_t to_ns,
-                                       struct slg_error *reterr)
+enum slg_status slg_fanout_find_incomplete(struct slg_fanout *fanout, int64_t from_ns,
+                                           int64_t to_ns, struct slg_error *reterr)
 {
     const struct slg_map *map = slg_peers_map(fanout->options.peers);
     const struct slg_shard_id *first = NULL, *last = NULL;
@@ -351,7 +351,7 @@ static size_t live_count(const struct slg_map *map)
     return count;
 }
 
-static int64_t oldest_kept(const struct slg_fanout *fanout)
+int64_t slg_fanout_oldest_kept(const struct slg_fanout *fanout)
 {
     const struct slg_map *map = slg_peers_map(fanout->options.peers);
     int64_t oldest = map->keep_from_ns;
@@ -369,8 +369,8 @@ enum slg_status slg_fanout_fix_sets(struct slg_fanout *fanout, int64_t from_ns, 
     enum slg_status status = SLG_OK;
     struct slg_reply reply;
 
-    if (from_ns < oldest_kept(fanout))
-        from_ns = oldest_kept(fanout);
+    if (from_ns < slg_fanout_oldest_kept(fanout))
+        from_ns = slg_fanout_oldest_kept(fanout);
     if (to_ns <= from_ns)
         return SLG_OK;
     if (ask_sets(fanout, from_ns, to_ns) == SLG_OK) {
@@ -390,7 +390,7 @@ enum slg_status slg_fanout_fix_sets(struct slg_fanout *fanout, int64_t from_ns, 
     if (fanout->shard_count > 0)
         qsort(fanout->shards, fanout->shard_count, sizeof(*fanout->shards), compare_shards);
     choose_replicas(fanout);
-    return find_incomplete(fanout, from_ns, to_ns, reterr);
+    return slg_fanout_find_incomplete(fanout, from_ns, to_ns, reterr);
 }
 
 bool slg_fanout_shard(const struct slg_fanout *fanout, size_t index,

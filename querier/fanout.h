@@ -73,7 +73,8 @@ SLG_MUST_CHECK enum slg_status slg_fanout_run_log(struct slg_fanout *fanout,
                                                   slg_fanout_take_row *take, void *arg,
                                                   struct slg_error *reterr);
 
-/* Streams of all storers that match any selector, merged by id: counts are added. Texts live in the arena. */
+/* Streams of all storers that match any selector, merged by id: counts are added. Texts live in the arena. OK also when
+ * some storer failed: ask slg_fanout_incomplete. UNAVAILABLE: none answered. */
 struct slg_fanout_streams {
     const struct slg_text *selectors; /* canonical; none = every stream */
     size_t selector_count;

@@ -51,6 +51,13 @@ SLG_MUST_CHECK enum slg_status slg_fanout_send(struct slg_fanout *fanout, size_t
 /* Text of a lost storer. */
 enum slg_status slg_fanout_lost(const struct slg_fanout *fanout, size_t node_index,
                                 enum slg_status status, struct slg_error *reterr);
+/* Tell by slg_fanout_incomplete which shards of the range may lack entries because storers failed. LIMIT: the range
+ * covers too many shards. */
+SLG_MUST_CHECK enum slg_status slg_fanout_find_incomplete(struct slg_fanout *fanout,
+                                                          int64_t from_ns, int64_t to_ns,
+                                                          struct slg_error *reterr);
+/* Of the oldest entry that is still kept. */
+int64_t slg_fanout_oldest_kept(const struct slg_fanout *fanout);
 void slg_fanout_mark_failed(struct slg_fanout *fanout, size_t node_index, const char *reason);
 /* Tell storers to forget what is open. */
 void slg_fanout_close_sources(struct slg_fanout *fanout);

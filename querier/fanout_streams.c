@@ -84,7 +84,7 @@ static enum slg_status ask_streams(struct slg_fanout *fanout,
     return slg_fanout_send(fanout, node_index, node_index, reterr);
 }
 
-/* A storer that fails here only makes the list shorter: it is remembered, and the caller may tell. */
+/* A storer that fails here only makes the list shorter: slg_fanout_incomplete tells. */
 static enum slg_status take_streams(struct slg_fanout *fanout,
                                     const struct slg_fanout_streams *wanted,
                                     struct stream_list *list, const struct slg_reply *reply,
@@ -121,6 +121,26 @@ static enum slg_status take_streams(struct slg_fanout *fanout,
     return status;
 }
 
+/* The range may be the whole of time: then there is no telling which shards. */
+static void say_incomplete(struct slg_fanout *fanout, const struct slg_fanout_streams *wanted)
+{
+    const struct slg_map *map = slg_peers_map(fanout->options.peers);
+    int64_t oldest_ns = slg_fanout_oldest_kept(fanout);
+    int64_t from_ns = wanted->from_ns > oldest_ns ? wanted->from_ns : oldest_ns;
+    int64_t now_ns = fanout->options.now_wall_ns + SLG_FUTURE_NS_MAX;
+    int64_t to_ns = wanted->to_ns < now_ns ? wanted->to_ns : now_ns;
+    size_t node = 0;
+
+    if (to_ns <= from_ns ||
+        slg_fanout_find_incomplete(fanout, from_ns, to_ns, /* reterr= */ NULL) == SLG_OK)
+        return;
+    while (node + 1 < map->node_count && !fanout->node_failed[node])
+        node++;
+    (void)snprintf(fanout->incomplete, sizeof(fanout->incomplete),
+                   "incomplete answer: storer \"%s\" %s", map->nodes[node].id,
+                   fanout->node_reason[node]);
+}
+
 enum slg_status slg_fanout_list_streams(struct slg_fanout *fanout,
                                         const struct slg_fanout_streams *wanted,
                                         struct slg_arena *arena,
@@ -154,6 +174,8 @@ enum slg_status slg_fanout_list_streams(struct slg_fanout *fanout,
         failed += fanout->node_failed[i];
     if (failed == asked)
         return slg_errorf(reterr, SLG_UNAVAILABLE, "no storer answered");
+    if (failed > 0)
+        say_incomplete(fanout, wanted);
     merge_equal(&list);
     *ret_streams = list.items;
     *ret_count = list.count;

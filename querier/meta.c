@@ -149,10 +149,35 @@ static enum slg_status init(struct slg_meta *meta, struct slg_querier *querier,
     return slg_api_range(request, &meta->wanted.from_ns, &meta->wanted.to_ns, reterr);
 }
 
+/* Put `warnings` into the answer, an object: behind its status, where Grafana's reader wants it, else at the end. */
+static void add_warning(struct slg_meta *meta, const char *warning)
+{
+    static const char head[] = "{\"status\":\"success\"";
+    size_t head_len = sizeof(head) - 1;
+    struct slg_buf *body = &meta->out, out;
+
+    slg_buf_init(&out, SLG_META_ANSWER_BYTES_MAX);
+    if (body->len < head_len || memcmp(body->data, head, head_len) != 0)
+        head_len = body->len - 2; /* "}\n" */
+    slg_buf_append(&out, body->data, head_len);
+    slg_buf_append_text(&out, ",\"warnings\":[");
+    slg_buf_append_json_text(&out, warning);
+    slg_buf_append_byte(&out, ']');
+    slg_buf_append(&out, body->data + head_len, body->len - head_len);
+    slg_buf_fini(body);
+    *body = out;
+}
+
 static void finish(struct slg_meta *meta, enum slg_status status, struct slg_error *error)
 {
     struct slg_querier *querier = meta->client.querier;
+    const char *warning = meta->fanout == NULL ? NULL : slg_fanout_incomplete(meta->fanout);
 
+    if (status == SLG_OK && warning != NULL) {
+        slg_metric_add_shared(querier->metrics, METRIC_querier_incomplete_total, 0, 1);
+        if (!slg_buf_failed(&meta->out))
+            add_warning(meta, warning);
+    }
     if (status == SLG_OK && slg_buf_failed(&meta->out))
         status = slg_errorf(error, SLG_LIMIT, "the answer is over %zu MiB",
                             SLG_META_ANSWER_BYTES_MAX >> 20);

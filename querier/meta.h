@@ -1,7 +1,8 @@
 /* querier/meta.h - the frame of a metadata request: read what is asked, list the matching streams, print the answer.
  *
  * Labels, series, statistics and volumes are all made from the list of matching streams with their counts. An endpoint
- * is a row of functions; the frame makes and frees what they share, counts the request and answers or fails.
+ * is a row of functions; the frame makes and frees what they share, counts the request and answers or fails. An answer
+ * that lacks what failed storers hold has a member `warnings` that says so; the printed body is an object and ends in "}\n".
  * Refuses: answers over SLG_META_ANSWER_BYTES_MAX, requests that need more memory than one query may have.
  * Owner:   everything lies in meta->arena and meta->out and dies when slg_meta_answer returns.
  * Threads: that of the HTTP handler. */

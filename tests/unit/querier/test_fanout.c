@@ -19,7 +19,7 @@ struct fake {
     uint64_t held;
     int64_t windows;
     bool mute;           /* answers nothing at all: replies when the test ends */
-    bool refuse;         /* answers SETS with a failure */
+    bool refuse;         /* answers SETS and STREAMS with a failure */
     size_t query_count;  /* QUERY messages seen */
     size_t shards_asked; /* shards in them */
     struct slg_transport_call *kept[8];
@@ -120,7 +120,7 @@ static void on_call(void *ctx, struct slg_transport_call *call, const uint8_t *r
     } else if (type == SLG_RPC_QUERY) {
         count_query(fake, request, len);
         reply_page(&out);
-    } else if (type == SLG_RPC_STREAMS) {
+    } else if (type == SLG_RPC_STREAMS && !fake->refuse) {
         struct slg_rpc_stream stream = { .canonical = { "x", 1 }, .entry_count = fake->held };
 
         slg_rpc_encode_streams_reply(&out, &stream, 1, /* more= */ false);
@@ -369,6 +369,50 @@ static void test_streams_are_added_by_id(void **state)
     close_world(&world);
 }
 
+static const struct partial_case {
+    const char *name;
+    unsigned replication;
+    bool refuse;
+    int64_t from_hour, hours;
+    const char *want; /* part of the text; NULL: complete */
+} partial_cases[] = {
+    { "all answer", 1, false, WINDOW, 4, NULL },
+    { "a storer that alone has shards fails", 1, true, WINDOW, 4,
+      "between 2025-11-24T16:00:00Z and" },
+    { "an accepted batch may be there alone", 2, true, WINDOW, 4, "between" }, /* W_min is 1 */
+    { "all of time", 1, true, 0, WINDOW * 2,
+      "incomplete answer: storer \"s1\" the disk is on fire" },
+    { "nothing can be there yet", 1, true, WINDOW * 2, 4, NULL },
+};
+
+static void test_partial_lists_say_so(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SLG_ARRAY_LEN(partial_cases); i++) {
+        const struct partial_case *row = &partial_cases[i];
+        struct world world = { .count = 2,
+                               .fakes = { { .held = 1 }, { .held = 1, .refuse = row->refuse } } };
+        struct slg_arena *arena = slg_arena_create(1 << 20);
+        const struct slg_fanout_streams wanted = { .from_ns = row->from_hour * HOUR_NS,
+                                                   .to_ns =
+                                                       (row->from_hour + row->hours) * HOUR_NS };
+        struct slg_rpc_stream *streams;
+        struct slg_error error = { 0 };
+        const char *text;
+        size_t count;
+
+        open_world(&world, "partial", row->replication, 20 * SLG_NS_PER_SEC);
+        CHECK(row->name, slg_fanout_list_streams(world.fanout, &wanted, arena, &streams, &count,
+                                                 &error) == SLG_OK);
+        CHECK(row->name, count == 1);
+        text = slg_fanout_incomplete(world.fanout);
+        CHECK(row->name, (text == NULL) == (row->want == NULL));
+        CHECK(row->name, text == NULL || strstr(text, row->want) != NULL);
+        close_world(&world);
+        slg_arena_destroy(arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -379,6 +423,7 @@ int main(void)
         cmocka_unit_test(test_a_silent_storer_ends_with_the_deadline),
         cmocka_unit_test(test_a_client_that_left_cancels),
         cmocka_unit_test(test_streams_are_added_by_id),
+        cmocka_unit_test(test_partial_lists_say_so),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
