@@ -817,7 +817,7 @@ enum slg_status slg_logql_parse_selector(struct slg_arena *arena, const char *te
     if (status != SLG_OK)
         return status;
     if (expr->kind != SLG_LOGQL_EXPR_LOG || expr->log.stage_count > 0)
-        return slg_errorf(reterr, SLG_INVALID, "only label matchers is supported");
+        return slg_errorf(reterr, SLG_INVALID, "only label matchers are supported");
     *ret_log = &expr->log;
     return SLG_OK;
 }

@@ -478,7 +478,7 @@ def case(function):
 def show_dead(arguments):
     """A daemon that ended is shown with its last words and started again, so that the other cases mean something."""
     for silage in arguments:
-        if silage.process is not None and not silage.process.alive():
+        if isinstance(silage, Silage) and silage.process is not None and not silage.process.alive():
             print("   the daemon ended with status %d; its log:\n%s"
                   % (silage.process.child.returncode, silage.process.text()[-3000:]))
             silage.start()
