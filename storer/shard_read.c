@@ -1,0 +1,249 @@
+/* Reading a shard: totals, the set of ids, batches, summaries and streams, from one transaction for each generation. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "storer/shard_private.h"
+
+enum slg_status slg_shard_load_state(struct slg_kv_txn *txn, struct slg_shard_state *ret_state)
+{
+    struct slg_kv_bytes record;
+    enum slg_status status =
+        slg_kv_get(txn, TABLE_STATE, SLG_SHARD_STATE_KEY, strlen(SLG_SHARD_STATE_KEY), &record);
+
+    if (status == SLG_NOT_FOUND) {
+        *ret_state = slg_shard_state_empty;
+        return SLG_OK;
+    }
+    return status == SLG_OK ? slg_shard_state_decode(record, ret_state) : status;
+}
+
+enum slg_status slg_shard_begin_reads(struct slg_shard *shard, size_t count,
+                                      struct slg_shard_read **ret_read, struct slg_error *reterr)
+{
+    struct slg_shard_read *read = calloc(1, sizeof(*read));
+    enum slg_status status = SLG_OK;
+
+    if (read == NULL)
+        return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for a read");
+    read->shard = shard;
+    for (; status == SLG_OK && read->count < count; read->count += status == SLG_OK)
+        status =
+            slg_kv_begin_read(shard->generations[read->count], &read->txns[read->count], reterr);
+    if (status != SLG_OK) {
+        slg_shard_read_end(read);
+        return status;
+    }
+    *ret_read = read;
+    return SLG_OK;
+}
+
+enum slg_status slg_shard_read_begin(struct slg_shard *shard, struct slg_shard_read **ret_read,
+                                     struct slg_error *reterr)
+{
+    return slg_shard_begin_reads(shard, slg_shard_generation_count(shard), ret_read, reterr);
+}
+
+void slg_shard_read_end(struct slg_shard_read *read)
+{
+    if (read == NULL)
+        return;
+    for (size_t i = 0; i < read->count; i++)
+        slg_kv_abort(read->txns[i]);
+    free(read);
+}
+
+enum slg_status slg_shard_read_totals(struct slg_shard_read *read,
+                                      struct slg_shard_totals *ret_totals)
+{
+    struct slg_shard_totals totals = { .ts_min_ns = INT64_MAX,
+                                       .ts_max_ns = INT64_MIN,
+                                       .generation_count = read->count };
+
+    for (size_t i = 0; i < read->count; i++) {
+        struct slg_shard_state state;
+        enum slg_status status = slg_shard_load_state(read->txns[i], &state);
+        uint64_t low;
+
+        if (status != SLG_OK)
+            return status;
+        low = totals.digest.sum.low + state.digest.sum.low;
+        totals.digest.sum.high +=
+            state.digest.sum.high + (low < state.digest.sum.low ? 1 : 0); /* mod 2^128 */
+        totals.digest.sum.low = low;
+        totals.digest.count += state.digest.count;
+        totals.entry_count += state.entry_count;
+        totals.push_count += state.push_count;
+        totals.line_bytes += state.line_bytes;
+        totals.batch_bytes += state.batch_bytes;
+        totals.stream_count += state.stream_count;
+        if (state.ts_min_ns < totals.ts_min_ns)
+            totals.ts_min_ns = state.ts_min_ns;
+        if (state.ts_max_ns > totals.ts_max_ns)
+            totals.ts_max_ns = state.ts_max_ns;
+        totals.file_bytes += slg_kv_bytes(read->shard->generations[i]);
+    }
+    *ret_totals = totals;
+    return SLG_OK;
+}
+
+static enum slg_status read_generation_set(struct slg_kv_txn *txn, struct slg_batch_set *set)
+{
+    struct slg_kv_cursor *cursor;
+    struct slg_kv_bytes key, value;
+    enum slg_status status = slg_kv_cursor_open(txn, TABLE_RANGES, &cursor);
+
+    if (status != SLG_OK)
+        return status;
+    status = slg_kv_cursor_seek(cursor, NULL, 0, &key, &value);
+    while (status == SLG_OK) {
+        struct slg_incarnation incarnation;
+
+        if (key.len != SLG_SHARD_ID_KEY_BYTES || value.len != 8) {
+            status = SLG_CORRUPT;
+            break;
+        }
+        memcpy(incarnation.bytes, key.at, SLG_INCARNATION_BYTES);
+        status = slg_batch_set_add_range(set, &incarnation,
+                                         slg_shard_get_u64(key.at + SLG_INCARNATION_BYTES),
+                                         slg_shard_get_u64(value.at));
+        if (status == SLG_OK)
+            status = slg_kv_cursor_next(cursor, &key, &value);
+    }
+    slg_kv_cursor_close(cursor);
+    return status == SLG_NOT_FOUND ? SLG_OK : status;
+}
+
+enum slg_status slg_shard_read_set(struct slg_shard_read *read, struct slg_batch_set *set)
+{
+    enum slg_status status = SLG_OK;
+
+    for (size_t i = 0; status == SLG_OK && i < read->count; i++)
+        status = read_generation_set(read->txns[i], set);
+    return status;
+}
+
+enum slg_status slg_shard_read_batch(struct slg_shard_read *read, const struct slg_batch_ref *ref,
+                                     struct slg_kv_bytes *ret_bytes)
+{
+    uint8_t key[8];
+
+    if (ref->generation_index >= read->count)
+        return SLG_NOT_FOUND;
+    slg_shard_put_u64(key, ref->arrival);
+    return slg_kv_get(read->txns[ref->generation_index], TABLE_BATCHES, key, sizeof(key),
+                      ret_bytes);
+}
+
+enum slg_status slg_shard_read_by_id(struct slg_shard_read *read,
+                                     const struct slg_incarnation *incarnation, uint64_t sequence,
+                                     struct slg_kv_bytes *ret_bytes)
+{
+    uint8_t key[SLG_SHARD_ID_KEY_BYTES];
+
+    slg_shard_id_key(key, incarnation, sequence);
+    for (size_t i = 0; i < read->count; i++) {
+        struct slg_kv_bytes value;
+        enum slg_status status = slg_kv_get(read->txns[i], TABLE_IDS, key, sizeof(key), &value);
+
+        if (status == SLG_OK && value.len != 16)
+            return SLG_CORRUPT;
+        if (status == SLG_OK) /* the value begins with the key of the batch: its arrival */
+            return slg_kv_get(read->txns[i], TABLE_BATCHES, value.at, 8, ret_bytes);
+        if (status != SLG_NOT_FOUND)
+            return status;
+    }
+    return SLG_NOT_FOUND;
+}
+
+bool slg_shard_read_holds(struct slg_shard_read *read, const struct slg_batch_id *id,
+                          uint64_t content_hash)
+{
+    uint8_t key[SLG_SHARD_ID_KEY_BYTES];
+
+    slg_shard_id_key(key, &id->incarnation, id->sequence);
+    for (size_t i = 0; i < read->count; i++) {
+        struct slg_kv_bytes value;
+
+        if (slg_kv_get(read->txns[i], TABLE_IDS, key, sizeof(key), &value) == SLG_OK)
+            return value.len == 16 && slg_shard_get_u64(value.at + 8) == content_hash;
+    }
+    return false;
+}
+
+static enum slg_status walk_summaries(struct slg_kv_txn *txn, uint32_t generation_index,
+                                      slg_shard_visit_summary *visit, void *ctx)
+{
+    struct slg_kv_cursor *cursor;
+    struct slg_kv_bytes key, value;
+    enum slg_status status = slg_kv_cursor_open(txn, TABLE_SUMMARIES, &cursor);
+
+    if (status != SLG_OK)
+        return status;
+    status = slg_kv_cursor_seek(cursor, NULL, 0, &key, &value);
+    while (status == SLG_OK) {
+        struct slg_batch_ref ref = { .generation_index = generation_index };
+        struct slg_summary summary;
+
+        status = key.len == 8 ? slg_summary_decode(value.at, value.len, &summary) : SLG_CORRUPT;
+        if (status != SLG_OK)
+            break;
+        ref.arrival = slg_shard_get_u64(key.at);
+        status = visit(ctx, &ref, &summary);
+        if (status != SLG_OK) {
+            slg_kv_cursor_close(cursor);
+            return status; /* NOT_FOUND of a visitor is its own */
+        }
+        status = slg_kv_cursor_next(cursor, &key, &value);
+    }
+    slg_kv_cursor_close(cursor);
+    return status == SLG_NOT_FOUND ? SLG_OK : status;
+}
+
+enum slg_status slg_shard_each_summary(struct slg_shard_read *read, slg_shard_visit_summary *visit,
+                                       void *ctx)
+{
+    enum slg_status status = SLG_OK;
+
+    for (size_t i = 0; status == SLG_OK && i < read->count; i++)
+        status = walk_summaries(read->txns[i], (uint32_t)i, visit, ctx);
+    return status;
+}
+
+static enum slg_status walk_streams(struct slg_kv_txn *txn, uint32_t generation_index,
+                                    slg_shard_visit_stream *visit, void *ctx)
+{
+    struct slg_kv_cursor *cursor;
+    struct slg_kv_bytes key, value;
+    enum slg_status status = slg_kv_cursor_open(txn, TABLE_STREAMS, &cursor);
+
+    if (status != SLG_OK)
+        return status;
+    status = slg_kv_cursor_seek(cursor, NULL, 0, &key, &value);
+    while (status == SLG_OK) {
+        struct slg_shard_stream stream = { .generation_index = generation_index };
+
+        if (key.len != sizeof(stream.id.bytes) || !slg_shard_stream_decode(value, &stream)) {
+            status = SLG_CORRUPT;
+            break;
+        }
+        memcpy(stream.id.bytes, key.at, sizeof(stream.id.bytes));
+        status = visit(ctx, &stream);
+        if (status != SLG_OK) {
+            slg_kv_cursor_close(cursor);
+            return status;
+        }
+        status = slg_kv_cursor_next(cursor, &key, &value);
+    }
+    slg_kv_cursor_close(cursor);
+    return status == SLG_NOT_FOUND ? SLG_OK : status;
+}
+
+enum slg_status slg_shard_each_stream(struct slg_shard_read *read, slg_shard_visit_stream *visit,
+                                      void *ctx)
+{
+    enum slg_status status = SLG_OK;
+
+    for (size_t i = 0; status == SLG_OK && i < read->count; i++)
+        status = walk_streams(read->txns[i], (uint32_t)i, visit, ctx);
+    return status;
+}
