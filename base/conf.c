@@ -34,11 +34,32 @@ const char *slg_conf_mistake(const struct slg_conf *conf, size_t index)
     return conf->mistakes[index];
 }
 
+bool slg_conf_readable(const struct slg_conf *conf)
+{
+    return !conf->cut;
+}
+
+/* Is there a mistake "FILE:LINE: KEY: ..." already? */
+static bool told(const struct slg_conf *conf, const char *key)
+{
+    size_t len = strlen(key);
+
+    for (size_t i = 0; i < conf->mistake_count; i++) {
+        const char *at = strstr(conf->mistakes[i], ": ");
+
+        if (at != NULL && strncmp(at + 2, key, len) == 0 && at[2 + len] == ':')
+            return true;
+    }
+    return false;
+}
+
 void slg_conf_add_mistake(struct slg_conf *conf, const char *key, const char *format, ...)
 {
     const struct slg_conf_entry *entry = slg_conf_find_entry(conf, key);
     va_list args;
 
+    if (told(conf, key))
+        return;
     va_start(args, format);
     slg_conf_mistake_at(conf, entry == NULL ? NULL : entry->file, entry == NULL ? 0 : entry->line,
                         key, format, args);

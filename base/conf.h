@@ -74,7 +74,10 @@ void slg_conf_load(struct slg_conf *conf, const char *name, const void *bytes, s
 void slg_conf_set(struct slg_conf *conf, const char *assignment);
 /* SLG_OK, or SLG_INVALID: see the mistakes. Call once. */
 SLG_MUST_CHECK enum slg_status slg_conf_finish(struct slg_conf *conf);
-/* A mistake that only the program can see (relations between keys), at the line of key. After finish. */
+/* After finish: may the getters be used in spite of mistakes, to look for more? A number that is none reads as 0. */
+bool slg_conf_readable(const struct slg_conf *conf);
+/* A mistake that only the program can see (relations between keys), at the line of key. After finish. One that is told
+ * of the same key already wins. */
 void slg_conf_add_mistake(struct slg_conf *conf, const char *key, const char *format, ...)
     SLG_PRINTF(3, 4);
 size_t slg_conf_mistake_count(const struct slg_conf *conf);

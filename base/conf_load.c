@@ -116,6 +116,7 @@ static void add_entry(struct slg_conf *conf, const struct slg_yaml_node *node,
     }
     if (entry == NULL) {
         if (conf->entry_count == SLG_CONF_ENTRIES_MAX) {
+            conf->cut = true;
             add_mistake(conf, node->line, node->path, "more than %d values, use fewer",
                         SLG_CONF_ENTRIES_MAX);
             return;
@@ -125,6 +126,7 @@ static void add_entry(struct slg_conf *conf, const struct slg_yaml_node *node,
     }
     entry->text = slg_arena_copy(conf->arena, node->value, strlen(node->value));
     if (entry->key == NULL || entry->text == NULL) {
+        conf->cut = true;
         add_mistake(conf, node->line, node->path, "the settings need more than %zu bytes",
                     SLG_CONF_ARENA_BYTES_MAX);
         entry->key = entry->text = "";
@@ -235,8 +237,10 @@ void slg_conf_load(struct slg_conf *conf, const char *name, const void *bytes, s
     size_t line;
 
     conf->file = slg_arena_copy(conf->arena, name, strlen(name));
-    if (slg_yaml_walk(bytes, len, "", on_node, conf, &line, &err) != SLG_OK)
+    if (slg_yaml_walk(bytes, len, "", on_node, conf, &line, &err) != SLG_OK) {
+        conf->cut = true;
         add_mistake(conf, line, "", "%s", err.message);
+    }
 }
 
 enum slg_status slg_conf_load_file(struct slg_conf *conf, const char *path,
@@ -290,8 +294,10 @@ static void load_value(struct slg_conf *conf, const char *key, const char *text)
     struct slg_error err;
     size_t line;
 
-    if (slg_yaml_walk(text, strlen(text), key, on_node, conf, &line, &err) != SLG_OK)
+    if (slg_yaml_walk(text, strlen(text), key, on_node, conf, &line, &err) != SLG_OK) {
+        conf->cut = true;
         add_mistake(conf, line, key, "%s", err.message);
+    }
 }
 
 /* The object that holds key may not exist yet: "a[2].b" makes element 2. */

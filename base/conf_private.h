@@ -41,6 +41,7 @@ struct slg_conf {
     const char *file;
     size_t set_line; /* not 0: inside the n-th --set */
     bool replace;    /* --set: a second value wins instead of being a mistake */
+    bool cut;        /* something could not be read or kept: values may be missing */
 };
 
 /* Note "file:line: key: ..."; file NULL: a default. */

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "ingester/zone.h"
 #include "proto/limits.h"
 
 #define KIB    INT64_C(1024)
@@ -209,11 +210,11 @@ static void check_cluster(struct slg_conf *conf)
     const char *map = slg_conf_text(conf, "cluster.map");
     int64_t window_ns = slg_conf_number(conf, "cluster.window");
 
-    if (quorum > replication)
+    if (quorum > replication && replication > 0)
         slg_conf_add_mistake(conf, "cluster.write_quorum",
                              "%lld is more than cluster.replication, write 1 to %lld",
                              (long long)quorum, (long long)replication);
-    if (quorum_min > quorum)
+    if (quorum_min > quorum && quorum > 0)
         slg_conf_add_mistake(conf, "cluster.write_quorum_min",
                              "%lld is more than cluster.write_quorum, write 1 to %lld",
                              (long long)quorum_min, (long long)quorum);
@@ -287,6 +288,45 @@ static void check_listener(struct slg_conf *conf, size_t i)
                              "tls is not supported yet, put stunnel in front of a tcp listener");
 }
 
+/* Ports chosen by the kernel never meet. */
+static void check_listener_once(struct slg_conf *conf, size_t i)
+{
+    const char *listen = slg_conf_text(conf, "ingester.syslog[%zu].listen", i);
+    size_t len = strlen(listen);
+    char key[64];
+
+    (void)snprintf(key, sizeof(key), "ingester.syslog[%zu].listen", i); /* at most 47 bytes */
+    if (len < 2 || strcmp(listen + len - 2, ":0") == 0)
+        return;
+    for (size_t k = 0; k < i; k++) {
+        if (strcmp(slg_conf_text(conf, "ingester.syslog[%zu].listen", k), listen) == 0 &&
+            slg_conf_number(conf, "ingester.syslog[%zu].protocol", k) ==
+                slg_conf_number(conf, "ingester.syslog[%zu].protocol", i))
+            slg_conf_add_mistake(conf, key,
+                                 "\"%s\" is that of ingester.syslog[%zu], choose another port",
+                                 listen, k);
+    }
+}
+
+static void check_zones(struct slg_conf *conf)
+{
+    struct slg_zone_cache *zones = slg_zone_cache_create(NULL);
+    const struct slg_zone *zone;
+    struct slg_error err;
+
+    for (size_t i = 0; zones != NULL && i < slg_conf_count(conf, "ingester.syslog"); i++) {
+        const char *name = slg_conf_text(conf, "ingester.syslog[%zu].zone_time", i);
+        char key[64];
+
+        (void)snprintf(key, sizeof(key), "ingester.syslog[%zu].zone_time",
+                       i); /* at most 50 bytes */
+        if (slg_zone_cache_get(zones, slg_text_of(name), &zone, &err) != SLG_OK)
+            slg_conf_add_mistake(conf, key, "%s; write an IANA name such as Europe/Berlin",
+                                 err.message);
+    }
+    slg_zone_cache_destroy(zones);
+}
+
 /* Keeping less than asked for would lose data, keeping more would keep secrets: better not to start. */
 static void check_retention(struct slg_conf *conf)
 {
@@ -307,6 +347,11 @@ static void check_hosts(struct slg_conf *conf)
         if (strchr(address, '/') != NULL)
             slg_conf_add_mistake(conf, key, "\"%s\" is a network, write one address: 192.0.2.7",
                                  address);
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(slg_conf_text(conf, "ingester.hosts[%zu].address", k), address) == 0)
+                slg_conf_add_mistake(
+                    conf, key, "\"%s\" has a name in ingester.hosts[%zu], remove one", address, k);
+        }
     }
 }
 
@@ -336,6 +381,9 @@ static void check_relations(struct slg_conf *conf)
     check_pair(conf, "querier.http.tls_cert", "querier.http.tls_key");
     for (size_t i = 0; i < slg_conf_count(conf, "ingester.syslog"); i++)
         check_listener(conf, i);
+    for (size_t i = 0; i < slg_conf_count(conf, "ingester.syslog"); i++)
+        check_listener_once(conf, i);
+    check_zones(conf);
     check_hosts(conf);
     check_rules(conf);
     check_retention(conf);
@@ -392,7 +440,7 @@ enum slg_status slg_settings_load(const struct slg_settings_options *options,
         slg_conf_set(conf, data);
     }
     status = slg_conf_finish(conf);
-    if (status == SLG_OK) {
+    if (slg_conf_readable(conf)) {
         check_relations(conf);
         status = slg_conf_mistake_count(conf) == 0 ? SLG_OK : SLG_INVALID;
     }

@@ -124,6 +124,18 @@ static const struct relation_case {
       { "ingester.labels[0].action=set", "ingester.labels[0].name=site",
         "ingester.labels[0].value=munich" },
       NULL },
+    { "no such zone",
+      { "ingester.syslog[0].zone_time=Europe/Berln" },
+      "--set:1: ingester.syslog[0].zone_time: there is no time zone \"Europe/Berln\"" },
+    { "one address for two listeners",
+      { "ingester.syslog[1].protocol=udp" },
+      "--set:1: ingester.syslog[1].listen: \"127.0.0.1:1514\" is that of ingester.syslog[0]" },
+    { "one address, two names",
+      { "ingester.hosts=[{address: 192.0.2.1, name: a}, {address: 192.0.2.1, name: b}]" },
+      "--set:1: ingester.hosts[1].address: \"192.0.2.1\" has a name in ingester.hosts[0]" },
+    { "relations are told beside other mistakes",
+      { "log.level=loud", "cluster.map=etcd:http://127.0.0.1:2379" },
+      "--set:2: cluster.map: etcd is not supported yet" },
     { "tokens wanted", { "querier.auth=tokens" }, "--set:1: querier.auth: is tokens, so" },
 };
 
@@ -142,6 +154,18 @@ static void test_relations(void **state)
         CHECK(row->name, found);
         slg_conf_destroy(conf);
     }
+}
+
+/* A mistake of a key is told once, and draws no others after it. */
+static void test_mistakes_are_told_once(void **state)
+{
+    const char *const sets[] = { "cluster.window=7x", "cluster.replication=many",
+                                 "ingester.syslog[0].listen=127.0.0.1:99999", NULL };
+    struct slg_conf *conf = load(sets, SLG_INVALID);
+
+    (void)state;
+    assert_int_equal(slg_conf_mistake_count(conf), 3);
+    slg_conf_destroy(conf);
 }
 
 static void test_unused_keys_are_told(void **state)
@@ -192,6 +216,7 @@ int main(void)
         cmocka_unit_test(test_defaults_hold_the_contract),
         cmocka_unit_test(test_rows_are_sound),
         cmocka_unit_test(test_relations),
+        cmocka_unit_test(test_mistakes_are_told_once),
         cmocka_unit_test(test_unused_keys_are_told),
         cmocka_unit_test(test_data_dir_wins),
         cmocka_unit_test(test_loopback),
