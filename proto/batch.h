@@ -155,6 +155,16 @@ struct slg_batch_view {
 SLG_MUST_CHECK enum slg_status slg_batch_decode(struct slg_arena *arena, const uint8_t *bytes,
                                                 size_t len, const struct slg_batch_view **ret_view);
 
+/* Is the batch wanted, judged by its header and the text of all lines? */
+typedef bool slg_batch_want(void *ctx, const struct slg_batch_header *header, struct slg_text text);
+/* The same for a reader that may want nothing of the batch: *ret_whole is false, and nothing but header and text of
+ * the view is there, when `want` says so. The columns are a third of the work. */
+SLG_MUST_CHECK enum slg_status slg_batch_decode_wanted(struct slg_arena *arena,
+                                                       const uint8_t *bytes, size_t len,
+                                                       slg_batch_want *want, void *ctx,
+                                                       const struct slg_batch_view **ret_view,
+                                                       bool *ret_whole);
+
 static inline struct slg_text slg_batch_view_line(const struct slg_batch_view *view,
                                                   uint32_t position)
 {

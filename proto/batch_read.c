@@ -251,12 +251,28 @@ struct decoder {
     size_t name_count;
 };
 
-/* LEB128 as slg_cursor_take_varint, inline and with the one-byte case first: four of these make an entry. */
+/* LEB128 as slg_cursor_take_varint, inline and with the short cases first: four of these make an entry. */
 static inline bool take_varint(struct slg_cursor *c, uint64_t *ret_value)
 {
-    if (c->at < c->end && *c->at < 0x80) {
-        *ret_value = *c->at++;
+    const uint8_t *at = c->at;
+    uint64_t value;
+    size_t len;
+
+    if (at < c->end && *at < 0x80) {
+        *ret_value = *at;
+        c->at++;
         return true;
+    }
+    if (c->end - at < 5)
+        return slg_cursor_take_varint(c, ret_value);
+    value = at[0] & 0x7FU;
+    for (len = 1; len < 5; len++) {
+        value |= (uint64_t)(at[len] & 0x7FU) << (7 * len);
+        if (at[len] < 0x80) {
+            c->at += len + 1;
+            *ret_value = value;
+            return true;
+        }
     }
     return slg_cursor_take_varint(c, ret_value);
 }
@@ -538,14 +554,12 @@ static enum slg_status sort_order(struct decoder *d)
     return SLG_OK;
 }
 
-static enum slg_status decode_payload(struct decoder *d, struct slg_text table)
+static enum slg_status decode_columns(struct decoder *d)
 {
     enum slg_status status;
     bool sorted = true;
 
-    status = decompress(d, table);
-    if (status == SLG_OK)
-        status = decode_times(d, &sorted);
+    status = decode_times(d, &sorted);
     if (status == SLG_OK)
         status = decode_kinds(d);
     if (status == SLG_OK)
@@ -562,9 +576,19 @@ static enum slg_status decode_payload(struct decoder *d, struct slg_text table)
 enum slg_status slg_batch_decode(struct slg_arena *arena, const uint8_t *bytes, size_t len,
                                  const struct slg_batch_view **ret_view)
 {
+    bool whole;
+
+    return slg_batch_decode_wanted(arena, bytes, len, NULL, NULL, ret_view, &whole);
+}
+
+enum slg_status slg_batch_decode_wanted(struct slg_arena *arena, const uint8_t *bytes, size_t len,
+                                        slg_batch_want *want, void *ctx,
+                                        const struct slg_batch_view **ret_view, bool *ret_whole)
+{
     struct decoder d = { .arena = arena };
     struct slg_text table;
     enum slg_status status;
+    bool whole = true;
 
     d.view = slg_arena_calloc(arena, 1, sizeof(*d.view));
     d.metadata = slg_arena_calloc(arena, 1, sizeof(*d.metadata));
@@ -572,11 +596,16 @@ enum slg_status slg_batch_decode(struct slg_arena *arena, const uint8_t *bytes, 
         return SLG_LIMIT;
     status = read_envelope(arena, bytes, len, &d.view->header, &table);
     if (status == SLG_OK)
-        status = decode_payload(&d, table);
+        status = decompress(&d, table);
+    if (status == SLG_OK && want != NULL)
+        whole = want(ctx, &d.view->header, slg_text_make(d.view->text, d.view->header.line_bytes));
+    if (status == SLG_OK && whole)
+        status = decode_columns(&d);
     if (status != SLG_OK)
         return status;
     d.view->metadata_private = d.metadata;
     *ret_view = d.view;
+    *ret_whole = whole;
     return SLG_OK;
 }
 

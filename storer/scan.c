@@ -142,6 +142,7 @@ enum slg_status slg_scan_create(const struct slg_scan_options *options, struct s
 {
     const struct slg_leaf_request *leaf = &options->query->leaf;
     struct slg_scan *scan = calloc(1, sizeof(*scan));
+    struct slg_text literal;
     enum slg_status status;
 
     if (scan == NULL)
@@ -167,7 +168,9 @@ enum slg_status slg_scan_create(const struct slg_scan_options *options, struct s
     slg_remote_range(scan->remote, &scan->wish.from_ns, &scan->wish.to_ns);
     if (scan->wish.from_ns < options->cutoff_ns)
         scan->wish.from_ns = options->cutoff_ns;
-    scan->wish.has_literal = slg_remote_literal(scan->remote, &scan->wish.literal);
+    scan->wish.has_literal = slg_remote_literal(scan->remote, &literal);
+    if (scan->wish.has_literal)
+        scan->wish.literal = slg_needle_make(literal.at, literal.len, /* fold= */ false);
     *ret_scan = scan;
     return SLG_OK;
 }

@@ -43,7 +43,8 @@ static uint32_t line_at(const struct slg_batch_view *view, uint32_t low, size_t 
 }
 
 /* Mark the lines that hold the literal; false when there is none. A hit across two lines is not one. */
-static bool mark_lines(const struct slg_batch_view *view, struct slg_text literal, uint8_t *marks)
+static bool mark_lines(const struct slg_batch_view *view, const struct slg_needle *literal,
+                       uint8_t *marks)
 {
     size_t end = view->line_offset[view->header.entry_count];
     size_t at = 0;
@@ -51,14 +52,13 @@ static bool mark_lines(const struct slg_batch_view *view, struct slg_text litera
     bool any = false;
 
     while (at < end) {
-        const char *hit = memmem(view->text + at, end - at, literal.at, literal.len);
-        size_t offset;
+        size_t offset = slg_needle_find(literal, view->text + at, end - at);
 
-        if (hit == NULL)
+        if (offset == SLG_FIND_NONE)
             break;
-        offset = (size_t)(hit - view->text);
+        offset += at;
         line = line_at(view, line, offset);
-        if (offset + literal.len <= view->line_offset[line + 1]) {
+        if (offset + literal->len <= view->line_offset[line + 1]) {
             marks[line] = 1;
             any = true;
             at = view->line_offset[line + 1];
@@ -80,7 +80,7 @@ static enum slg_status choose(const struct slg_scan_wish *wish, struct slg_scan_
         marks = slg_arena_calloc(batch->arena, count, 1);
         if (marks == NULL)
             return no_memory(reterr);
-        if (!mark_lines(view, wish->literal, marks))
+        if (!mark_lines(view, &wish->literal, marks))
             return SLG_OK;
     }
     batch->positions = slg_arena_alloc(batch->arena, count * sizeof(*batch->positions));
@@ -97,19 +97,34 @@ static enum slg_status choose(const struct slg_scan_wish *wish, struct slg_scan_
     return SLG_OK;
 }
 
+/* Does any line hold the literal? It may also stand across two lines: a look at the columns will tell. */
+static bool has_literal(void *ctx, const struct slg_batch_header *header, struct slg_text text)
+{
+    const struct slg_scan_wish *wish = ctx;
+
+    (void)header; /* the summary has told all of it */
+    return !wish->has_literal ||
+           slg_needle_find(&wish->literal, text.at, text.len) != SLG_FIND_NONE;
+}
+
 enum slg_status slg_scan_batch_read(const uint8_t *bytes, size_t len,
                                     const struct slg_scan_wish *wish, struct slg_arena *arena,
                                     struct slg_scan_batch *ret_batch, struct slg_error *reterr)
 {
     struct slg_scan_batch batch = { .arena = arena };
-    enum slg_status status = slg_batch_decode(arena, bytes, len, &batch.view);
+    bool whole;
+    /* Only read there. */
+    void *ctx = (void *)(uintptr_t)wish;
+    enum slg_status status =
+        slg_batch_decode_wanted(arena, bytes, len, has_literal, ctx, &batch.view, &whole);
 
     if (status == SLG_LIMIT || status == SLG_NO_MEMORY)
         return no_memory(reterr);
     if (status != SLG_OK)
         return slg_errorf(reterr, SLG_CORRUPT, "a stored batch of %zu bytes fails its checks", len);
-    status = find_streams(wish, &batch, reterr);
-    if (status == SLG_OK)
+    if (whole)
+        status = find_streams(wish, &batch, reterr);
+    if (status == SLG_OK && whole)
         status = choose(wish, &batch, reterr);
     if (status == SLG_OK)
         *ret_batch = batch;

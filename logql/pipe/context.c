@@ -5,12 +5,14 @@
 #include "base/utf8.h"
 #include "logql/pipe/unicode.h"
 
-#define BUCKET_COUNT_MIN  ((size_t)256)
-#define ITEM_COUNT_MIN    ((size_t)64)
-#define EXTRACTED         "_extracted"
-#define EXTRACTED_LEN     (sizeof(EXTRACTED) - 1)
-#define ERROR_NAME        "__error__"
-#define ERROR_DETAIL_NAME "__error_details__"
+#define BUCKET_COUNT_MIN          ((size_t)256)
+#define ITEM_COUNT_MIN            ((size_t)64)
+/* Required names that are searched in a line before it is parsed. */
+#define REQUIRED_NEEDLE_COUNT_MAX 2
+#define EXTRACTED                 "_extracted"
+#define EXTRACTED_LEN             (sizeof(EXTRACTED) - 1)
+#define ERROR_NAME                "__error__"
+#define ERROR_DETAIL_NAME         "__error_details__"
 
 enum slg_status slg_context_init(struct slg_context *context, struct slg_arena *static_arena)
 {
@@ -500,6 +502,33 @@ struct slg_symbol *slg_context_target(struct slg_context *context, struct slg_sy
     if (clean == NULL || clean->recorded || (context->required_count > 0 && !clean->required))
         return NULL;
     return clean;
+}
+
+/* Names of more than a few would cost more to search for than to parse. A '_' may stand for any other character. */
+bool slg_context_prepare_required(struct slg_context *context)
+{
+    if (context->required_count == 0 || context->required_count > REQUIRED_NEEDLE_COUNT_MAX)
+        return true;
+    for (size_t i = 0; i < context->required_count; i++)
+        if (memchr(context->required[i].at, '_', context->required[i].len) != NULL)
+            return true;
+    context->required_needles =
+        slg_arena_calloc(context->static_arena, context->required_count, sizeof(struct slg_needle));
+    for (size_t i = 0; i < context->required_count && context->required_needles != NULL; i++)
+        context->required_needles[i] =
+            slg_needle_make(context->required[i].at, context->required[i].len, /* fold= */ false);
+    return context->required_needles != NULL;
+}
+
+bool slg_context_lacks_required(const struct slg_context *context)
+{
+    if (context->required_needles == NULL)
+        return false;
+    for (size_t i = 0; i < context->required_count; i++)
+        if (slg_needle_find(&context->required_needles[i], context->line.at, context->line.len) !=
+            SLG_FIND_NONE)
+            return false;
+    return true;
 }
 
 bool slg_context_wants_prefix(const struct slg_context *context, struct slg_text prefix)

@@ -17,6 +17,7 @@
 #include "base/arena.h"
 #include "base/hash.h"
 #include "base/status.h"
+#include "logql/pipe/find.h"
 #include "logql/pipe/pipe.h"
 #include "logql/pipe/wide.h"
 #include "proto/label.h"
@@ -104,6 +105,8 @@ struct slg_context {
     bool preserve_error;
     size_t required_count, required_found;
     struct slg_text *required; /* names */
+    struct slg_needle
+        *required_needles; /* what a line must hold to have one of them; NULL: nothing known */
     struct slg_symbol *preserve_symbol;
     /* Symbols. */
     struct slg_arena *static_arena;  /* borrowed: the pipe's */
@@ -245,6 +248,12 @@ static inline bool slg_context_no_labels(const struct slg_context *context)
     return context->hint_no_labels || slg_context_all_found(context);
 }
 bool slg_context_wants_prefix(const struct slg_context *context, struct slg_text prefix);
+
+/* All required names are there: prepare slg_context_lacks_required. False: memory. */
+bool slg_context_prepare_required(struct slg_context *context);
+/* Does the line hold none of the required names, so that a parser that takes keys as they stand there finds nothing?
+ * False when that is not known. */
+bool slg_context_lacks_required(const struct slg_context *context);
 
 /* __error__ = name and, if not NULL, __error_details__; what parsers call. */
 void slg_context_fail(struct slg_context *context, const char *name, const char *details);

@@ -1,5 +1,8 @@
 #include "logql/pipe/line_filter.h"
 
+/* A beginning that alternatives share is worth a search of its own from this length on. */
+#define COMMON_BYTES_MIN ((size_t)4)
+
 static enum slg_status create_operand(struct slg_arena *arena, enum slg_logql_line_op op,
                                       const struct slg_logql_line_operand *from,
                                       struct slg_line_operand *operand, struct slg_error *reterr)
@@ -121,10 +124,47 @@ bool slg_line_filter_run(const struct slg_line_filter *filter, struct slg_text l
     return any != is_negated(filter->op);
 }
 
+/* What all alternatives begin with, if that is worth a search. A part of a needle's bytes. */
+static bool common_beginning(const struct slg_needle *(*get)(const void *from, size_t i),
+                             const void *from, size_t count, struct slg_text *ret_literal)
+{
+    size_t len = count == 0 ? 0 : get(from, 0)->len;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct slg_needle *needle = get(from, i);
+        size_t same = 0;
+
+        if (needle->fold)
+            return false;
+        while (same < len && same < needle->len && needle->at[same] == get(from, 0)->at[same])
+            same++;
+        len = same;
+    }
+    if (len < COMMON_BYTES_MIN)
+        return false;
+    *ret_literal = slg_text_make(get(from, 0)->at, len);
+    return true;
+}
+
+static const struct slg_needle *get_term(const void *from, size_t i)
+{
+    const struct slg_simple *simple = from;
+
+    return &simple->terms[i].needle;
+}
+
+static const struct slg_needle *get_needle(const void *from, size_t i)
+{
+    const struct slg_needle *needles = from;
+
+    return &needles[i];
+}
+
 bool slg_line_filter_literal(const struct slg_line_filter *filter, struct slg_text *ret_literal)
 {
     const struct slg_line_operand *operand = filter->operands;
     const struct slg_needle *needle = NULL;
+    size_t count;
     bool exact;
 
     if (is_negated(filter->op) || filter->operand_count != 1 || operand->is_ip)
@@ -132,12 +172,16 @@ bool slg_line_filter_literal(const struct slg_line_filter *filter, struct slg_te
     if (filter->op == SLG_LOGQL_LINE_CONTAINS) {
         needle = &operand->needle;
     } else if (filter->op == SLG_LOGQL_LINE_RE && operand->is_simple) {
-        if (operand->simple.always || operand->simple.term_count != 1)
+        if (operand->simple.always)
             return false;
+        if (operand->simple.term_count != 1)
+            return common_beginning(get_term, &operand->simple, operand->simple.term_count,
+                                    ret_literal);
         needle = &operand->simple.terms[0].needle;
     } else if (filter->op == SLG_LOGQL_LINE_RE) {
-        if (slg_regex_literals(operand->regex, &needle, &exact) != 1)
-            return false;
+        count = slg_regex_literals(operand->regex, &needle, &exact);
+        if (count != 1)
+            return common_beginning(get_needle, needle, count, ret_literal);
     } else {
         for (size_t i = 0; i < operand->pattern.node_count; i++) {
             const struct slg_pattern_node *node = &operand->pattern.nodes[i];

@@ -270,6 +270,9 @@ static bool run_all(struct slg_logfmt_stage *stage, struct slg_context *context)
 {
     struct slg_logfmt_decoder decoder;
 
+    /* Without --strict there are no errors that could be missed. */
+    if (!stage->strict && slg_context_lacks_required(context))
+        return true;
     slg_logfmt_decoder_init(&decoder, context->line);
     stage->guess.position = 0;
     while (!slg_logfmt_decoder_done(&decoder)) {

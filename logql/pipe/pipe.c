@@ -408,7 +408,7 @@ static enum slg_status create_hints(struct slg_pipe *pipe, struct slg_error *ret
         require(&r, grouping->symbols[i]->name);
     if (pipe->unwrap_symbol != NULL)
         require(&r, pipe->unwrap_symbol->name);
-    if (r.failed)
+    if (r.failed || !slg_context_prepare_required(context))
         return no_memory(reterr);
     if (grouping->no_labels) {
         context->hint_no_labels = context->required_count == 0;

@@ -59,7 +59,9 @@ static void test_positions(void **state)
             .from_ns = TEST_WINDOW_NS + rows[i].from,
             .to_ns = TEST_WINDOW_NS + rows[i].to,
             .has_literal = rows[i].literal != NULL,
-            .literal = slg_text_of(rows[i].literal == NULL ? "" : rows[i].literal),
+            .literal = slg_needle_make(rows[i].literal == NULL ? "" : rows[i].literal,
+                                       rows[i].literal == NULL ? 0 : strlen(rows[i].literal),
+                                       /* fold= */ false),
         };
         uint8_t *block = test_block(bytes.data, bytes.len);
         struct slg_scan_batch batch;
