@@ -18,6 +18,7 @@ static struct slg_querier_limits read_limits(const struct slg_parts *parts)
     limits.memory_bytes_max = size_of(parts, "querier.limits.memory_max");
     limits.bytes_scan_max = (uint64_t)slg_conf_number(parts->conf, "querier.limits.bytes_max");
     limits.concurrent_max = size_of(parts, "querier.limits.concurrent_max");
+    limits.parallel_max = size_of(parts, "querier.limits.parallel_max");
     limits.waiting_max = size_of(parts, "querier.limits.queue_max");
     limits.connection_count_max = size_of(parts, "querier.http.connections_max");
     limits.tails_max = size_of(parts, "querier.limits.tails_max");

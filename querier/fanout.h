@@ -20,7 +20,7 @@ struct slg_fanout_options {
     int64_t deadline_mono_ns;
     int64_t now_wall_ns;         /* with the map's retention: older windows are not asked for */
     size_t memory_bytes_max;     /* sets and messages */
-    size_t parallel_max;         /* sub-queries per storer and metric leaf, 1 to 16 */
+    size_t parallel_max;         /* sub-queries per storer and leaf, 1 to 16 */
     int32_t sets_timeout_ms;     /* a storer that says nothing for so long is left out; 0 = 10 s */
     bool (*canceled)(void *arg); /* asked every 100 ms; NULL = never */
     void *canceled_arg;

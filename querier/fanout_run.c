@@ -31,8 +31,7 @@ static struct fanout_source *source_of(struct slg_fanout *fanout, size_t node_in
     return &fanout->sources[fanout->source_count++];
 }
 
-/* One source per storer that holds shards of the leaf, `parallel` of them for leaves whose pages may come in any
- * order. */
+/* `parallel` sources per storer that holds shards of the leaf, as far as there are shards. */
 static enum slg_status make_sources(struct slg_fanout *fanout, int64_t from_ns, int64_t to_ns,
                                     size_t parallel, struct slg_error *reterr)
 {
@@ -242,7 +241,8 @@ enum slg_status slg_fanout_run_log(struct slg_fanout *fanout, const struct slg_q
 
     slg_query_leaf(query, 0, &leaf);
     slg_query_leaf_range(query, 0, &from_ns, &to_ns);
-    status = make_sources(fanout, from_ns, to_ns, /* parallel= */ 1, reterr);
+    status = make_sources(fanout, from_ns, to_ns,
+                          slg_query_keeps_all(query) ? 1 : fanout->options.parallel_max, reterr);
     merge_params.source_count = fanout->source_count;
     if (status == SLG_OK && fanout->source_count > 0)
         status = slg_merge_create(&merge_params, &merge, reterr);

@@ -24,7 +24,7 @@ struct slg_querier_limits {
     size_t concurrent_max;   /* queries that run at once; the others wait in fair order */
     size_t waiting_max;      /* beyond it: 429 */
     size_t connection_count_max;
-    size_t parallel_max;          /* sub-queries per storer and metric leaf */
+    size_t parallel_max;          /* sub-queries per storer and leaf */
     size_t tails_max;             /* at once; beyond it: 429 */
     int64_t tail_time_max_ns;     /* then a tail is closed; Loki's default is 1h */
     int64_t tail_pong_timeout_ms; /* without a sign of life for so long it is closed */

@@ -332,6 +332,11 @@ size_t slg_query_leaf_count(const struct slg_query *q)
     return q->leaf_count;
 }
 
+bool slg_query_keeps_all(const struct slg_query *q)
+{
+    return slg_query_is_log(q) && q->leaves[0].shape.log->stage_count == 0;
+}
+
 void slg_query_leaf(const struct slg_query *q, size_t leaf_index,
                     struct slg_leaf_request *ret_request)
 {

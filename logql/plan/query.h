@@ -51,6 +51,8 @@ SLG_MUST_CHECK enum slg_status slg_query_create(const struct slg_query_params *p
 void slg_query_destroy(struct slg_query *query); /* NULL is fine */
 
 bool slg_query_is_log(const struct slg_query *query);
+/* A log query that keeps every line of its streams: it has its rows after the first few batches. */
+bool slg_query_keeps_all(const struct slg_query *query);
 
 /* 1 for log queries. */
 size_t slg_query_leaf_count(const struct slg_query *query);

@@ -232,9 +232,9 @@ static enum slg_status no_rows(void *arg, const struct slg_row *row)
     return SLG_OK;
 }
 
-static void run_log(struct world *world)
+static void run_log(struct world *world, const char *text)
 {
-    struct slg_query_params params = { .text = { "{a=\"b\"}", 7 },
+    struct slg_query_params params = { .text = slg_text_of(text),
                                        .start_ns = WINDOW * HOUR_NS,
                                        .end_ns = (WINDOW + 4) * HOUR_NS,
                                        .step_ns = 60 * SLG_NS_PER_SEC,
@@ -264,10 +264,37 @@ static void test_each_shard_is_asked_once(void **state)
     open_world(&world, "once", 2, 20 * SLG_NS_PER_SEC);
     assert_int_equal(fix_sets(&world, &error), SLG_OK);
     assert_null(slg_fanout_incomplete(world.fanout));
-    run_log(&world);
+    run_log(&world, "{a=\"b\"}");
     assert_int_equal(world.fakes[0].shards_asked + world.fakes[1].shards_asked, 4);
     assert_true(slg_fanout_stats(world.fanout)->lines_read >= 10);
     close_world(&world);
+}
+
+/* A query that looks into lines may have to read everything, so several cores read; one that does not has its rows at
+ * once. */
+static void test_a_filter_is_split(void **state)
+{
+    static const struct split_case {
+        const char *name, *query;
+        size_t part_count;
+    } rows[] = {
+        { "no stage", "{a=\"b\"}", 1 },
+        { "filter", "{a=\"b\"} |= \"x\"", 2 },
+        { "parser", "{a=\"b\"} | logfmt | x=\"y\"", 2 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < SLG_ARRAY_LEN(rows); i++) {
+        struct world world = { .count = 1, .fakes = { { .held = 3, .windows = 4 } } };
+        struct slg_error error = { 0 };
+
+        open_world(&world, "split", 1, 20 * SLG_NS_PER_SEC);
+        assert_int_equal(fix_sets(&world, &error), SLG_OK);
+        run_log(&world, rows[i].query);
+        CHECK(rows[i].name, world.fakes[0].query_count == rows[i].part_count);
+        CHECK(rows[i].name, world.fakes[0].shards_asked == 4);
+        close_world(&world);
+    }
 }
 
 static void test_the_fuller_replica_evaluates(void **state)
@@ -280,7 +307,7 @@ static void test_the_fuller_replica_evaluates(void **state)
     open_world(&world, "fuller", 2, 20 * SLG_NS_PER_SEC);
     assert_int_equal(fix_sets(&world, &error), SLG_OK);
     assert_null(slg_fanout_incomplete(world.fanout));
-    run_log(&world);
+    run_log(&world, "{a=\"b\"}");
     assert_int_equal(world.fakes[0].shards_asked, 0);
     assert_int_equal(world.fakes[1].shards_asked, 4);
     close_world(&world);
@@ -417,6 +444,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_shard_is_asked_once),
+        cmocka_unit_test(test_a_filter_is_split),
         cmocka_unit_test(test_the_fuller_replica_evaluates),
         cmocka_unit_test(test_a_failed_storer_is_named),
         cmocka_unit_test(test_no_storer_at_all),
