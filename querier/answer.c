@@ -121,8 +121,16 @@ static void print_categories(const struct slg_stream_row *row, struct slg_buf *o
 static void print_row(const struct slg_answer *answer, const struct slg_stream_row *row,
                       struct slg_buf *out)
 {
+    struct slg_text line;
+    struct slg_buf scratch;
+
+    slg_buf_init(&scratch, row->unpacked_len + (size_t)1);
     slg_buf_printf(out, "[\"%lld\",", (long long)row->ts_ns);
-    slg_buf_append_json(out, row->line.at, row->line.len);
+    if (slg_stream_row_line(row, &scratch, &line) == SLG_OK)
+        slg_buf_append_json(out, line.at, line.len);
+    else
+        out->failed = true; /* no memory for a line */
+    slg_buf_fini(&scratch);
     if (answer->categorize)
         print_categories(row, out);
     slg_buf_append_byte(out, ']');

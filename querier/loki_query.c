@@ -162,6 +162,7 @@ static enum slg_status run_log(struct job *job, struct slg_error *reterr)
         job->arena == NULL ? NULL : slg_streams_create(job->arena, job->answer.categorize);
     if (job->streams == NULL)
         return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for the answer");
+    slg_streams_pack(job->streams, limits->memory_bytes_max / 4);
     status = slg_fanout_run_log(job->fanout, job->query, &merge, take_row, job, reterr);
     if (status == SLG_OK)
         status = slg_streams_finish(job->streams, &job->answer.streams, &job->answer.stream_count);

@@ -51,6 +51,7 @@ struct slg_streams; /* opaque: collects rows by label set */
 struct slg_stream_row {
     int64_t ts_ns;
     struct slg_text line;
+    uint32_t unpacked_len;         /* 0: line is as it came; else it is packed (slg_streams_pack) */
     struct slg_label_set metadata; /* categorized only, else empty */
     struct slg_label_set parsed;
 };
@@ -63,6 +64,13 @@ struct slg_stream {
 /* categorize: X-Loki-Response-Encoding-Flags: categorize-labels. Memory comes from the arena (borrowed): rows are
  * copied, label sets stand once per stream. NULL: over budget. */
 SLG_MUST_CHECK struct slg_streams *slg_streams_create(struct slg_arena *arena, bool categorize);
+/* From now on lines of 1 KiB and more are packed (LZ4) once all lines together have after_bytes: a large answer of long
+ * lines then fits into the memory of a query. Readers use slg_stream_row_line. */
+void slg_streams_pack(struct slg_streams *streams, size_t after_bytes);
+/* The line of a row, unpacked into scratch (cleared first) if it must be. LIMIT: scratch is too small. */
+SLG_MUST_CHECK enum slg_status slg_stream_row_line(const struct slg_stream_row *row,
+                                                   struct slg_buf *scratch,
+                                                   struct slg_text *ret_line);
 /* Append a row to its stream. LIMIT: the arena is full. */
 SLG_MUST_CHECK enum slg_status slg_streams_add(struct slg_streams *streams,
                                                const struct slg_row *row);

@@ -1,6 +1,9 @@
 /* The grouping half of merge.h: rows to streams. */
 #include "logql/eval/label_pool.h"
 #include "logql/plan/merge.h"
+#include "proto/lz4.h"
+
+#define PACK_LINE_BYTES_MIN ((size_t)1024)
 
 struct rows {
     struct slg_stream_row *items;
@@ -17,6 +20,9 @@ struct slg_streams {
     size_t count, capacity;
     struct slg_label *items; /* scratch of one union */
     size_t item_capacity;
+    size_t line_bytes, pack_after; /* lines so far; SIZE_MAX: never pack */
+    uint8_t *packed;               /* scratch of one line */
+    size_t packed_capacity;
 };
 
 struct slg_streams *slg_streams_create(struct slg_arena *arena, bool categorize)
@@ -27,6 +33,7 @@ struct slg_streams *slg_streams_create(struct slg_arena *arena, bool categorize)
         return NULL;
     s->arena = arena;
     s->categorize = categorize;
+    s->pack_after = SIZE_MAX;
     slg_label_pool_init(&s->pool, arena);
     return s;
 }
@@ -96,13 +103,61 @@ static bool intern_set(struct slg_streams *s, const struct slg_label_set *set,
     return true;
 }
 
+void slg_streams_pack(struct slg_streams *s, size_t after_bytes)
+{
+    s->pack_after = after_bytes;
+}
+
+/* A copy of the line in the arena, packed when that is asked for and worth it. */
+static bool keep_line(struct slg_streams *s, struct slg_text line, struct slg_stream_row *row)
+{
+    size_t bound = slg_lz4_bound(line.len), len = line.len;
+    const char *from = line.at, *copy;
+
+    s->line_bytes += line.len;
+    if (s->line_bytes > s->pack_after && line.len >= PACK_LINE_BYTES_MIN &&
+        line.len <= SLG_BATCH_BYTES_MAX) {
+        if (bound > s->packed_capacity) {
+            s->packed = slg_arena_alloc(s->arena, 2 * bound);
+            s->packed_capacity = s->packed == NULL ? 0 : 2 * bound;
+            if (s->packed == NULL)
+                return false;
+        }
+        len = slg_lz4_pack((const uint8_t *)line.at, line.len, s->packed, s->packed_capacity);
+        if (len < line.len - line.len / 8) {
+            from = (const char *)s->packed;
+            row->unpacked_len = (uint32_t)line.len;
+        } else {
+            len = line.len;
+        }
+    }
+    copy = slg_arena_copy(s->arena, from, len);
+    row->line = slg_text_make(copy, len);
+    return copy != NULL;
+}
+
+enum slg_status slg_stream_row_line(const struct slg_stream_row *row, struct slg_buf *scratch,
+                                    struct slg_text *ret_line)
+{
+    if (row->unpacked_len == 0) {
+        *ret_line = row->line;
+        return SLG_OK;
+    }
+    slg_buf_clear(scratch);
+    if (!slg_buf_reserve(scratch, row->unpacked_len) ||
+        !slg_lz4_unpack((const uint8_t *)row->line.at, row->line.len, scratch->data,
+                        row->unpacked_len))
+        return SLG_LIMIT;
+    *ret_line = slg_text_make((const char *)scratch->data, row->unpacked_len);
+    return SLG_OK;
+}
+
 enum slg_status slg_streams_add(struct slg_streams *s, const struct slg_row *row)
 {
     struct slg_stream_row copy = { .ts_ns = row->ts_ns };
     struct slg_label_set labels = row->stream;
     uint32_t id, index;
     struct rows *rows;
-    const char *line;
 
     if (s->categorize) {
         if (!intern_set(s, &row->metadata, &copy.metadata) ||
@@ -113,10 +168,8 @@ enum slg_status slg_streams_add(struct slg_streams *s, const struct slg_row *row
     }
     if (!slg_label_pool_intern(&s->pool, &labels, &id) || !find_stream(s, id, &index))
         return SLG_LIMIT;
-    line = slg_arena_copy(s->arena, row->line.at, row->line.len);
-    if (line == NULL)
+    if (!keep_line(s, row->line, &copy))
         return SLG_LIMIT;
-    copy.line = slg_text_make(line, row->line.len);
     rows = &s->streams[index];
     if (rows->count == rows->capacity) {
         size_t capacity = rows->capacity == 0 ? 4 : 2 * rows->capacity;

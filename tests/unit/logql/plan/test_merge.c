@@ -229,6 +229,50 @@ static void test_streams(void **state)
     check_streams(true, 2, index);
 }
 
+/* Lines that are packed in memory come back byte by byte: compressible, random, short, empty. */
+static void test_packed_lines(void **state)
+{
+    enum { ROWS = 60, LEN = 20000, ARENA = 600000 };
+    struct slg_arena *arena = slg_arena_create(ARENA); /* half of the lines */
+    struct slg_streams *streams = slg_streams_create(arena, false);
+    const struct slg_batch_id id = { .sequence = 1 };
+    const struct slg_stream *got = NULL;
+    struct slg_buf scratch;
+    size_t count = 0, packed = 0;
+    static char line[LEN];
+
+    (void)state;
+    slg_streams_pack(streams, 50000);
+    for (int pass = 0; pass < 2; pass++) {
+        for (uint32_t i = 0; i < ROWS; i++) {
+            uint32_t random = i + 1;
+            size_t len = i % 10 == 8 ? i : i % 10 == 9 ? 0 : LEN;
+            struct slg_row row = { .ts_ns = i, .batch = &id, .position = i };
+            struct slg_text text;
+
+            for (size_t k = 0; k < LEN; k++) {
+                random = random * 1664525U + 1013904223U;
+                line[k] = i == 7 ? (char)(random >> 24) : (char)('a' + (k / 50 + i) % 26);
+            }
+            row.line = slg_text_make(line, len);
+            if (pass == 0) {
+                assert_int_equal(slg_streams_add(streams, &row), SLG_OK);
+                continue;
+            }
+            slg_buf_init(&scratch, LEN);
+            assert_int_equal(slg_stream_row_line(&got->rows[i], &scratch, &text), SLG_OK);
+            assert_true(slg_text_equal(text, row.line));
+            packed += got->rows[i].unpacked_len > 0;
+            slg_buf_fini(&scratch);
+        }
+        if (pass == 0)
+            assert_int_equal(slg_streams_finish(streams, &got, &count), SLG_OK);
+    }
+    assert_int_equal(count, 1);
+    assert_int_equal(packed, ROWS * 8 / 10 - 3); /* but for the first two and the random one */
+    slg_arena_destroy(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +280,7 @@ int main(void)
         cmocka_unit_test(test_never_twice),
         cmocka_unit_test(test_refuses_other_pages),
         cmocka_unit_test(test_streams),
+        cmocka_unit_test(test_packed_lines),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
