@@ -1,4 +1,5 @@
-/* bench_lines COUNT [SEED] - made-up mail traffic as RFC 5424 messages, one a line, on stdout. */
+/* bench_lines COUNT [SEED] - made-up mail traffic as RFC 5424 messages, one a line, on stdout. Who sends them writes the
+ * present over the stamp. */
 #include <stdio.h>
 
 #include "base/cursor.h"
@@ -21,8 +22,8 @@ int main(int argc, char **argv)
     slg_traffic_init(&traffic, argc > 2 ? number(argv[2], 1) : 1);
     for (uint64_t i = 0; i < count; i++) {
         slg_traffic_next(&traffic, &m);
-        if (printf("<%u>1 - %s %s %u - - %.*s\n", m.facility * 8 + m.severity, m.host, m.app, m.pid,
-                   (int)m.text_len, m.text) < 0)
+        if (printf("<%u>1 2026-01-01T00:00:00.000000Z %s %s %u - - %.*s\n",
+                   m.facility * 8 + m.severity, m.host, m.app, m.pid, (int)m.text_len, m.text) < 0)
             return 1;
     }
     return 0;
