@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "base/queue.h"
 
-#define STREAM_CACHE_SIZE ((size_t)512) /* per builder; a power of 2 */
+#define STREAM_CACHE_SIZE ((size_t)512) /* a power of 2 */
 #define SHARD_TABLE_SIZE  (SLG_BATCHER_SHARDS_MAX * 2)
 #define MINUTE_NS         (60 * SLG_NS_PER_SEC)
 
@@ -29,6 +29,13 @@ struct shard {
 struct cached_stream {
     uint64_t serial; /* 0: empty */
     uint32_t stream_index;
+};
+
+/* Slot of a stream: of its lasting serial only. */
+struct known_slot {
+    uint64_t serial; /* 0: empty */
+    uint16_t slot;
+    uint16_t slot_count;
 };
 
 struct builder {
@@ -51,8 +58,10 @@ struct slg_batcher {
     struct shard *shards;        /* [SHARD_TABLE_SIZE], open addressing */
     size_t shard_count;
     struct builder *builders[SLG_BATCHER_BUILDERS_MAX];
-    size_t builder_count; /* made so far, open or not */
-    struct builder *last; /* where the last entry went */
+    size_t builder_count;        /* made so far, open or not */
+    struct builder *last;        /* where the last entry went */
+    struct slg_shard_id last_id; /* its shard by this map; length 0: none */
+    struct known_slot slots[STREAM_CACHE_SIZE];
     uint64_t use_count;
     struct slg_forward_batch *spare; /* taken from the pool and not used yet */
     struct slg_buf scratch;
@@ -344,6 +353,27 @@ static enum slg_status stream_index_of(struct builder *builder,
     return status;
 }
 
+/* The shard of an entry. Most entries are of the window of the one before and of a stream that was met: for them no
+ * layout is looked up and nothing is divided. */
+static struct slg_shard_id shard_of(struct slg_batcher *b, const struct slg_batcher_entry *entry)
+{
+    const struct slg_stream_ref *stream = entry->stream;
+    struct known_slot *known = &b->slots[stream->serial % STREAM_CACHE_SIZE];
+    struct slg_shard_id id = b->last_id;
+
+    if (entry->serial_lasting && known->serial == stream->serial &&
+        known->slot_count == id.slot_count && entry->ts_ns >= id.window_ns &&
+        entry->ts_ns - id.window_ns < id.length_ns) {
+        id.slot = known->slot;
+        return id;
+    }
+    id = slg_map_shard_of(b->map, entry->ts_ns, &stream->id);
+    if (entry->serial_lasting)
+        *known = (struct known_slot){ stream->serial, id.slot, id.slot_count };
+    b->last_id = id;
+    return id;
+}
+
 /* Has the waiter to be told of this builder's batch, and is there a place? */
 static bool waiter_known(const struct builder *builder, const struct slg_forward_waiter *waiter)
 {
@@ -425,7 +455,7 @@ enum slg_status slg_batcher_add(struct slg_batcher *b, const struct slg_batcher_
 
     if (entry->ts_ns < 0)
         return SLG_MALFORMED;
-    id = slg_map_shard_of(b->map, entry->ts_ns, &entry->stream->id);
+    id = shard_of(b, entry);
     status = add_to(b, &id, entry, now_mono_ns, ret_new_batch);
     if (status == SLG_OK || status == SLG_AGAIN)
         return status;
@@ -522,6 +552,7 @@ void slg_batcher_set_map(struct slg_batcher *b, struct slg_map *map)
 {
     slg_map_unref(b->map);
     b->map = slg_map_ref(map);
+    b->last_id.length_ns = 0; /* the new map may lay this window out otherwise */
 }
 
 const struct slg_incarnation *slg_batcher_incarnation(const struct slg_batcher *b)

@@ -61,49 +61,68 @@ struct slg_text slg_mail_service(enum slg_mail_kind kind, struct slg_text app)
     return is_postfix(kind) ? slg_text_make("postfix", 7) : app;
 }
 
+/* What a byte may be a part of: an id at all, a short one, a long one. */
+#define ANY   1U
+#define SHORT 2U
+#define LONG  4U
+#define BOTH  (ANY | SHORT | LONG)
+
+static const uint8_t id_parts[256] = {
+    ['0'] = BOTH,       ['1'] = BOTH,       ['2'] = BOTH,        ['3'] = BOTH,
+    ['4'] = BOTH,       ['5'] = BOTH,       ['6'] = BOTH,        ['7'] = BOTH,
+    ['8'] = BOTH,       ['9'] = BOTH,       ['A'] = ANY | SHORT, ['B'] = BOTH,
+    ['C'] = BOTH,       ['D'] = BOTH,       ['E'] = ANY | SHORT, ['F'] = BOTH,
+    ['G'] = ANY | LONG, ['H'] = ANY | LONG, ['I'] = ANY,         ['J'] = ANY | LONG,
+    ['K'] = ANY | LONG, ['L'] = ANY | LONG, ['M'] = ANY | LONG,  ['N'] = ANY | LONG,
+    ['O'] = ANY,        ['P'] = ANY | LONG, ['Q'] = ANY | LONG,  ['R'] = ANY | LONG,
+    ['S'] = ANY | LONG, ['T'] = ANY | LONG, ['U'] = ANY,         ['V'] = ANY | LONG,
+    ['W'] = ANY | LONG, ['X'] = ANY | LONG, ['Y'] = ANY | LONG,  ['Z'] = ANY | LONG,
+    ['a'] = ANY,        ['b'] = ANY | LONG, ['c'] = ANY | LONG,  ['d'] = ANY | LONG,
+    ['e'] = ANY,        ['f'] = ANY | LONG, ['g'] = ANY | LONG,  ['h'] = ANY | LONG,
+    ['i'] = ANY,        ['j'] = ANY | LONG, ['k'] = ANY | LONG,  ['l'] = ANY | LONG,
+    ['m'] = ANY | LONG, ['n'] = ANY | LONG, ['o'] = ANY,         ['p'] = ANY | LONG,
+    ['q'] = ANY | LONG, ['r'] = ANY | LONG, ['s'] = ANY | LONG,  ['t'] = ANY | LONG,
+    ['u'] = ANY,        ['v'] = ANY | LONG, ['w'] = ANY | LONG,  ['x'] = ANY | LONG,
+    ['y'] = ANY | LONG, ['z'] = ANY | LONG,
+};
+
 /* Short form: 6 to 15 upper-case hex digits. Long form: 10 to 20 of digits and letters without vowels
  * [postfix.org, postconf(5) enable_long_queue_ids]. */
 static struct slg_text postfix_queue_id(struct slg_text text)
 {
+    unsigned parts = BOTH;
     size_t len = 0;
-    bool hex = true;
-    bool base52 = true;
 
-    while (len < text.len && len <= 20 && text.at[len] != ':') {
-        char c = text.at[len++];
-        bool digit = c >= '0' && c <= '9';
-        bool upper = c >= 'A' && c <= 'Z';
-        bool letter = upper || (c >= 'a' && c <= 'z');
-        char folded = (char)(c | 0x20);
-        bool vowel =
-            folded == 'a' || folded == 'e' || folded == 'i' || folded == 'o' || folded == 'u';
-
-        if (!digit && !letter)
-            return none;
-        if (!digit && !(upper && c <= 'F'))
-            hex = false;
-        if (!digit && vowel)
-            base52 = false;
-    }
+    while (len < text.len && len <= 20 && id_parts[(unsigned char)text.at[len]] != 0)
+        parts &= id_parts[(unsigned char)text.at[len++]];
     if (len >= text.len || text.at[len] != ':' || (len + 1 < text.len && text.at[len + 1] != ' '))
         return none;
-    if ((hex && len >= 6 && len <= 15) || (base52 && len >= 10 && len <= 20))
+    if (((parts & SHORT) != 0 && len >= 6 && len <= 15) ||
+        ((parts & LONG) != 0 && len >= 10 && len <= 20))
         return slg_text_make(text.at, len);
     return none;
 }
 
-/* What stands behind `before`, itself within the first look_max bytes, up to the '>' of an id. */
+/* What stands behind `before`, itself within the first look_max bytes, up to the '>' of an id. `before` ends in '<',
+ * which is rare: looking for it is cheaper than memmem, which makes a table for every call. */
 static struct slg_text id_behind(struct slg_text text, size_t look_max, const char *before,
                                  size_t before_len)
 {
-    size_t look = text.len < look_max ? text.len : look_max;
-    const char *at = look == 0 ? NULL : memmem(text.at, look, before, before_len);
+    const char *look_end = text.at + (text.len < look_max ? text.len : look_max);
     const char *end = text.at + text.len;
+    const char *at = text.at;
     size_t len = 0;
 
-    if (at == NULL)
-        return none;
-    at += before_len;
+    for (;;) {
+        const char *open = at == look_end ? NULL : memchr(at, '<', (size_t)(look_end - at));
+
+        if (open == NULL)
+            return none;
+        at = open + 1;
+        if ((size_t)(at - text.at) >= before_len &&
+            memcmp(at - before_len, before, before_len) == 0)
+            break;
+    }
     while (at + len < end && at[len] != '>' && at[len] != ' ' && len <= ID_BYTES_MAX)
         len++;
     return at + len < end && at[len] == '>' ? slg_text_make(at, len) : none;

@@ -35,6 +35,7 @@ struct cached {
     uint32_t masks;
     size_t key_len;
     const char *key;
+    uint64_t stamp_seed; /* of the listener and the host */
 };
 
 struct slot {
@@ -405,6 +406,9 @@ static struct cached *make_cached(struct slg_recorder *r, const struct slg_recor
         return NULL;
     cached->mail = slg_mail_kind_of(app);
     cached->masks = slg_masks_select(options->masks, app);
+    cached->stamp_seed =
+        slg_hash_xxh3_seeded(r->values.field[SLG_FIELD_HOST].at,
+                             r->values.field[SLG_FIELD_HOST].len, options->listener_index);
     cached->key = slg_arena_copy(r->arena, r->key, key_len);
     cached->key_len = key_len;
     service = slg_mail_service(cached->mail, app);
@@ -475,13 +479,11 @@ static struct stamp_entry *find_stamps(struct slg_recorder *r, uint64_t key)
 }
 
 /* ts_ns, moved on by some ns when this source used it before (a hint for the order of lines, not their identity). */
-static int64_t distinct_stamp(struct slg_recorder *r, const struct slg_record_options *options,
+static int64_t distinct_stamp(struct slg_recorder *r, const struct cached *cached,
                               const struct slg_record_source *source, int64_t ts_ns)
 {
-    struct slg_text host = r->values.field[SLG_FIELD_HOST];
-    uint64_t seed = slg_hash_xxh3_seeded(host.at, host.len, options->listener_index);
-    struct stamp_entry *entry =
-        find_stamps(r, slg_hash_xxh3_seeded(source->address.at, source->address.len, seed));
+    struct stamp_entry *entry = find_stamps(
+        r, slg_hash_xxh3_seeded(source->address.at, source->address.len, cached->stamp_seed));
     size_t last = STAMP_BASES - 1;
 
     for (size_t i = 0; i < STAMP_BASES; i++) {
@@ -556,7 +558,7 @@ enum slg_status slg_recorder_take(struct slg_recorder *r, const struct slg_recor
 {
     struct slg_syslog_message *m = &r->message;
     bool truncated = source->truncated || len > SLG_LINE_BYTES_MAX;
-    struct slg_record record = { 0 };
+    uint32_t metadata_dropped = 0;
     const struct cached *cached;
 
     slg_syslog_parse(&options->syslog, source->receive_ns, bytes,
@@ -568,22 +570,25 @@ enum slg_status slg_recorder_take(struct slg_recorder *r, const struct slg_recor
     r->values.sd_count = 0;
     r->values.sd_label_count = 0;
     if (m->param_count > 0)
-        record.metadata_dropped = collect_sd(r, options);
+        metadata_dropped = collect_sd(r, options);
     cached = resolve(r, options);
     if (cached == NULL)
         return SLG_NO_MEMORY;
-    record.stream = &cached->ref;
+    /* Nothing fails from here on. The record is made in place: a copy right behind the writing of its parts would wait
+     * for them (loads wider than the stores they follow). */
+    *ret_record = (struct slg_record){ .stream = &cached->ref,
+                                       .line = options->raw ? m->whole : m->text,
+                                       .metadata_dropped = metadata_dropped,
+                                       .flags = m->flags };
     if (cached->mail != SLG_MAIL_NONE) {
         r->values.field[SLG_FIELD_QUEUE_ID] = slg_mail_queue_id(cached->mail, m->text);
         r->values.field[SLG_FIELD_MESSAGE_ID] = slg_mail_message_id(cached->mail, m->text);
     }
-    record.ts_ns = choose_time(r, options, source, &record);
-    record.ts_ns = distinct_stamp(r, options, source, record.ts_ns);
-    record.line = options->raw ? m->whole : m->text;
+    ret_record->ts_ns =
+        distinct_stamp(r, cached, source, choose_time(r, options, source, ret_record));
     if (cached->masks != 0)
-        record.line = slg_masks_apply(options->masks, cached->masks, record.line, r->line);
-    record.flags = m->flags;
-    emit_metadata(r, options, &record);
-    *ret_record = record;
+        ret_record->line =
+            slg_masks_apply(options->masks, cached->masks, ret_record->line, r->line);
+    emit_metadata(r, options, ret_record);
     return SLG_OK;
 }

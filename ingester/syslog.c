@@ -72,17 +72,19 @@ static int32_t take_clock(const char *p)
 /* ".123" into ns; digits behind the ninth are read and dropped. p unchanged when there is no fraction. */
 static const char *take_fraction(const char *p, const char *end, int32_t *ret_ns)
 {
+    static const int32_t units[] = { 1000000000, 100000000, 10000000, 1000000, 100000,
+                                     10000,      1000,      100,      10,      1 };
     const char *at = p + 1;
-    int32_t ns = 0;
-    int32_t unit = 100000000;
+    int32_t value = 0;
+    size_t count = 0;
 
     if (left(p, end) < 2 || *p != '.' || !is_digit(*at))
         return p;
-    for (; at < end && is_digit(*at); at++) {
-        ns += unit * (*at - '0');
-        unit /= 10;
-    }
-    *ret_ns = ns;
+    for (; at < end && is_digit(*at) && count < SLG_ARRAY_LEN(units) - 1; count++)
+        value = value * 10 + (*at++ - '0');
+    while (at < end && is_digit(*at))
+        at++;
+    *ret_ns = value * units[count];
     return at;
 }
 

@@ -318,6 +318,86 @@ static void test_H13_new_incarnation(void **state)
     bench_fini(&b);
 }
 
+struct expected {
+    struct slg_shard_id shard;
+    uint64_t entry_count;
+};
+
+static void expect(struct expected *expected, size_t *count, const struct slg_shard_id *shard)
+{
+    size_t i = 0;
+
+    while (i < *count && slg_shard_id_compare(&expected[i].shard, shard) != 0)
+        i++;
+    if (i == *count)
+        expected[(*count)++] = (struct expected){ .shard = *shard };
+    expected[i].entry_count++;
+}
+
+static uint64_t arrived_in(const struct fake_storer *fake, const struct slg_shard_id *shard)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < fake->batch_count; i++)
+        if (slg_shard_id_compare(&fake->batches[i].id.shard, shard) == 0)
+            sum += fake->batches[i].entry_count;
+    return sum;
+}
+
+/* What the batcher remembers of slots and windows never differs from the map, a new map included.
+ * Oracle: slg_map_shard_of for every entry. */
+static void test_each_entry_goes_to_its_shard_by_the_map(void **state)
+{
+    static struct expected expected[512];
+    size_t expected_count = 0;
+    struct bench b;
+    struct slg_batcher *batcher;
+    struct slg_account_cell *cell;
+    struct stream streams[40];
+    enum { COUNT = 6000, CHANGE_AT = 3010 };
+
+    (void)state;
+    bench_init(&b, "batcher-map", true);
+    bench_forward(&b, SLG_FORWARD_MEMORY_DEFAULT, 5000);
+    cell = slg_account_cell(b.account);
+    slg_map_unref(b.map);
+    bench_make_map(&b, HOUR_NS, 16);
+    batcher = make_batcher(&b, 8, 1000);
+    for (size_t i = 0; i < SLG_ARRAY_LEN(streams); i++) {
+        char app[16];
+
+        (void)snprintf(app, sizeof(app), "app-%zu", i);
+        make_stream(&streams[i], app, i % 2 == 0 ? i + 1 : i * 512 + 1); /* some share a place */
+    }
+    for (int i = 0; i < COUNT; i++) {
+        const struct stream *s = &streams[(size_t)i % SLG_ARRAY_LEN(streams)];
+        int64_t ts_ns = T0_NS + (i % 7 == 0 ? -1 : i) + i % 3 * HOUR_NS / 2;
+        struct slg_shard_id shard;
+
+        if (i == CHANGE_AT) {
+            slg_map_unref(b.map);
+            bench_make_map(&b, HOUR_NS / 2, 5);
+            slg_batcher_set_map(batcher, b.map);
+        }
+        shard = slg_map_shard_of(b.map, ts_ns, &s->ref.id);
+        expect(expected, &expected_count, &shard);
+        while (slg_batcher_wait_room(batcher, mono() + SLG_NS_PER_SEC) != SLG_OK) {
+        }
+        assert_int_equal(add(&b, batcher, s, ts_ns, "x", cell), SLG_OK);
+    }
+    assert_int_equal(slg_batcher_flush(batcher, mono() + SLG_NS_PER_SEC), 0);
+    WAIT_UNTIL(bench_totals(&b).accepted == COUNT);
+    for (size_t i = 0; i < expected_count; i++)
+        assert_int_equal(arrived_in(&b.fake, &expected[i].shard), expected[i].entry_count);
+    assert_int_equal(FAKE_READ(&b.fake, entry_count), COUNT);
+    assert_int_equal(FAKE_READ(&b.fake, mistakes), 0);
+    assert_int_equal(bench_stop(&b, SLG_NS_PER_SEC), 0);
+    slg_batcher_destroy(batcher);
+    for (size_t i = 0; i < SLG_ARRAY_LEN(streams); i++)
+        slg_buf_fini(&streams[i].canonical);
+    bench_fini(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -327,6 +407,7 @@ int main(void)
         cmocka_unit_test(test_memory_is_bounded_and_comes_back),
         cmocka_unit_test(test_waiters_hear_of_each_batch_once),
         cmocka_unit_test(test_H13_new_incarnation),
+        cmocka_unit_test(test_each_entry_goes_to_its_shard_by_the_map),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
