@@ -606,6 +606,22 @@ static bool start_upgraded(struct slg_http_socket *socket)
     return started;
 }
 
+/* Of the TCP socket itself, which with TLS is another one than we write to. If an option is refused, the connection is
+ * slower and nothing else. */
+static void tune_connection(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    int one = 1, zero = 0, send_bytes = UPGRADED_SEND_BYTES;
+
+    if (info == NULL)
+        return;
+    /* libmicrohttpd may have left it corked: then each record of TLS waits 200 ms. */
+    (void)setsockopt(info->connect_fd, IPPROTO_TCP, TCP_CORK, &zero, sizeof(zero));
+    (void)setsockopt(info->connect_fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    (void)setsockopt(info->connect_fd, SOL_SOCKET, SO_SNDBUF, &send_bytes, sizeof(send_bytes));
+}
+
 static void on_upgrade(void *ctx, struct MHD_Connection *connection, void *request_ctx,
                        const char *extra, size_t extra_len, MHD_socket fd,
                        struct MHD_UpgradeResponseHandle *handle)
@@ -613,10 +629,8 @@ static void on_upgrade(void *ctx, struct MHD_Connection *connection, void *reque
     struct slg_http_request *request = request_ctx;
     struct slg_http_server *server = request->server;
     struct slg_http_socket *socket = request->upgrade;
-    int one = 1, send_bytes = UPGRADED_SEND_BYTES;
 
     (void)ctx;
-    (void)connection;
     join_ended(server, 0);
     request->upgrade = NULL;
     socket->handle = handle;
@@ -627,9 +641,7 @@ static void on_upgrade(void *ctx, struct MHD_Connection *connection, void *reque
         memcpy(socket->extra, extra, extra_len);
         socket->extra_len = extra_len;
     }
-    /* These fail on the socket pair that stands for a TLS connection, and nothing is lost then. */
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_bytes, sizeof(send_bytes));
+    tune_connection(connection);
     if ((extra_len == 0 || socket->extra != NULL) && start_upgraded(socket))
         return;
     (void)MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);

@@ -50,7 +50,8 @@ def frame(opcode, payload=b"", fin=True, masked=True, rsv=0, length=None):
 class Socket:
     """An open tail. Use as a context manager."""
 
-    def __init__(self, base, path="/loki/api/v1/tail", params=None, headers=None, receive_bytes=None, timeout=20):
+    def __init__(self, base, path="/loki/api/v1/tail", params=None, headers=None, receive_bytes=None, timeout=20,
+                 tls=None):
         url = urllib.parse.urlsplit(base)
         self.timeout = timeout * harness.SLOW
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -58,6 +59,8 @@ class Socket:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         self.socket.settimeout(self.timeout)
         self.socket.connect((url.hostname, url.port))
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_hostname=url.hostname)
         self.buffer = b""
         self.pings = 0
         self.closed = None  # (code, reason) of the server's close frame
@@ -105,7 +108,8 @@ class Socket:
         """Until so many bytes are in the buffer, which keeps them."""
         while len(self.buffer) < count:
             left = deadline - time.monotonic()
-            if left <= 0 or not select.select([self.socket], [], [], left)[0]:
+            waiting = getattr(self.socket, "pending", lambda: 0)()  # what TLS has read already
+            if left <= 0 or not waiting and not select.select([self.socket], [], [], left)[0]:
                 raise TimeoutError("no frame in time")
             piece = self.socket.recv(1 << 16)
             if not piece:
