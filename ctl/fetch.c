@@ -1,9 +1,11 @@
 #include "ctl/fetch.h"
 
 #include <curl/curl.h>
+#include <poll.h>
 
 #define CONNECT_TIMEOUT_MS 5000L
 #define GET_TIMEOUT_MS     120000L
+#define SEND_TIMEOUT_MS    30000
 
 struct slg_fetch {
     CURL *curl;
@@ -109,4 +111,89 @@ enum slg_status slg_fetch_get(struct slg_fetch *fetch, const char *url, struct s
         len++;
     return slg_errorf(reterr, SLG_INVALID, "HTTP %ld: %.*s", code, (int)len,
                       out->len == 0 ? "" : (const char *)out->data);
+}
+
+/* ---- another protocol ---- */
+
+enum slg_status slg_fetch_connect(struct slg_fetch *fetch, const char *url,
+                                  struct slg_error *reterr)
+{
+    struct slg_fetch_request request = { .url = url };
+    char error_text[CURL_ERROR_SIZE] = "";
+    struct slg_buf none;
+    CURLcode code;
+
+    slg_buf_init(&none, 1);
+    set_options(fetch->curl, &request, &none, error_text);
+    (void)curl_easy_setopt(fetch->curl, CURLOPT_CONNECT_ONLY, 1L);
+    code = curl_easy_perform(fetch->curl);
+    slg_buf_fini(&none);
+    (void)curl_easy_setopt(fetch->curl, CURLOPT_ERRORBUFFER, NULL);
+    if (code != CURLE_OK)
+        return slg_errorf(reterr, SLG_UNAVAILABLE, "could not reach %.150s: %.80s", url,
+                          error_text[0] == '\0' ? curl_easy_strerror(code) : error_text);
+    return SLG_OK;
+}
+
+/* Wait until the socket is ready. TIMEOUT. */
+static enum slg_status wait_socket(struct slg_fetch *fetch, short events, int timeout_ms,
+                                   struct slg_error *reterr)
+{
+    curl_socket_t fd = CURL_SOCKET_BAD;
+    struct pollfd poll_fd = { .events = events };
+
+    if (curl_easy_getinfo(fetch->curl, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK ||
+        fd == CURL_SOCKET_BAD)
+        return slg_errorf(reterr, SLG_UNAVAILABLE, "the connection is lost");
+    poll_fd.fd = fd;
+    if (poll(&poll_fd, 1, timeout_ms) == 0)
+        return slg_errorf(reterr, SLG_TIMEOUT, "the server said nothing for %d s",
+                          timeout_ms / 1000);
+    return SLG_OK;
+}
+
+enum slg_status slg_fetch_send(struct slg_fetch *fetch, const void *bytes, size_t len,
+                               struct slg_error *reterr)
+{
+    const uint8_t *at = bytes;
+
+    while (len > 0) {
+        size_t sent = 0;
+        CURLcode code = curl_easy_send(fetch->curl, at, len, &sent);
+        enum slg_status status = SLG_OK;
+
+        if (code == CURLE_AGAIN)
+            status = wait_socket(fetch, POLLOUT, SEND_TIMEOUT_MS, reterr);
+        else if (code != CURLE_OK)
+            status = slg_errorf(reterr, SLG_UNAVAILABLE, "the connection is lost: %s",
+                                curl_easy_strerror(code));
+        if (status != SLG_OK)
+            return status;
+        at += sent;
+        len -= sent;
+    }
+    return SLG_OK;
+}
+
+enum slg_status slg_fetch_receive(struct slg_fetch *fetch, void *bytes, size_t bytes_max,
+                                  int timeout_ms, size_t *ret_len, struct slg_error *reterr)
+{
+    for (;;) {
+        size_t len = 0;
+        CURLcode code = curl_easy_recv(fetch->curl, bytes, bytes_max, &len);
+        enum slg_status status;
+
+        if (code == CURLE_OK && len > 0) {
+            *ret_len = len;
+            return SLG_OK;
+        }
+        if (code == CURLE_OK)
+            return slg_errorf(reterr, SLG_UNAVAILABLE, "the server closed the connection");
+        if (code != CURLE_AGAIN)
+            return slg_errorf(reterr, SLG_UNAVAILABLE, "the connection is lost: %s",
+                              curl_easy_strerror(code));
+        status = wait_socket(fetch, POLLIN, timeout_ms, reterr);
+        if (status != SLG_OK)
+            return status;
+    }
 }

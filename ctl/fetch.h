@@ -34,4 +34,17 @@ SLG_MUST_CHECK enum slg_status slg_fetch_run(struct slg_fetch *fetch,
 SLG_MUST_CHECK enum slg_status slg_fetch_get(struct slg_fetch *fetch, const char *url,
                                              struct slg_buf *out, struct slg_error *reterr);
 
+/* ---- a connection for another protocol: WebSocket ---- */
+
+/* Open a connection, with TLS for https, and nothing more. */
+SLG_MUST_CHECK enum slg_status slg_fetch_connect(struct slg_fetch *fetch, const char *url,
+                                                 struct slg_error *reterr);
+/* All of it. UNAVAILABLE: the connection is lost; TIMEOUT: the peer takes nothing for 30 s. */
+SLG_MUST_CHECK enum slg_status slg_fetch_send(struct slg_fetch *fetch, const void *bytes,
+                                              size_t len, struct slg_error *reterr);
+/* 1 byte or more. TIMEOUT: none came. UNAVAILABLE: the peer has closed. */
+SLG_MUST_CHECK enum slg_status slg_fetch_receive(struct slg_fetch *fetch, void *bytes,
+                                                 size_t bytes_max, int timeout_ms, size_t *ret_len,
+                                                 struct slg_error *reterr);
+
 #endif

@@ -5,6 +5,7 @@
 #include "ctl/answer.h"
 #include "ctl/ctl.h"
 #include "ctl/fetch.h"
+#include "ctl/live.h"
 #include "ctl/url.h"
 
 #define URL_BYTES_MAX   ((size_t)1 << 20)
@@ -204,7 +205,8 @@ static int run_series(struct slg_ctl *ctl, int argc, char **argv)
     return finish(&r, get_json(&r, &error), &error, print_series);
 }
 
-/* ---- tail: the same query again and again, from a little before the newest line seen ---- */
+/* ---- tail: over WebSocket, or where that is not to be had, the same query again and again, from a little before the
+ * newest line seen ---- */
 
 struct tail {
     int64_t from_ns; /* entries before it were shown or are too late for us */
@@ -283,11 +285,31 @@ static int poll_tail(struct reader *r, const char *query, const char *polls)
     return code;
 }
 
+/* Lines over WebSocket, as long as the server gives them; polling where it does not. */
+static int live_tail(struct reader *r, const char *query)
+{
+    struct slg_error error = { 0 };
+    enum slg_status status;
+
+    slg_url_start(&r->url, r->ctl->addr, "/loki/api/v1/tail");
+    slg_url_param(&r->url, "query", query);
+    slg_url_number(&r->url, "start", slg_clock_wall_ns(slg_clock_system()) - TAIL_OVERLAP_NS);
+    slg_buf_append_byte(&r->url, '\0');
+    if (slg_buf_failed(&r->url)) {
+        (void)slg_errorf(&error, SLG_LIMIT, "the query is too long");
+        return slg_ctl_fail(&error);
+    }
+    status = slg_live_tail(r->ctl, r->fetch, (const char *)r->url.data, &error);
+    return status == SLG_UNSUPPORTED ? poll_tail(r, query, NULL) : slg_ctl_fail(&error);
+}
+
 static int run_tail(struct slg_ctl *ctl, int argc, char **argv)
 {
     const char *query = NULL, *polls = NULL;
     const struct slg_ctl_option options[] = {
-        { "--polls", &polls, "end after so many requests (2 a second), default never", false },
+        { "--polls", &polls,
+          "poll instead: end after so many requests (2 a second); default: live, never ends",
+          false },
     };
     struct reader r;
     size_t count;
@@ -303,7 +325,7 @@ static int run_tail(struct slg_ctl *ctl, int argc, char **argv)
     }
     if (!reader_init(&r, ctl))
         return SLG_CTL_FAILED;
-    code = poll_tail(&r, query, polls);
+    code = polls == NULL ? live_tail(&r, query) : poll_tail(&r, query, polls);
     reader_fini(&r);
     return code;
 }
