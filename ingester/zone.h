@@ -21,6 +21,9 @@ struct slg_zone;
 /* UTC; lives for ever. */
 const struct slg_zone *slg_zone_utc(void);
 
+/* The same to own. NULL: no memory. slg_zone_destroy frees it. */
+SLG_MUST_CHECK struct slg_zone *slg_zone_create_utc(void);
+
 /* Parse the bytes of a TZif file. MALFORMED; NO_MEMORY. slg_zone_destroy frees it. */
 SLG_MUST_CHECK enum slg_status slg_zone_parse(const uint8_t *bytes, size_t len,
                                               struct slg_zone **ret_zone, struct slg_error *reterr);
