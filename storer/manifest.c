@@ -192,6 +192,7 @@ enum slg_status slg_opening_decode(const uint8_t *bytes, size_t len,
     struct slg_cursor c;
     uint8_t name_len;
     struct slg_shard_id shard;
+    uint8_t again[SLG_OPENING_BYTES];
     enum slg_status status = open_record(bytes, len, "SLGO", OPENING_VERSION, &c, NULL);
 
     if (status != SLG_OK)
@@ -203,6 +204,9 @@ enum slg_status slg_opening_decode(const uint8_t *bytes, size_t len,
     memcpy(opening.name, name, name_len);
     if (name_len > 0 && slg_shard_name_parse(opening.name, &shard) != SLG_OK)
         return SLG_CORRUPT;
+    slg_opening_encode(again, &opening);
+    if (memcmp(again, bytes, len) != 0)
+        return SLG_CORRUPT; /* a NUL in the name, or something behind it */
     *ret_opening = opening;
     return SLG_OK;
 }

@@ -2,6 +2,7 @@
  * Oracle: the worked bytes of docs/FORMATS.md section 3; every single altered or missing byte. */
 #include "tests/helper/test.h"
 
+#include "base/hash.h"
 #include "storer/manifest.h"
 
 /* docs/FORMATS.md section 3. */
@@ -147,6 +148,35 @@ static void test_every_altered_byte_is_seen(void **state)
     slg_buf_fini(&out);
 }
 
+/* The name ends at its length and zeros follow, as FORMATS.md says: found by fuzzing. */
+static void test_opening_padding(void **state)
+{
+    static const struct slg_opening opening = { .crash_count = 1, .name = "7200-3600-1of4" };
+    static const struct {
+        const char *name;
+        size_t at;
+        uint8_t byte;
+        bool good;
+    } rows[] = {
+        { "as it was written", 8, '7', true },
+        { "a byte behind the name", 60, 1, false },
+        { "a NUL in the name", 12, 0, false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < SLG_ARRAY_LEN(rows); i++) {
+        uint8_t note[SLG_OPENING_BYTES];
+        uint64_t checksum;
+
+        slg_opening_encode(note, &opening);
+        note[rows[i].at] = rows[i].byte;
+        checksum = slg_hash_xxh3(note, sizeof(note) - 8);
+        for (size_t k = 0; k < 8; k++)
+            note[sizeof(note) - 8 + k] = (uint8_t)(checksum >> (56 - 8 * k));
+        CHECK(rows[i].name, reads_opening(note, sizeof(note)) == rows[i].good);
+    }
+}
+
 static const struct name_case {
     const char *text;
     enum slg_status want;
@@ -186,6 +216,7 @@ int main(void)
         cmocka_unit_test(test_worked_bytes),
         cmocka_unit_test(test_fields_out_of_range),
         cmocka_unit_test(test_every_altered_byte_is_seen),
+        cmocka_unit_test(test_opening_padding),
         cmocka_unit_test(test_names),
     };
 
