@@ -1,5 +1,5 @@
 /* Settings files from anybody: loading never crashes, and what was accepted prints to a file that loads the same.
- * Covers: base/conf.c base/yaml.c base/units.c */
+ * Covers: conf.c conf_load.c conf_check.c conf_print.c yaml.c units.c */
 #include "base/conf.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,6 +1,8 @@
 /* A recorder over arbitrary datagrams: the texts of the message lie inside it, limits hold, nothing is refused but the
  * empty message. The first byte chooses options.
  * Covers: syslog.c docker.c mail.c mask.c record.c */
+#include <stdlib.h>
+
 #include "ingester/record.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -54,6 +56,39 @@ static void check_message(const struct slg_syslog_options *options, int64_t rece
         SLG_ASSERT(m.text.len == m.whole.len);
 }
 
+/* Masks made of the message itself: "APP AFTER UNTIL" at its front. Masking keeps the length, changes bytes to '*'
+ * only, and is done when it is done. */
+static void check_masks(const uint8_t *data, size_t size)
+{
+    struct slg_mask_rule rule = { .until = size > 0 ? (char)data[0] : '\0' };
+    struct slg_mask_rule many[SLG_MASK_COUNT_MAX + 1];
+    struct slg_text line = slg_text_make(data, size), once, twice;
+    struct slg_masks *masks;
+    size_t count = size > 1 && data[1] == 0xFF ? SLG_ARRAY_LEN(many) : 1;
+    uint32_t selected;
+    char *scratch;
+
+    if (size > 2)
+        rule.app = slg_text_make(data + 2, data[1] % 3U < size - 2 ? data[1] % 3U : 0);
+    if (size > 8)
+        rule.after = slg_text_make(data + 5, data[1] < size - 5 ? data[1] : 3);
+    for (size_t i = 0; i < count; i++)
+        many[i] = rule;
+    if (slg_masks_create(many, count, &masks, NULL) != SLG_OK)
+        return;
+    scratch = malloc(size * 2 + 1);
+    SLG_ASSERT(scratch != NULL);
+    selected = slg_masks_select(masks, rule.app);
+    once = slg_masks_apply(masks, selected, line, scratch);
+    SLG_ASSERT(once.len == size);
+    for (size_t i = 0; i < size; i++)
+        SLG_ASSERT(once.at[i] == line.at[i] || once.at[i] == '*');
+    twice = slg_masks_apply(masks, 0, once, scratch + size);
+    SLG_ASSERT(twice.at == once.at);
+    free(scratch);
+    slg_masks_destroy(masks);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct slg_recorder *recorder;
@@ -81,6 +116,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     options.docker = (enum slg_docker_mode)((data[0] >> 1) % 3);
     options.syslog.zone_forced = (data[0] & 8) != 0;
     check_message(&options.syslog, source.receive_ns, data + 1, size - 1);
+    check_masks(data + 1, size - 1);
     status = slg_recorder_take(recorder, &options, &source, data + 1, size - 1, &record);
     SLG_ASSERT(status == SLG_OK || status == SLG_AGAIN);
     if (status != SLG_OK)

@@ -1,4 +1,5 @@
 /* Sets of batch ids from outside: what decodes is in order, encodes to a set that is equal, and is its own union.
+ * A second set behind it: the laws of sets hold for the two.
  * Covers: batch_set.c */
 #include "base/assert.h"
 #include "proto/batch_set.h"
@@ -60,14 +61,48 @@ static void use(struct slg_batch_set *set)
     rebuild(set, count);
 }
 
+static struct slg_batch_set *copy_of(const struct slg_batch_set *set)
+{
+    struct slg_batch_set *copy = slg_batch_set_create();
+
+    SLG_ASSERT(copy != NULL);
+    SLG_ASSERT(slg_batch_set_union(copy, set) == SLG_OK);
+    return copy;
+}
+
+/* The laws of sets: a = (a - b) + (a & b), |a or b| = |a| + |b| - |a & b|. */
+static void check_two(const struct slg_batch_set *a, const struct slg_batch_set *b)
+{
+    struct slg_batch_set *rest = copy_of(a), *common = copy_of(a), *all = copy_of(a);
+
+    SLG_ASSERT(slg_batch_set_subtract(rest, b) == SLG_OK);
+    SLG_ASSERT(slg_batch_set_intersect(common, b) == SLG_OK);
+    SLG_ASSERT(slg_batch_set_union(all, b) == SLG_OK);
+    SLG_ASSERT(slg_batch_set_count(rest) + slg_batch_set_count(common) == slg_batch_set_count(a));
+    SLG_ASSERT(slg_batch_set_count(all) == slg_batch_set_count(rest) + slg_batch_set_count(b));
+    SLG_ASSERT(slg_batch_set_contains(a, common) && slg_batch_set_contains(b, common));
+    SLG_ASSERT(slg_batch_set_contains(all, a) && slg_batch_set_contains(all, b));
+    SLG_ASSERT(slg_batch_set_contains(b, a) == (slg_batch_set_count(rest) == 0));
+    SLG_ASSERT(slg_batch_set_union(rest, common) == SLG_OK);
+    SLG_ASSERT(slg_batch_set_contains(rest, a) && slg_batch_set_contains(a, rest));
+    slg_batch_set_destroy(all);
+    slg_batch_set_destroy(common);
+    slg_batch_set_destroy(rest);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct slg_cursor c = slg_cursor_make(data, size);
-    struct slg_batch_set *set = NULL;
+    struct slg_batch_set *set = NULL, *other = NULL;
 
     if (slg_batch_set_decode(&c, &set) != SLG_OK)
         return 0;
     use(set);
+    if (slg_batch_set_decode(&c, &other) == SLG_OK) {
+        check_two(set, other);
+        check_two(other, set);
+        slg_batch_set_destroy(other);
+    }
     slg_batch_set_destroy(set);
     return 0;
 }

@@ -55,6 +55,39 @@ static void try_handshake(const uint8_t *data, size_t size)
         SLG_ASSERT(strlen(accept) == 28 && strlen(text) == 24);
 }
 
+/* What is encoded with a mask decodes to itself; a close carries its code, and as much of the reason as is UTF-8. */
+static void check_encoding(const uint8_t *data, size_t size)
+{
+    static const uint8_t mask[4] = { 0x12, 0x34, 0x56, 0x78 };
+    struct slg_websocket_decoder decoder;
+    struct slg_websocket_event event;
+    char reason[200] = { 0 }, key[SLG_WEBSOCKET_KEY_BYTES];
+    uint8_t random[16] = { 0 };
+    struct slg_cursor c;
+    struct slg_buf out;
+
+    memcpy(reason, data, size < sizeof(reason) ? size : sizeof(reason) - 1);
+    memcpy(random, data, size < sizeof(random) ? size : sizeof(random));
+    slg_websocket_key(random, key);
+    SLG_ASSERT(strlen(key) == 24);
+    slg_buf_init(&out, size + 1024);
+    slg_websocket_encode(&out, SLG_WEBSOCKET_BINARY, mask, data, size);
+    SLG_ASSERT(out.len == slg_websocket_frame_bytes(size) + sizeof(mask));
+    slg_websocket_encode_close(&out, mask, 1000, reason);
+    c = slg_cursor_make(out.data, out.len);
+    slg_websocket_decoder_init(&decoder, /* from_client= */ true,
+                               size + SLG_WEBSOCKET_CONTROL_BYTES_MAX);
+    SLG_ASSERT(slg_websocket_decode(&decoder, &c, &event) == SLG_OK);
+    SLG_ASSERT(event.opcode == SLG_WEBSOCKET_BINARY);
+    SLG_ASSERT(event.payload.len == size);
+    SLG_ASSERT(memcmp(event.payload.at, data, size) == 0);
+    SLG_ASSERT(slg_websocket_decode(&decoder, &c, &event) == SLG_OK);
+    SLG_ASSERT(event.opcode == SLG_WEBSOCKET_CLOSE);
+    SLG_ASSERT(event.close_code == 1000);
+    slg_websocket_decoder_fini(&decoder);
+    slg_buf_fini(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct slg_buf whole, pieces;
@@ -73,5 +106,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     slg_buf_fini(&whole);
     slg_buf_fini(&pieces);
     try_handshake(data + 1, size - 1);
+    check_encoding(data, size);
     return 0;
 }

@@ -9,6 +9,8 @@
 #include "storer/manifest.h"
 #include "storer/summary.h"
 
+#define STREAMS_MAX 64
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_manifest(const uint8_t *bytes, size_t len)
@@ -31,23 +33,81 @@ static void check_small(const uint8_t *bytes, size_t len)
     struct slg_opening opening;
     struct slg_shard_id id;
 
-    if (slg_storage_decode(bytes, len, &storage, NULL) == SLG_OK)
-        SLG_ASSERT(len > 16);
-    if (slg_opening_decode(bytes, len, &opening) == SLG_OK && opening.name[0] != '\0')
+    uint8_t printed[SLG_OPENING_BYTES];
+    struct slg_buf out;
+
+    slg_buf_init(&out, 1024);
+    if (slg_storage_decode(bytes, len, &storage, NULL) == SLG_OK) {
+        slg_storage_encode(&out, &storage);
+        SLG_ASSERT(out.len == len);
+        SLG_ASSERT(memcmp(out.data, bytes, len) == 0);
+    }
+    slg_buf_fini(&out);
+    if (slg_opening_decode(bytes, len, &opening) != SLG_OK)
+        return;
+    slg_opening_encode(printed, &opening);
+    SLG_ASSERT(len == sizeof(printed));
+    SLG_ASSERT(memcmp(printed, bytes, len) == 0);
+    if (opening.name[0] != '\0') {
         SLG_ASSERT(slg_shard_name_parse(opening.name, &id) == SLG_OK);
+        SLG_ASSERT(strcmp(slg_shard_name_of(&id).text, opening.name) == 0);
+    }
+}
+
+/* The summary of a batch with these numbers. */
+static void check_summary_again(const struct slg_summary *summary,
+                                const struct slg_summary_stream *streams, uint32_t count)
+{
+    static struct slg_batch_stream batch_streams[STREAMS_MAX];
+    static uint32_t numbers[STREAMS_MAX];
+    struct slg_batch_header header = { .id = { .incarnation = summary->incarnation,
+                                               .sequence = summary->sequence },
+                                       .entry_count = summary->entry_count,
+                                       .push_count = summary->push_count,
+                                       .line_bytes = summary->line_bytes,
+                                       .metadata_bytes = summary->metadata_bytes,
+                                       .ts_min_ns = summary->ts_min_ns,
+                                       .ts_max_ns = summary->ts_max_ns,
+                                       .streams = batch_streams,
+                                       .stream_count = count,
+                                       .raw_bytes = summary->raw_bytes };
+    struct slg_summary again;
+    struct slg_buf out;
+
+    for (uint32_t i = 0; i < count; i++) {
+        numbers[i] = streams[i].number;
+        batch_streams[i].entry_count = streams[i].entry_count;
+        batch_streams[i].line_bytes = streams[i].line_bytes;
+        batch_streams[i].metadata_count = streams[i].metadata_count;
+    }
+    slg_buf_init(&out, SLG_BATCH_BYTES_MAX);
+    slg_summary_encode(&out, &header, summary->batch_bytes, numbers);
+    SLG_ASSERT(slg_summary_decode(out.data, out.len, &again) == SLG_OK);
+    SLG_ASSERT(again.sequence == summary->sequence);
+    SLG_ASSERT(again.ts_min_ns == summary->ts_min_ns);
+    SLG_ASSERT(again.ts_max_ns == summary->ts_max_ns);
+    SLG_ASSERT(again.entry_count == summary->entry_count);
+    SLG_ASSERT(again.line_bytes == summary->line_bytes);
+    SLG_ASSERT(again.stream_count == count);
+    slg_buf_fini(&out);
 }
 
 static void check_summary(const uint8_t *bytes, size_t len)
 {
+    static struct slg_summary_stream streams[STREAMS_MAX];
     struct slg_summary summary;
-    struct slg_summary_stream stream;
+    struct slg_summary walk;
+    uint32_t count = 0;
 
     if (slg_summary_decode(bytes, len, &summary) != SLG_OK)
         return;
     SLG_ASSERT(summary.ts_min_ns <= summary.ts_max_ns);
     SLG_ASSERT(summary.push_count <= summary.entry_count);
-    while (slg_summary_next_stream(&summary, &stream))
-        SLG_ASSERT(stream.entry_count <= SLG_BATCH_ENTRY_COUNT_MAX);
+    walk = summary;
+    while (count < STREAMS_MAX && slg_summary_next_stream(&walk, &streams[count]))
+        SLG_ASSERT(streams[count++].entry_count <= SLG_BATCH_ENTRY_COUNT_MAX);
+    if (count == summary.stream_count)
+        check_summary_again(&summary, streams, count);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

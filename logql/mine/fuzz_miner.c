@@ -1,6 +1,7 @@
 /* Lines and pages of other processes become patterns. First byte even: the rest is a page body. Odd: the rest is lines, each
  * up to a newline; each line is seen 30 times, then what is mined must be a pattern that matches it, and a page of it must
- * give the same pattern again. */
+ * give the same pattern again.
+ * Covers: miner.c */
 #include "logql/mine/miner.h"
 #include "logql/pipe/pattern.h"
 
