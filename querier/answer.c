@@ -1,5 +1,8 @@
 #include "querier/answer.h"
 
+#include <time.h>
+
+#include "base/clock.h"
 #include "logql/eval/format.h"
 
 #define PIECE_BYTES ((size_t)65536)
@@ -65,6 +68,10 @@ static void print_flags(const struct slg_answer *answer, struct slg_buf *out)
 
 static void print_head(const struct slg_answer *answer, struct slg_buf *out)
 {
+    if (answer->legacy) {
+        slg_buf_append_text(out, "{\"streams\":[");
+        return;
+    }
     slg_buf_append_text(out, "{\"status\":\"success\"");
     if (answer->warning != NULL) {
         slg_buf_append_text(out, ",\"warnings\":[");
@@ -118,19 +125,78 @@ static void print_categories(const struct slg_stream_row *row, struct slg_buf *o
     slg_buf_append_byte(out, '}');
 }
 
-static void print_row(const struct slg_answer *answer, const struct slg_stream_row *row,
-                      struct slg_buf *out)
+/* {a="b"} as a text of JSON. */
+static void print_label_text(const struct slg_label_set *labels, struct slg_buf *out)
+{
+    struct slg_buf text;
+
+    slg_buf_init(&text, (size_t)1 << 20);
+    slg_label_print(&text, labels);
+    slg_buf_append_json(out, text.data, text.len);
+    slg_buf_fini(&text);
+}
+
+/* RFC 3339 with as many digits of the fraction as it has, as Go prints times. */
+static void print_time(int64_t ts_ns, struct slg_buf *out)
+{
+    time_t seconds = (time_t)(ts_ns / SLG_NS_PER_SEC);
+    int64_t fraction = ts_ns % SLG_NS_PER_SEC;
+    char text[32];
+    struct tm parts;
+
+    (void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", gmtime_r(&seconds, &parts));
+    slg_buf_append_text(out, text);
+    if (fraction != 0) {
+        slg_buf_printf(out, ".%09lld", (long long)fraction);
+        while (!slg_buf_failed(out) && out->data[out->len - 1] == '0')
+            out->len--;
+    }
+    slg_buf_append_byte(out, 'Z');
+}
+
+static void print_line(const struct slg_stream_row *row, struct slg_buf *out)
 {
     struct slg_text line;
     struct slg_buf scratch;
 
     slg_buf_init(&scratch, row->unpacked_len + (size_t)1);
-    slg_buf_printf(out, "[\"%lld\",", (long long)row->ts_ns);
     if (slg_stream_row_line(row, &scratch, &line) == SLG_OK)
         slg_buf_append_json(out, line.at, line.len);
     else
         out->failed = true; /* no memory for a line */
     slg_buf_fini(&scratch);
+}
+
+static void print_legacy_row(const struct slg_stream_row *row, struct slg_buf *out)
+{
+    slg_buf_append_text(out, "{\"ts\":\"");
+    print_time(row->ts_ns, out);
+    slg_buf_append_text(out, "\",\"line\":");
+    print_line(row, out);
+    slg_buf_append_byte(out, '}');
+}
+
+static void print_stream_head(const struct slg_answer *answer, const struct slg_stream *stream,
+                              struct slg_buf *out)
+{
+    slg_buf_append_text(out, answer->item == 0 ? "{" : ",{");
+    slg_buf_append_text(out, answer->legacy ? "\"labels\":" : "\"stream\":");
+    if (answer->legacy)
+        print_label_text(&stream->labels, out);
+    else
+        slg_label_print_json(out, &stream->labels);
+    slg_buf_append_text(out, answer->legacy ? ",\"entries\":[" : ",\"values\":[");
+}
+
+static void print_row(const struct slg_answer *answer, const struct slg_stream_row *row,
+                      struct slg_buf *out)
+{
+    if (answer->legacy) {
+        print_legacy_row(row, out);
+        return;
+    }
+    slg_buf_printf(out, "[\"%lld\",", (long long)row->ts_ns);
+    print_line(row, out);
     if (answer->categorize)
         print_categories(row, out);
     slg_buf_append_byte(out, ']');
@@ -145,11 +211,8 @@ static void print_streams(struct slg_answer *answer, struct slg_buf *out)
 
         if (out->len - start >= PIECE_BYTES)
             return;
-        if (answer->row == 0) {
-            slg_buf_append_text(out, answer->item == 0 ? "{\"stream\":" : ",{\"stream\":");
-            slg_label_print_json(out, &stream->labels);
-            slg_buf_append_text(out, ",\"values\":[");
-        }
+        if (answer->row == 0)
+            print_stream_head(answer, stream, out);
         for (; answer->row < stream->row_count; answer->row++) {
             if (answer->row > 0 && out->len - start >= PIECE_BYTES)
                 return; /* row 0 stays with its head: the next call must not write that again */
@@ -235,7 +298,7 @@ enum slg_status slg_answer_pull(struct slg_answer *answer, struct slg_buf *out)
     if (answer->part == PART_TAIL) {
         slg_buf_append_byte(out, ']');
         print_summary(answer, out);
-        slg_buf_append_text(out, "}}\n");
+        slg_buf_append_text(out, answer->legacy ? "}\n" : "}}\n");
         answer->part = PART_DONE;
         return slg_buf_failed(out) ? SLG_LIMIT : SLG_OK;
     }

@@ -19,6 +19,8 @@ struct slg_answer {
     struct slg_text
         encoding_flags; /* comma separated; empty: none. With categorize-labels values have 3 elements */
     bool categorize;
+    bool
+        legacy; /* streams as /api/prom/query gave them before 2019: {"streams":[{"labels","entries"}]} */
     const char *warning; /* NULL: complete */
     const struct slg_scan_stats *stats;
     double exec_seconds;

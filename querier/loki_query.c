@@ -1,4 +1,4 @@
-/* /loki/api/v1/query_range and /loki/api/v1/query. */
+/* /loki/api/v1/query_range and /loki/api/v1/query; /api/prom/query, the log query of clients from before 2019. */
 #include "base/clock.h"
 #include "base/log.h"
 #include "logql/plan/query.h"
@@ -238,6 +238,18 @@ static enum slg_status run_gated(struct job *job, struct slg_error *reterr)
     return status;
 }
 
+static enum slg_status check_legacy(const struct job *job, struct slg_error *reterr)
+{
+    struct slg_text text;
+
+    if (!slg_query_is_log(job->query))
+        return slg_errorf(reterr, SLG_INVALID, "legacy endpoints only support streams result type");
+    if (slg_http_param(job->client.request, "regexp", &text) && text.len > 0)
+        return slg_errorf(reterr, SLG_INVALID,
+                          "the parameter regexp is not supported by Silage: use |~ in the query");
+    return SLG_OK;
+}
+
 static enum slg_status run_query(struct job *job, bool instant, struct slg_error *reterr)
 {
     const struct slg_querier_limits *limits = &job->client.querier->options.limits;
@@ -249,6 +261,8 @@ static enum slg_status run_query(struct job *job, bool instant, struct slg_error
         status = slg_api_check_range(limits, &job->params, reterr);
     if (status == SLG_OK && slg_query_is_log(job->query))
         status = slg_api_check_entries(limits, job->params.limit, reterr);
+    if (status == SLG_OK && job->answer.legacy)
+        status = check_legacy(job, reterr);
     if (status != SLG_OK)
         return status;
     if (slg_query_leaf_count(job->query) == 0) /* Grafana's health check needs no storer */
@@ -299,8 +313,14 @@ static void log_query(const struct job *job, enum slg_status status, int64_t too
                   job->params.text.at);
 }
 
+enum form {
+    FORM_RANGE,
+    FORM_INSTANT,
+    FORM_LEGACY, /* a range, answered in the old shape */
+};
+
 static void answer_query(struct slg_querier *querier, struct slg_http_request *request,
-                         bool instant)
+                         enum form form)
 {
     struct job *job = calloc(1, sizeof(*job));
     struct slg_error error = { .status = SLG_OK };
@@ -313,8 +333,10 @@ static void answer_query(struct slg_querier *querier, struct slg_http_request *r
     }
     job->client = (struct api_client){ .querier = querier, .request = request };
     job->started_mono_ns = slg_clock_mono_ns(slg_clock_system());
-    read_flags(job);
-    status = run_query(job, instant, &error);
+    job->answer.legacy = form == FORM_LEGACY;
+    if (form != FORM_LEGACY)
+        read_flags(job);
+    status = run_query(job, /* instant= */ form == FORM_INSTANT, &error);
     took_ns = slg_clock_mono_ns(slg_clock_system()) - job->started_mono_ns;
     job->answer.exec_seconds = (double)took_ns / 1e9;
     count_job(job, status, took_ns);
@@ -331,10 +353,15 @@ static void answer_query(struct slg_querier *querier, struct slg_http_request *r
 
 void slg_api_query_range(void *ctx, struct slg_http_request *request)
 {
-    answer_query(ctx, request, /* instant= */ false);
+    answer_query(ctx, request, FORM_RANGE);
 }
 
 void slg_api_query(void *ctx, struct slg_http_request *request)
 {
-    answer_query(ctx, request, /* instant= */ true);
+    answer_query(ctx, request, FORM_INSTANT);
+}
+
+void slg_api_legacy_query(void *ctx, struct slg_http_request *request)
+{
+    answer_query(ctx, request, FORM_LEGACY);
 }

@@ -41,6 +41,7 @@ static const struct slg_http_route routes[] = {
     { "/loki/api/v1/patterns", READ, slg_api_patterns, false },
     { "/loki/api/v1/detected_fields", READ, slg_api_detected_fields, false },
     { "/loki/api/v1/detected_field/{name}/values", READ, slg_api_detected_field_values, false },
+    { "/api/prom/query", READ, slg_api_legacy_query, false },
     { "/api/prom/label", SLG_HTTP_GET, slg_api_labels, false },
     { "/api/prom/label/{name}/values", SLG_HTTP_GET, slg_api_label_values, false },
     { "/api/prom/series", READ, slg_api_series, false },

@@ -69,6 +69,7 @@ slg_http_handler slg_api_query_range, slg_api_query, slg_api_labels, slg_api_lab
     slg_api_series, slg_api_stats, slg_api_volume, slg_api_volume_range, slg_api_detected_labels,
     slg_api_format_query, slg_api_buildinfo, slg_api_ready, slg_api_metrics, slg_api_empty_rules,
     slg_api_empty_alerts, slg_api_no_rule_groups, slg_api_drilldown_limits, slg_api_not_yet,
-    slg_api_detected_fields, slg_api_detected_field_values, slg_api_patterns, slg_api_tail;
+    slg_api_detected_fields, slg_api_detected_field_values, slg_api_patterns, slg_api_legacy_query,
+    slg_api_tail;
 
 #endif

@@ -43,6 +43,27 @@ static void test_streams(void **state)
     slg_buf_fini(&out);
 }
 
+static void test_legacy(void **state)
+{
+    struct slg_stream_row rows[] = {
+        { .ts_ns = 1795300949123456780, .line = { "a", 1 } },
+        { .ts_ns = 1795300949000000000, .line = { "b", 1 } },
+    };
+    struct slg_stream stream = { .labels = { labels, 1 }, .rows = rows, .row_count = 2 };
+    struct slg_answer answer = { .streams = &stream, .stream_count = 1, .legacy = true };
+    static const char want[] =
+        "{\"streams\":[{\"labels\":\"{app=\\\"x\\\\\\\"y\\\"}\",\"entries\":["
+        "{\"ts\":\"2026-11-21T22:42:29.12345678Z\",\"line\":\"a\"},"
+        "{\"ts\":\"2026-11-21T22:42:29Z\",\"line\":\"b\"}]}],\"stats\":{";
+    struct slg_buf out;
+
+    (void)state;
+    pull_all(&answer, &out);
+    assert_ptr_equal(strstr((char *)out.data, want), out.data);
+    assert_non_null(strstr((char *)out.data, "}}}}\n"));
+    slg_buf_fini(&out);
+}
+
 static void test_categorized(void **state)
 {
     struct slg_stream_row rows[] = {
@@ -166,9 +187,10 @@ static void test_many_streams(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_streams), cmocka_unit_test(test_categorized),
-        cmocka_unit_test(test_numbers), cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_large),   cmocka_unit_test(test_many_streams),
+        cmocka_unit_test(test_streams),      cmocka_unit_test(test_legacy),
+        cmocka_unit_test(test_categorized),  cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_empty),        cmocka_unit_test(test_large),
+        cmocka_unit_test(test_many_streams),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
