@@ -227,6 +227,8 @@ struct slg_rpc_streams {
     size_t selector_count;
     struct slg_stream_id after; /* page: only ids above this one */
     uint64_t stream_max;        /* at most this many in the reply, 1 to 65536 */
+    bool
+        whole_windows; /* every stream of the shards that touch the range, without counts: no summary is read */
 };
 struct slg_rpc_stream {
     struct slg_stream_id id;

@@ -80,6 +80,7 @@ struct slg_fanout_streams {
     size_t selector_count;
     int64_t from_ns;
     int64_t to_ns;
+    bool whole_windows; /* all streams of the shards that touch the range, without counts */
 };
 SLG_MUST_CHECK enum slg_status slg_fanout_list_streams(struct slg_fanout *fanout,
                                                        const struct slg_fanout_streams *wanted,

@@ -77,7 +77,8 @@ static enum slg_status ask_streams(struct slg_fanout *fanout,
                                    .selectors = wanted->selectors,
                                    .selector_count = wanted->selector_count,
                                    .after = *after,
-                                   .stream_max = STREAMS_PER_PAGE };
+                                   .stream_max = STREAMS_PER_PAGE,
+                                   .whole_windows = wanted->whole_windows };
 
     slg_buf_clear(&fanout->request);
     slg_rpc_encode_streams(&fanout->request, &ask);

@@ -64,7 +64,7 @@ static enum slg_status print_label_names(struct slg_meta *meta, void *arg, struc
 
 void slg_api_labels(void *ctx, struct slg_http_request *request)
 {
-    static const struct slg_meta_endpoint endpoint = { slg_meta_read_optional, slg_meta_list,
+    static const struct slg_meta_endpoint endpoint = { slg_meta_read_optional, slg_meta_list_by_day,
                                                        print_label_names };
 
     slg_meta_answer(ctx, request, &endpoint, NULL);
@@ -88,7 +88,7 @@ static enum slg_status print_label_values(struct slg_meta *meta, void *arg,
 
 void slg_api_label_values(void *ctx, struct slg_http_request *request)
 {
-    static const struct slg_meta_endpoint endpoint = { slg_meta_read_optional, slg_meta_list,
+    static const struct slg_meta_endpoint endpoint = { slg_meta_read_optional, slg_meta_list_by_day,
                                                        print_label_values };
     struct slg_text name = slg_http_path_segment(request);
 

@@ -1,9 +1,11 @@
 #include "querier/meta.h"
 
+#include "base/clock.h"
 #include "logql/syntax/parse.h"
 #include "logql/syntax/print.h"
 
 #define METADATA_ITEM_BYTES 8
+#define DAY_NS              (24 * 3600 * SLG_NS_PER_SEC)
 
 enum slg_status slg_meta_no_memory(struct slg_error *reterr)
 {
@@ -119,6 +121,20 @@ enum slg_status slg_meta_list(struct slg_meta *meta, void *arg, struct slg_error
             return slg_errorf(reterr, SLG_UNAVAILABLE, "a storer sent a broken label set");
     }
     return SLG_OK;
+}
+
+enum slg_status slg_meta_list_by_day(struct slg_meta *meta, void *arg, struct slg_error *reterr)
+{
+    struct slg_fanout_streams *wanted = &meta->wanted;
+    enum slg_status status;
+
+    wanted->whole_windows = true;
+    status = slg_meta_list(meta, arg, reterr);
+    if (status != SLG_OK || meta->stream_count == 0)
+        return status;
+    wanted->from_ns = slg_window_start(wanted->from_ns > 0 ? wanted->from_ns : 0, DAY_NS);
+    wanted->to_ns = slg_window_start(wanted->to_ns - 1, DAY_NS) + DAY_NS;
+    return slg_meta_list(meta, arg, reterr);
 }
 
 uint64_t slg_meta_stream_bytes(const struct slg_rpc_stream *stream)

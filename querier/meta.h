@@ -53,6 +53,10 @@ SLG_MUST_CHECK enum slg_status slg_meta_read_selector(struct slg_meta *meta,
                                                       struct slg_error *reterr);
 /* The streams that match `wanted`, with their labels. May be called again for another range. */
 slg_meta_step slg_meta_list;
+/* The same without counts and by day, for names and values of labels: all streams of the UTC days of the range, when there
+ * is a window with data in the range; else none. So does Loki, whose index is one file a day; and a service that was
+ * silent for a quarter of an hour stays in the lists of an editor. It reads no summaries, so it is fast. */
+slg_meta_step slg_meta_list_by_day;
 
 /* Fills *reterr: the request needs too much memory. */
 enum slg_status slg_meta_no_memory(struct slg_error *reterr);

@@ -166,6 +166,8 @@ static enum slg_status visit_stream(void *ctx, const struct slg_shard_stream *st
         *capacity = bigger;
     }
     (*numbers)[stream->number] = known;
+    if (a->request->whole_windows && known->wanted)
+        known->row.batch_count = 1; /* it is there: more is not asked */
     return SLG_OK;
 }
 
@@ -213,7 +215,7 @@ static enum slg_status read_shard(struct answer *a, struct slg_shard *shard)
     if (status != SLG_OK)
         return status;
     status = slg_shard_each_stream(read, visit_stream, a);
-    if (status == SLG_OK)
+    if (status == SLG_OK && !a->request->whole_windows)
         status = slg_shard_each_summary(read, visit_summary, a);
     slg_shard_read_end(read);
     for (size_t i = 0; i < SLG_MANIFEST_GENERATION_COUNT_MAX; i++) {

@@ -113,7 +113,8 @@ static void test_streams_round_trip(void **state)
                                    .to_ns = 2,
                                    .selectors = selectors,
                                    .selector_count = 2,
-                                   .stream_max = 10 };
+                                   .stream_max = 10,
+                                   .whole_windows = true };
     struct slg_rpc_stream stream = { .canonical = slg_text_of("xyz"),
                                      .entry_count = 1,
                                      .line_bytes = 2,
@@ -132,6 +133,7 @@ static void test_streams_round_trip(void **state)
     slg_rpc_encode_streams(&out, &ask);
     assert_int_equal(slg_rpc_decode_streams(arena, out.data, out.len, &asked), SLG_OK);
     assert_int_equal(asked.selector_count, 2);
+    assert_true(asked.whole_windows);
     assert_true(slg_text_equal(asked.selectors[1], selectors[1]));
     slg_buf_clear(&out);
     slg_rpc_encode_streams_reply(&out, &stream, 1, /* more= */ true);

@@ -138,6 +138,45 @@ static void test_rows(void **state)
     tear_down(&f);
 }
 
+/* Without counts: every stream of the shards that the range touches, however short it is. */
+static void test_whole_windows(void **state)
+{
+    const struct slg_text selector = slg_text_of("{app=\"b\"}");
+    struct slg_rpc_streams request = { .tenant = slg_text_of("fake"),
+                                       .from_ns = TEST_WINDOW_NS + 25 * MINUTE_NS,
+                                       .to_ns = TEST_WINDOW_NS + 26 * MINUTE_NS,
+                                       .selectors = &selector,
+                                       .stream_max = 100,
+                                       .whole_windows = true };
+    static const struct {
+        int64_t from_minutes;
+        size_t selector_count, want;
+    } asks[] = { { 25, 0, 2 }, { 25, 1, 1 }, { 85, 0, 1 }, { 85, 1, 0 }, { 125, 0, 0 } };
+    struct fixture f;
+
+    (void)state;
+    set_up(&f);
+    for (size_t i = 0; i < SLG_ARRAY_LEN(asks); i++) {
+        struct slg_rpc_stream *streams;
+        size_t count;
+        bool more;
+
+        request.from_ns = TEST_WINDOW_NS + asks[i].from_minutes * MINUTE_NS;
+        request.to_ns = request.from_ns + MINUTE_NS;
+        request.selector_count = asks[i].selector_count;
+        slg_arena_reset(f.arena);
+        slg_buf_clear(&f.reply);
+        assert_int_equal(slg_streams_answer(f.catalogue, &request, 0, &f.reply, NULL), SLG_OK);
+        assert_int_equal(slg_rpc_decode_streams_reply(f.arena, f.reply.data, f.reply.len, &streams,
+                                                      &count, &more, NULL),
+                         SLG_OK);
+        assert_int_equal(count, asks[i].want);
+        for (size_t k = 0; k < count; k++)
+            assert_int_equal(streams[k].entry_count, 0);
+    }
+    tear_down(&f);
+}
+
 static void test_pages(void **state)
 {
     struct slg_rpc_streams request = { .tenant = slg_text_of("fake"),
@@ -173,6 +212,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_whole_windows),
         cmocka_unit_test(test_pages),
     };
 
