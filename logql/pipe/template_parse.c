@@ -1,36 +1,11 @@
-/* Lexer and parser of text/template, Go 1.24. */
+/* Parser of text/template, Go 1.24. */
 #include <stdarg.h>
 #include <string.h>
 
 #include "base/utf8.h"
 #include "logql/pipe/convert.h"
+#include "logql/pipe/template_token.h"
 #include "logql/pipe/template_tree.h"
-
-enum token_kind {
-    TOKEN_EOF,   /* of the action */
-    TOKEN_SPACE, /* needed between arguments */
-    TOKEN_PIPE,
-    TOKEN_LEFT,
-    TOKEN_RIGHT,
-    TOKEN_DECLARE,
-    TOKEN_ASSIGN,
-    TOKEN_COMMA,
-    TOKEN_DOT,
-    TOKEN_FIELD,      /* .name */
-    TOKEN_VARIABLE,   /* $name */
-    TOKEN_IDENTIFIER, /* and keywords */
-    TOKEN_STRING,
-    TOKEN_RAW_STRING,
-    TOKEN_CHAR,
-    TOKEN_NUMBER,
-    TOKEN_BAD,
-};
-
-struct token {
-    enum token_kind kind;
-    const char *at;
-    size_t len;
-};
 
 struct parser {
     struct slg_context *context;
@@ -39,7 +14,7 @@ struct parser {
     enum slg_status status; /* of the first failure */
     const char *at, *end;   /* of the text not read yet */
     const char *action_end; /* of the action being read: its closing delimiter */
-    struct token token;     /* the next one */
+    struct slg_token token; /* the next one */
     size_t depth;
     size_t loop_depth;
     bool trim_next; /* the action ended in " -}}" */
@@ -77,145 +52,35 @@ static void *allocate(struct parser *p, size_t count, size_t size)
 
 /* ---- tokens of an action ---- */
 
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-static bool is_name(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           (unsigned char)c >= 0x80;
-}
-
-static size_t name_len(const char *at, const char *end)
-{
-    size_t n = 0;
-
-    while (at + n < end && is_name(at[n]))
-        n++;
-    return n;
-}
-
-/* Length of the quoted text at `at`, with its quotes; 0 if it does not end. */
-static size_t quoted_len(const char *at, const char *end)
-{
-    char quote = *at;
-
-    for (const char *c = at + 1; c < end; c++) {
-        if (*c == '\\' && quote != '`')
-            c++;
-        else if (*c == quote)
-            return (size_t)(c - at) + 1;
-        else if (*c == '\n' && quote != '`')
-            return 0;
-    }
-    return 0;
-}
-
-static struct token make_token(struct parser *p, enum token_kind kind, size_t len)
-{
-    struct token token = { .kind = kind, .at = p->at, .len = len };
-
-    p->at += len;
-    return token;
-}
-
-static size_t number_len(const char *at, const char *end)
-{
-    size_t n = 0;
-
-    while (at + n < end && (is_name(at[n]) || at[n] == '.' ||
-                            ((at[n] == '+' || at[n] == '-') &&
-                             (n == 0 || (strchr("eEpP", at[n - 1]) != NULL && at[n - 1] != '\0')))))
-        n++;
-    return n;
-}
-
-static struct token scan_quoted(struct parser *p, enum token_kind kind)
-{
-    size_t len = quoted_len(p->at, p->action_end);
-
-    if (len == 0) {
-        fail_parse(p, kind == TOKEN_RAW_STRING ? "unterminated raw quoted string"
-                      : kind == TOKEN_CHAR     ? "unterminated character constant"
-                                               : "unterminated quoted string");
-        return make_token(p, TOKEN_BAD, 0);
-    }
-    return make_token(p, kind, len);
-}
-
-static struct token scan_token(struct parser *p)
-{
-    const char *at = p->at, *end = p->action_end;
-    size_t n = 0;
-
-    if (at == end)
-        return make_token(p, TOKEN_EOF, 0);
-    if (is_space(*at)) {
-        while (at + n < end && is_space(at[n]))
-            n++;
-        return make_token(p, TOKEN_SPACE, n);
-    }
-    switch (*at) {
-    case '|':
-        return make_token(p, TOKEN_PIPE, 1);
-    case '(':
-        return make_token(p, TOKEN_LEFT, 1);
-    case ')':
-        return make_token(p, TOKEN_RIGHT, 1);
-    case ',':
-        return make_token(p, TOKEN_COMMA, 1);
-    case '=':
-        return make_token(p, TOKEN_ASSIGN, 1);
-    case '"':
-        return scan_quoted(p, TOKEN_STRING);
-    case '`':
-        return scan_quoted(p, TOKEN_RAW_STRING);
-    case '\'':
-        return scan_quoted(p, TOKEN_CHAR);
-    case '$':
-        return make_token(p, TOKEN_VARIABLE, 1 + name_len(at + 1, end));
-    default:
-        break;
-    }
-    if (*at == ':' && end - at >= 2 && at[1] == '=')
-        return make_token(p, TOKEN_DECLARE, 2);
-    if (*at == '.' && (end - at < 2 || at[1] < '0' || at[1] > '9')) {
-        n = name_len(at + 1, end);
-        return n == 0 ? make_token(p, TOKEN_DOT, 1) : make_token(p, TOKEN_FIELD, n + 1);
-    }
-    if (*at == '+' || *at == '-' || *at == '.' || (*at >= '0' && *at <= '9'))
-        return make_token(p, TOKEN_NUMBER, number_len(at, end));
-    if (is_name(*at))
-        return make_token(p, TOKEN_IDENTIFIER, name_len(at, end));
-    fail_parse(p, "unexpected bad character U+%04X '%c' in command", (unsigned)(unsigned char)*at,
-               *at);
-    return make_token(p, TOKEN_BAD, 0);
-}
-
 static void advance(struct parser *p)
 {
-    p->token = scan_token(p);
-    if (p->token.kind == TOKEN_BAD)
-        p->token.kind = TOKEN_EOF;
+    p->token = slg_token_scan(p->at, p->action_end);
+    p->at += p->token.len;
+    if (p->token.kind != SLG_TOKEN_BAD)
+        return;
+    if (p->token.problem != NULL)
+        fail_parse(p, "%s", p->token.problem);
+    else
+        fail_parse(p, "unexpected bad character U+%04X '%c' in command",
+                   (unsigned)(unsigned char)*p->at, *p->at);
+    p->token.kind = SLG_TOKEN_EOF;
 }
 
 static void skip_space(struct parser *p)
 {
-    while (p->token.kind == TOKEN_SPACE)
+    while (p->token.kind == SLG_TOKEN_SPACE)
         advance(p);
 }
 
 static bool token_is(const struct parser *p, const char *word)
 {
-    return p->token.kind == TOKEN_IDENTIFIER && strlen(word) == p->token.len &&
+    return p->token.kind == SLG_TOKEN_IDENTIFIER && strlen(word) == p->token.len &&
            memcmp(word, p->token.at, p->token.len) == 0;
 }
 
 static void fail_unexpected(struct parser *p, const char *where)
 {
-    if (p->token.kind == TOKEN_EOF)
+    if (p->token.kind == SLG_TOKEN_EOF)
         fail_parse(p, "unexpected end of action in %s", where);
     else
         fail_parse(p, "unexpected %.*s in %s", (int)(p->token.len > 60 ? 60 : p->token.len),
@@ -223,62 +88,6 @@ static void fail_unexpected(struct parser *p, const char *where)
 }
 
 /* ---- constants ---- */
-
-/* Go's escapes between the quotes of text into out; returns the length or -1. */
-static long unquote(struct slg_text text, char *out)
-{
-    static const char from[] = "abfnrtv\\'\"", to[] = "\a\b\f\n\r\t\v\\'\"";
-    size_t len = 0;
-
-    for (size_t i = 0; i < text.len; i++) {
-        const char *found;
-        uint32_t value = 0;
-        size_t digits, base = 16;
-
-        if (text.at[i] != '\\') {
-            out[len++] = text.at[i];
-            continue;
-        }
-        if (++i == text.len)
-            return -1;
-        found = text.at[i] == '\0' ? NULL : strchr(from, text.at[i]);
-        if (found != NULL) {
-            out[len++] = to[found - from];
-            continue;
-        }
-        digits = text.at[i] == 'x' ? 2 : text.at[i] == 'u' ? 4 : text.at[i] == 'U' ? 8 : 0;
-        if (digits == 0 && text.at[i] >= '0' && text.at[i] <= '7') {
-            digits = 3;
-            base = 8;
-            i--;
-        }
-        if (digits == 0 || i + digits >= text.len)
-            return -1;
-        for (size_t k = 1; k <= digits; k++) {
-            char c = text.at[i + k];
-            uint32_t digit = c >= '0' && c <= '9'                 ? (uint32_t)(c - '0')
-                             : (c | 32) >= 'a' && (c | 32) <= 'f' ? (uint32_t)((c | 32) - 'a') + 10
-                                                                  : 99;
-
-            if (digit >= base)
-                return -1;
-            value = value * (uint32_t)base + digit;
-        }
-        if (digits == 2 || base == 8) {
-            if (value > 255)
-                return -1;
-            out[len++] = (char)value;
-        } else {
-            uint8_t utf8[4];
-            size_t step = slg_utf8_encode(value, utf8);
-
-            memcpy(out + len, utf8, step);
-            len += step;
-        }
-        i += digits;
-    }
-    return (long)len;
-}
 
 static bool set_string(struct parser *p, struct slg_node *node)
 {
@@ -288,7 +97,7 @@ static bool set_string(struct parser *p, struct slg_node *node)
 
     if (out == NULL)
         return false;
-    len = unquote(inner, out);
+    len = slg_token_unquote(inner, *p->token.at, out);
     if (len < 0) {
         fail_parse(p, "invalid syntax");
         return false;
@@ -303,7 +112,7 @@ static bool set_char(struct parser *p, struct slg_node *node)
     char *out = allocate(p, inner.len + 4, 1);
     uint32_t rune;
     size_t step;
-    long len = out == NULL ? -1 : unquote(inner, out);
+    long len = out == NULL ? -1 : slg_token_unquote(inner, *p->token.at, out);
 
     if (len <= 0 || !slg_utf8_decode((const uint8_t *)out, (size_t)len, &rune, &step) ||
         step != (size_t)len) {
@@ -337,7 +146,7 @@ static bool set_number(struct parser *p, struct slg_node *node)
 /* ---- pipelines ---- */
 
 static struct slg_pipeline *parse_pipeline(struct parser *p, const char *where,
-                                           enum token_kind end);
+                                           enum slg_token_kind end);
 
 static struct slg_node *new_node(struct parser *p, enum slg_node_kind kind, const char *at)
 {
@@ -373,7 +182,7 @@ static bool declare_variable(struct parser *p, struct slg_text name)
 /* Fields that follow at once: .a.b */
 static bool parse_fields(struct parser *p, struct slg_node *node)
 {
-    while (p->token.kind == TOKEN_FIELD) {
+    while (p->token.kind == SLG_TOKEN_FIELD) {
         struct slg_field *fields;
 
         fields = slg_arena_grow(p->context->static_arena, node->fields, node->field_count,
@@ -430,12 +239,12 @@ static struct slg_node *parse_constant(struct parser *p)
 
     if (node == NULL)
         return NULL;
-    if (p->token.kind == TOKEN_RAW_STRING) {
+    if (p->token.kind == SLG_TOKEN_RAW_STRING) {
         node->value = slg_value_text(slg_text_make(p->token.at + 1, p->token.len - 2));
         ok = true;
-    } else if (p->token.kind == TOKEN_STRING) {
+    } else if (p->token.kind == SLG_TOKEN_STRING) {
         ok = set_string(p, node);
-    } else if (p->token.kind == TOKEN_CHAR) {
+    } else if (p->token.kind == SLG_TOKEN_CHAR) {
         ok = set_char(p, node);
     } else {
         ok = set_number(p, node);
@@ -454,13 +263,13 @@ static struct slg_node *parse_term(struct parser *p)
     const char *at = p->token.at;
 
     switch (p->token.kind) {
-    case TOKEN_IDENTIFIER:
+    case SLG_TOKEN_IDENTIFIER:
         return parse_identifier(p);
-    case TOKEN_DOT:
+    case SLG_TOKEN_DOT:
         node = new_node(p, SLG_NODE_DOT, at);
         advance(p);
         return node;
-    case TOKEN_VARIABLE:
+    case SLG_TOKEN_VARIABLE:
         node = new_node(p, SLG_NODE_VARIABLE, at);
         if (node == NULL)
             return NULL;
@@ -470,34 +279,34 @@ static struct slg_node *parse_term(struct parser *p)
                         (int)(p->token.len > 60 ? 60 : p->token.len), at);
         advance(p);
         return parse_fields(p, node) ? node : NULL;
-    case TOKEN_FIELD:
+    case SLG_TOKEN_FIELD:
         node = new_node(p, SLG_NODE_FIELD, at);
         return node != NULL && parse_fields(p, node) ? node : NULL;
-    case TOKEN_STRING:
-    case TOKEN_RAW_STRING:
-    case TOKEN_CHAR:
-    case TOKEN_NUMBER:
+    case SLG_TOKEN_STRING:
+    case SLG_TOKEN_RAW_STRING:
+    case SLG_TOKEN_CHAR:
+    case SLG_TOKEN_NUMBER:
         return parse_constant(p);
-    case TOKEN_LEFT:
+    case SLG_TOKEN_LEFT:
         if (++p->depth > SLG_TEMPLATE_DEPTH_MAX)
             return FAIL(p, "max expression depth exceeded");
         node = new_node(p, SLG_NODE_PIPE, at);
         advance(p);
         if (node != NULL)
-            node->pipe = parse_pipeline(p, "parenthesized pipeline", TOKEN_RIGHT);
+            node->pipe = parse_pipeline(p, "parenthesized pipeline", SLG_TOKEN_RIGHT);
         p->depth--;
         if (node == NULL || node->pipe == NULL)
             return NULL;
         advance(p); /* ')' */
         return node;
-    case TOKEN_EOF:
-    case TOKEN_SPACE:
-    case TOKEN_PIPE:
-    case TOKEN_RIGHT:
-    case TOKEN_DECLARE:
-    case TOKEN_ASSIGN:
-    case TOKEN_COMMA:
-    case TOKEN_BAD:
+    case SLG_TOKEN_EOF:
+    case SLG_TOKEN_SPACE:
+    case SLG_TOKEN_PIPE:
+    case SLG_TOKEN_RIGHT:
+    case SLG_TOKEN_DECLARE:
+    case SLG_TOKEN_ASSIGN:
+    case SLG_TOKEN_COMMA:
+    case SLG_TOKEN_BAD:
         break;
     }
     return NULL;
@@ -512,7 +321,7 @@ static struct slg_node *parse_operand(struct parser *p)
 
     if (node == NULL)
         return NULL;
-    if (p->token.kind == TOKEN_FIELD) {
+    if (p->token.kind == SLG_TOKEN_FIELD) {
         if (node->kind == SLG_NODE_CONSTANT || node->kind == SLG_NODE_NIL ||
             node->kind == SLG_NODE_DOT)
             return FAIL(p, "unexpected . after term \"%.*s\"", (int)(p->token.at - at), at);
@@ -554,7 +363,7 @@ static struct slg_command *parse_command(struct parser *p)
         arguments[command->argument_count++] = operand;
         command->arguments = arguments;
         last = p->token.at;
-        if (p->token.kind != TOKEN_SPACE)
+        if (p->token.kind != SLG_TOKEN_SPACE)
             break;
     }
     if (p->status != SLG_OK)
@@ -569,18 +378,18 @@ static struct slg_command *parse_command(struct parser *p)
 static bool parse_declaration(struct parser *p, struct slg_pipeline *pipe, bool is_range)
 {
     const char *at = p->at;
-    struct token token = p->token;
+    struct slg_token token = p->token;
 
     for (;;) {
         struct slg_text name = slg_text_make(p->token.at, p->token.len);
 
-        if (p->token.kind != TOKEN_VARIABLE)
+        if (p->token.kind != SLG_TOKEN_VARIABLE)
             break;
         advance(p);
         skip_space(p);
         pipe->variables[pipe->variable_count++] = name;
-        if (p->token.kind == TOKEN_DECLARE || p->token.kind == TOKEN_ASSIGN) {
-            pipe->is_assign = p->token.kind == TOKEN_ASSIGN;
+        if (p->token.kind == SLG_TOKEN_DECLARE || p->token.kind == SLG_TOKEN_ASSIGN) {
+            pipe->is_assign = p->token.kind == SLG_TOKEN_ASSIGN;
             advance(p);
             skip_space(p);
             for (size_t i = 0; i < pipe->variable_count; i++) {
@@ -593,7 +402,7 @@ static bool parse_declaration(struct parser *p, struct slg_pipeline *pipe, bool 
             }
             return true;
         }
-        if (p->token.kind != TOKEN_COMMA || !is_range || pipe->variable_count == 2)
+        if (p->token.kind != SLG_TOKEN_COMMA || !is_range || pipe->variable_count == 2)
             break;
         advance(p);
         skip_space(p);
@@ -605,7 +414,8 @@ static bool parse_declaration(struct parser *p, struct slg_pipeline *pipe, bool 
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion): as parse_term */
-static struct slg_pipeline *parse_pipeline(struct parser *p, const char *where, enum token_kind end)
+static struct slg_pipeline *parse_pipeline(struct parser *p, const char *where,
+                                           enum slg_token_kind end)
 {
     struct slg_pipeline *pipe = allocate(p, 1, sizeof(*pipe));
     struct slg_command **link;
@@ -632,8 +442,8 @@ static struct slg_pipeline *parse_pipeline(struct parser *p, const char *where, 
         skip_space(p);
         if (p->token.kind == end)
             return pipe;
-        if (p->token.kind != TOKEN_PIPE) {
-            fail_unexpected(p, end == TOKEN_RIGHT ? "operand" : "operand");
+        if (p->token.kind != SLG_TOKEN_PIPE) {
+            fail_unexpected(p, end == SLG_TOKEN_RIGHT ? "operand" : "operand");
             return NULL;
         }
         advance(p);
@@ -659,15 +469,15 @@ static bool take_text(struct parser *p, struct slg_node ***link)
     open = memmem(at, (size_t)(p->end - at), "{{", 2);
     p->trim_next = false;
     if (trim)
-        while (at < p->end && is_space(*at))
+        while (at < p->end && slg_token_is_space(*at))
             at++;
     if (open != NULL && at > open)
         at = open;
     {
         const char *stop = open == NULL ? p->end : open;
 
-        if (open != NULL && p->end - open >= 4 && open[2] == '-' && is_space(open[3]))
-            while (stop > at && is_space(stop[-1]))
+        if (open != NULL && p->end - open >= 4 && open[2] == '-' && slg_token_is_space(open[3]))
+            while (stop > at && slg_token_is_space(stop[-1]))
                 stop--;
         if (stop > at) {
             struct slg_node *node = new_node(p, SLG_NODE_TEXT, at);
@@ -684,7 +494,7 @@ static bool take_text(struct parser *p, struct slg_node ***link)
         return false;
     }
     p->at = open + 2;
-    if (p->end - p->at >= 2 && p->at[0] == '-' && is_space(p->at[1]))
+    if (p->end - p->at >= 2 && p->at[0] == '-' && slg_token_is_space(p->at[1]))
         p->at += 2;
     return true;
 }
@@ -697,7 +507,7 @@ static bool open_action(struct parser *p)
     while (at < p->end) {
         if (p->end - at >= 2 && at[0] == '}' && at[1] == '}') {
             p->action_end = at;
-            if (at - p->at >= 2 && at[-1] == '-' && is_space(at[-2])) {
+            if (at - p->at >= 2 && at[-1] == '-' && slg_token_is_space(at[-2])) {
                 p->action_end = at - 2;
                 p->trim_next = true;
             }
@@ -705,7 +515,7 @@ static bool open_action(struct parser *p)
             return true;
         }
         if (*at == '"' || *at == '`' || *at == '\'') {
-            size_t len = quoted_len(at, p->end);
+            size_t len = slg_token_quoted_len(at, p->end);
 
             if (len == 0) {
                 fail_parse(p, *at == '`'    ? "unterminated raw quoted string"
@@ -726,7 +536,7 @@ static bool open_action(struct parser *p)
 static bool close_action(struct parser *p, const char *where)
 {
     skip_space(p);
-    if (p->token.kind != TOKEN_EOF) {
+    if (p->token.kind != SLG_TOKEN_EOF) {
         fail_unexpected(p, where);
         return false;
     }
@@ -749,7 +559,7 @@ static bool take_comment(struct parser *p)
         return true;
     }
     close += 2;
-    if (p->end - close >= 4 && is_space(close[0]) && memcmp(close + 1, "-}}", 3) == 0) {
+    if (p->end - close >= 4 && slg_token_is_space(close[0]) && memcmp(close + 1, "-}}", 3) == 0) {
         p->trim_next = true;
         p->at = close + 4;
     } else if (p->end - close >= 2 && memcmp(close, "}}", 2) == 0) {
@@ -773,7 +583,7 @@ static struct slg_node *parse_control(struct parser *p, enum slg_node_kind kind,
     if (++p->depth > SLG_TEMPLATE_DEPTH_MAX)
         return FAIL(p, "statements are nested too deeply");
     advance(p);
-    node->pipe = parse_pipeline(p, word, TOKEN_EOF);
+    node->pipe = parse_pipeline(p, word, SLG_TOKEN_EOF);
     if (node->pipe == NULL || !close_action(p, word))
         return NULL;
     p->loop_depth += kind == SLG_NODE_RANGE;
@@ -805,10 +615,10 @@ static struct slg_text template_name(struct parser *p, const char *where)
 
     advance(p);
     skip_space(p);
-    if (p->token.kind == TOKEN_STRING) {
+    if (p->token.kind == SLG_TOKEN_STRING) {
         if (!set_string(p, &node))
             return slg_text_make(NULL, 0);
-    } else if (p->token.kind == TOKEN_RAW_STRING) {
+    } else if (p->token.kind == SLG_TOKEN_RAW_STRING) {
         node.value = slg_value_text(slg_text_make(p->token.at + 1, p->token.len - 2));
     } else {
         fail_unexpected(p, where);
@@ -853,8 +663,9 @@ static struct slg_node *parse_template_call(struct parser *p, bool is_block)
     if (node == NULL)
         return NULL;
     node->text = template_name(p, is_block ? "block clause" : "template clause");
-    if (p->status == SLG_OK && p->token.kind != TOKEN_EOF)
-        node->pipe = parse_pipeline(p, is_block ? "block clause" : "template clause", TOKEN_EOF);
+    if (p->status == SLG_OK && p->token.kind != SLG_TOKEN_EOF)
+        node->pipe =
+            parse_pipeline(p, is_block ? "block clause" : "template clause", SLG_TOKEN_EOF);
     else if (is_block)
         fail_parse(p, "missing value for block clause");
     if (p->status != SLG_OK)
@@ -880,7 +691,7 @@ static struct slg_node *parse_action(struct parser *p)
 
     if (node == NULL)
         return NULL;
-    node->pipe = parse_pipeline(p, "command", TOKEN_EOF);
+    node->pipe = parse_pipeline(p, "command", SLG_TOKEN_EOF);
     return node->pipe != NULL && close_action(p, "command") ? node : NULL;
 }
 

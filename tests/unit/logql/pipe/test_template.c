@@ -116,6 +116,11 @@ static const struct template_row bad[] = {
     { "second line", "a\n{{ $x }}", "template: line:2: undefined variable \"$x\"" },
     { "break outside", "{{break}}", "template: line:1: {{break}} outside {{range}}" },
     { "empty action", "{{}}", "template: line:1: missing value for command" },
+    { "no quotes of the other kind are escaped", "{{ `a` }}{{ \"\\'\" }}",
+      "template: line:1: invalid syntax" },
+    { "half of a surrogate pair", "{{ \"\\ud800\" }}", "template: line:1: invalid syntax" },
+    { "unended quote", "{{ \"a\n\" }}", "template: line:1: unterminated quoted string" },
+    { "bad character", "{{ a#b }}", "template: line:1: " },
 };
 
 /* line_format of the template, through a pipeline. */

@@ -1,0 +1,176 @@
+#include "logql/pipe/template_token.h"
+
+#include <string.h>
+
+#include "base/utf8.h"
+
+bool slg_token_is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static bool is_name(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           (unsigned char)c >= 0x80;
+}
+
+static size_t name_len(const char *at, const char *end)
+{
+    size_t n = 0;
+
+    while (at + n < end && is_name(at[n]))
+        n++;
+    return n;
+}
+
+size_t slg_token_quoted_len(const char *at, const char *end)
+{
+    char quote = *at;
+
+    for (const char *c = at + 1; c < end; c++) {
+        if (*c == '\\' && quote != '`')
+            c++;
+        else if (*c == quote)
+            return (size_t)(c - at) + 1;
+        else if (*c == '\n' && quote != '`')
+            return 0;
+    }
+    return 0;
+}
+
+static struct slg_token make_token(enum slg_token_kind kind, const char *at, size_t len)
+{
+    return (struct slg_token){ .kind = kind, .at = at, .len = len };
+}
+
+static size_t number_len(const char *at, const char *end)
+{
+    size_t n = 0;
+
+    while (at + n < end && (is_name(at[n]) || at[n] == '.' ||
+                            ((at[n] == '+' || at[n] == '-') &&
+                             (n == 0 || (strchr("eEpP", at[n - 1]) != NULL && at[n - 1] != '\0')))))
+        n++;
+    return n;
+}
+
+static struct slg_token scan_quoted(enum slg_token_kind kind, const char *at, const char *end)
+{
+    struct slg_token token = make_token(kind, at, slg_token_quoted_len(at, end));
+
+    if (token.len == 0) {
+        token.kind = SLG_TOKEN_BAD;
+        token.problem = kind == SLG_TOKEN_RAW_STRING ? "unterminated raw quoted string"
+                        : kind == SLG_TOKEN_CHAR     ? "unterminated character constant"
+                                                     : "unterminated quoted string";
+    }
+    return token;
+}
+
+struct slg_token slg_token_scan(const char *at, const char *end)
+{
+    size_t n = 0;
+
+    if (at == end)
+        return make_token(SLG_TOKEN_EOF, at, 0);
+    if (slg_token_is_space(*at)) {
+        while (at + n < end && slg_token_is_space(at[n]))
+            n++;
+        return make_token(SLG_TOKEN_SPACE, at, n);
+    }
+    switch (*at) {
+    case '|':
+        return make_token(SLG_TOKEN_PIPE, at, 1);
+    case '(':
+        return make_token(SLG_TOKEN_LEFT, at, 1);
+    case ')':
+        return make_token(SLG_TOKEN_RIGHT, at, 1);
+    case ',':
+        return make_token(SLG_TOKEN_COMMA, at, 1);
+    case '=':
+        return make_token(SLG_TOKEN_ASSIGN, at, 1);
+    case '"':
+        return scan_quoted(SLG_TOKEN_STRING, at, end);
+    case '`':
+        return scan_quoted(SLG_TOKEN_RAW_STRING, at, end);
+    case '\'':
+        return scan_quoted(SLG_TOKEN_CHAR, at, end);
+    case '$':
+        return make_token(SLG_TOKEN_VARIABLE, at, 1 + name_len(at + 1, end));
+    default:
+        break;
+    }
+    if (*at == ':' && end - at >= 2 && at[1] == '=')
+        return make_token(SLG_TOKEN_DECLARE, at, 2);
+    if (*at == '.' && (end - at < 2 || at[1] < '0' || at[1] > '9')) {
+        n = name_len(at + 1, end);
+        return n == 0 ? make_token(SLG_TOKEN_DOT, at, 1) : make_token(SLG_TOKEN_FIELD, at, n + 1);
+    }
+    if (*at == '+' || *at == '-' || *at == '.' || (*at >= '0' && *at <= '9'))
+        return make_token(SLG_TOKEN_NUMBER, at, number_len(at, end));
+    if (is_name(*at))
+        return make_token(SLG_TOKEN_IDENTIFIER, at, name_len(at, end));
+    return make_token(SLG_TOKEN_BAD, at, 0);
+}
+
+/* ---- quoted texts ---- */
+
+long slg_token_unquote(struct slg_text text, char quote, char *out)
+{
+    static const char from[] = "abfnrtv\\'\"", to[] = "\a\b\f\n\r\t\v\\'\"";
+    size_t len = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        const char *found;
+        uint32_t value = 0;
+        size_t digits, base = 16;
+
+        if (text.at[i] != '\\') {
+            out[len++] = text.at[i];
+            continue;
+        }
+        if (++i == text.len)
+            return -1;
+        found = text.at[i] == '\0' ? NULL : strchr(from, text.at[i]);
+        if (found != NULL) {
+            if ((*found == '\'' || *found == '"') && *found != quote)
+                return -1;
+            out[len++] = to[found - from];
+            continue;
+        }
+        digits = text.at[i] == 'x' ? 2 : text.at[i] == 'u' ? 4 : text.at[i] == 'U' ? 8 : 0;
+        if (digits == 0 && text.at[i] >= '0' && text.at[i] <= '7') {
+            digits = 3;
+            base = 8;
+            i--;
+        }
+        if (digits == 0 || i + digits >= text.len)
+            return -1;
+        for (size_t k = 1; k <= digits; k++) {
+            char c = text.at[i + k];
+            uint32_t digit = c >= '0' && c <= '9'                 ? (uint32_t)(c - '0')
+                             : (c | 32) >= 'a' && (c | 32) <= 'f' ? (uint32_t)((c | 32) - 'a') + 10
+                                                                  : 99;
+
+            if (digit >= base)
+                return -1;
+            value = value * (uint32_t)base + digit;
+        }
+        if (digits == 2 || base == 8) {
+            if (value > 255)
+                return -1;
+            out[len++] = (char)value;
+        } else {
+            uint8_t utf8[4];
+            size_t step = slg_utf8_encode(value, utf8);
+
+            if (value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF))
+                return -1;
+            memcpy(out + len, utf8, step);
+            len += step;
+        }
+        i += digits;
+    }
+    return (long)len;
+}
