@@ -63,7 +63,8 @@ static size_t segment_prefix(const char *key, size_t segments)
 static void tell_unknown(struct slg_conf *conf, const struct slg_yaml_node *node,
                          const char *general)
 {
-    const char *word = strrchr(general, '.') == NULL ? general : strrchr(general, '.') + 1;
+    const char *last_dot = strrchr(general, '.');
+    const char *word = last_dot == NULL ? general : last_dot + 1;
     size_t best = strlen(word) / 2 + 1;
     const char *nearest = NULL;
     size_t nearest_len = 0;

@@ -370,8 +370,8 @@ static bool tell_reach(struct slg_forward *f, struct slg_forward_batch *batch, u
 /* A batch that is new, or newly placed, believes that everybody can be reached. */
 static void tell_unreachable(struct slg_forward *f, struct slg_forward_batch *batch)
 {
-    for (uint16_t i = 0; i < f->node_count; i++)
-        if (!f->nodes[i]->reachable && !tell_reach(f, batch, i))
+    for (size_t i = 0; i < f->node_count; i++)
+        if (!f->nodes[i]->reachable && !tell_reach(f, batch, (uint16_t)i))
             return;
 }
 
@@ -380,7 +380,7 @@ static void look_for_nodes(struct slg_forward *f)
 {
     int64_t now = now_mono(f);
 
-    for (uint16_t i = 0; i < f->node_count; i++) {
+    for (size_t i = 0; i < f->node_count; i++) {
         struct node *node = f->nodes[i];
         bool reachable = can_be_reached(node, now);
         struct slg_forward_batch *next;
@@ -392,7 +392,7 @@ static void look_for_nodes(struct slg_forward *f)
             slg_log_warn("storer is silent, others take its batches node=%s", node->id);
         for (struct slg_forward_batch *batch = f->first; batch != NULL; batch = next) {
             next = batch->next;
-            (void)tell_reach(f, batch, i); /* gone or not: the next one's turn */
+            (void)tell_reach(f, batch, (uint16_t)i); /* gone or not: the next one's turn */
         }
     }
 }

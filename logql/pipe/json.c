@@ -299,8 +299,8 @@ static bool take_member_key(struct flattener *f, struct slg_text *ret_key)
     (void)slg_json_scan_next(&f->scan);
     start = f->scan.at;
     f->member = f->member_count < SLG_CONTEXT_GUESS_COUNT ? &shape->members[f->member_count] : NULL;
-    if (f->in_shape && f->member_count < shape->count && f->member->token_len > 0 &&
-        f->member->depth == f->depth &&
+    if (f->in_shape && f->member != NULL && f->member_count < shape->count &&
+        f->member->token_len > 0 && f->member->depth == f->depth &&
         slg_wide_begins(start, (size_t)(f->scan.end - start), f->member->token,
                         f->member->token_len)) {
         *ret_key = slg_text_make(start + 1, f->member->token_len - 3);
