@@ -135,6 +135,20 @@ struct slg_symbol *slg_context_symbol(struct slg_context *context, struct slg_te
 /* The same for the raw key of a parser: *guess tells what to expect. */
 struct slg_symbol *slg_context_key(struct slg_context *context, struct slg_key_guess *guess,
                                    struct slg_text raw);
+/* The same for what may be the text of slg_context_key_guess itself. */
+static inline struct slg_symbol *slg_context_guessed_key(struct slg_context *context,
+                                                         struct slg_key_guess *guess,
+                                                         struct slg_text raw)
+{
+    uint32_t position = guess->position;
+
+    if (guess->epoch == context->epoch && position < SLG_CONTEXT_GUESS_COUNT &&
+        guess->raw[position] != NULL && guess->raw[position]->name.at == raw.at) {
+        guess->position++;
+        return guess->raw[position];
+    }
+    return slg_context_key(context, guess, raw);
+}
 /* What the next raw key may be; "" when nobody knows. */
 static inline struct slg_text slg_context_key_guess(const struct slg_context *context,
                                                     const struct slg_key_guess *guess)

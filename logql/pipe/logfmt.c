@@ -241,14 +241,42 @@ static bool finish_value(struct slg_context *context, struct slg_logfmt_decoder 
     return true;
 }
 
+static bool take_next(struct slg_context *context, struct slg_logfmt_decoder *decoder,
+                      struct slg_text guess)
+{
+    return slg_logfmt_decoder_next(decoder, guess) &&
+           (!decoder->value_escaped || finish_value(context, decoder));
+}
+
+/* The common case of the next pair, without calls: the guessed key and a plain value. False: not that case, and nothing
+ * was taken. */
+static inline bool take_guessed(struct slg_logfmt_decoder *decoder, struct slg_text guess)
+{
+    const char *line = decoder->line.at;
+    size_t len = decoder->line.len, at = decoder->at, start, end;
+
+    at += at < len && line[at] == ' ';
+    start = at + guess.len + 1;
+    if (guess.len == 0 || start >= len || line[start - 1] != '=' || line[start] == '"' ||
+        !slg_wide_begins(line + at, len - at, guess.at, guess.len))
+        return false;
+    end = slg_wide_find_logfmt_stop(line, start, len);
+    if (end < len && line[end] != ' ')
+        return false;
+    decoder->key = guess;
+    decoder->value = slg_text_make(line + start, end - start);
+    decoder->value_escaped = false;
+    decoder->at = end;
+    return true;
+}
+
 /* The next pair with its value finished. */
 static inline bool next_pair(struct slg_logfmt_stage *stage, struct slg_context *context,
                              struct slg_logfmt_decoder *decoder)
 {
     struct slg_text guess = slg_context_key_guess(context, &stage->guess);
 
-    return slg_logfmt_decoder_next(decoder, guess) &&
-           (!decoder->value_escaped || finish_value(context, decoder));
+    return take_guessed(decoder, guess) || take_next(context, decoder, guess);
 }
 
 static void report(struct slg_context *context, const struct slg_logfmt_decoder *decoder)
@@ -285,7 +313,7 @@ static bool run_all(struct slg_logfmt_stage *stage, struct slg_context *context)
         }
         if (decoder.value.len == 0 && !stage->keep_empty)
             continue;
-        raw = slg_context_key(context, &stage->guess, decoder.key);
+        raw = slg_context_guessed_key(context, &stage->guess, decoder.key);
         target = raw == NULL ? NULL : slg_context_wanted(context, slg_context_clean(context, raw));
         if (context->exhausted)
             return true;
@@ -354,7 +382,7 @@ static void run_expressions(struct slg_logfmt_stage *stage, struct slg_context *
                 break;
             continue;
         }
-        symbol = slg_context_key(context, &stage->guess, decoder.key);
+        symbol = slg_context_guessed_key(context, &stage->guess, decoder.key);
         symbol = symbol == NULL ? NULL : slg_context_clean(context, symbol);
         if (symbol == NULL)
             return;
