@@ -422,14 +422,6 @@ static inline void gen_range(struct gen *g, bool exact)
     const char *op;
     bool groups;
 
-    if (g->long_lines && gen_chance(g, 40)) { /* labels so long that series fill pages */
-        gen_add(g, GEN_PICK(g, "count_over_time(", "bytes_over_time("));
-        gen_selector(g);
-        gen_add(g, " | pattern \"<_>size<_>=<size> <rest>\" ");
-        gen_window(g);
-        gen_add(g, ")");
-        return;
-    }
     if (gen_chance(g, 35)) {
         gen_add(g, exact ? GEN_PICK(g, "count_over_time(", "bytes_over_time(", "absent_over_time(")
                          : GEN_PICK(g, "count_over_time(", "rate(", "bytes_over_time(",
@@ -591,6 +583,11 @@ static inline void gen_query(struct gen *g, bool is_log)
     if (is_log) {
         gen_selector(g);
         gen_pipeline(g);
+    } else if (g->long_lines && gen_chance(g, 60)) { /* labels so long that series fill pages */
+        gen_add(g, GEN_PICK(g, "count_over_time(", "max by (app) (bytes_over_time("));
+        gen_selector(g);
+        gen_add(g, " | pattern \"<_> <rest>\" [3h])");
+        gen_add(g, g->text.data[0] == 'm' ? ")" : "");
     } else if (gen_chance(g, 2)) {
         gen_add(g, GEN_PICK(g, "1 + 2 * 3", "7", "1 > bool 2", "2 ^ 3 ^ 0.5 # comment"));
     } else {
