@@ -16,10 +16,11 @@
 #include "proto/websocket.h"
 #include "querier/querier.h"
 
-#define HOUR_NS    (INT64_C(3600) * SLG_NS_PER_SEC)
-#define LINE_MAX_  512
-#define STORERS    2
-#define DEADLINE_S 20
+#define HOUR_NS         (INT64_C(3600) * SLG_NS_PER_SEC)
+#define LINE_MAX_       512
+#define STORERS         2
+#define DEADLINE_S      20
+#define PONG_TIMEOUT_MS 30000
 
 /* Storer k holds slot k: batch n of it is the single line number n. */
 struct fake {
@@ -223,7 +224,7 @@ static void make_map(struct world *world)
     slg_buf_fini(&text);
 }
 
-static void open_world(struct world *world, const char *name)
+static void open_world(struct world *world, const char *name, int64_t pong_timeout_ms)
 {
     struct slg_querier_options options = { .http = { .listen = "127.0.0.1:0" },
                                            .limits = slg_querier_limits_default(),
@@ -250,7 +251,7 @@ static void open_world(struct world *world, const char *name)
     options.registry = world->registry;
     options.limits.tails_max = 2;
     options.limits.tail_time_max_ns = 60 * SLG_NS_PER_SEC;
-    options.limits.tail_pong_timeout_ms = 1500;
+    options.limits.tail_pong_timeout_ms = pong_timeout_ms;
     if (slg_querier_start(&options, &world->querier, &error) != SLG_OK)
         fail_msg("%s", error.message);
     world->port =
@@ -424,7 +425,7 @@ static void test_lines(void **state)
     struct world world;
 
     (void)state;
-    open_world(&world, "lines");
+    open_world(&world, "lines", PONG_TIMEOUT_MS);
     add_line(&world.fakes[0], base + 1);
     add_line(&world.fakes[1], base + 2);
     add_line(&world.fakes[0], base + 3);
@@ -453,7 +454,7 @@ static void test_storers_away(void **state)
     struct world world;
 
     (void)state;
-    open_world(&world, "away");
+    open_world(&world, "away", PONG_TIMEOUT_MS);
     add_line(&world.fakes[0], base);
     assert_int_equal(connect_tail(&client, &world, ""), 101);
     expect_lines(&client, 1, (const char *const[]){ "line 0.1" });
@@ -484,7 +485,7 @@ static void test_limits(void **state)
     int code;
 
     (void)state;
-    open_world(&world, "limits");
+    open_world(&world, "limits", PONG_TIMEOUT_MS);
     assert_int_equal(connect_tail(&clients[0], &world, ""), 101);
     assert_int_equal(connect_tail(&clients[1], &world, ""), 101);
     assert_int_equal(connect_tail(&clients[2], &world, ""), 429);
@@ -512,7 +513,7 @@ static void test_no_storer(void **state)
     struct world world;
 
     (void)state;
-    open_world(&world, "none");
+    open_world(&world, "none", PONG_TIMEOUT_MS);
     set_refuse(&world.fakes[0], true);
     set_refuse(&world.fakes[1], true);
     assert_int_equal(connect_tail(&client, &world, ""), 503);
@@ -537,7 +538,7 @@ static void test_bad_frames(void **state)
     struct world world;
 
     (void)state;
-    open_world(&world, "frames");
+    open_world(&world, "frames", PONG_TIMEOUT_MS);
     for (size_t i = 0; i < SLG_ARRAY_LEN(bad_frames); i++) {
         const struct frame_case *row = &bad_frames[i];
 
@@ -559,7 +560,7 @@ static void test_pings(void **state)
     struct world world;
 
     (void)state;
-    open_world(&world, "pings");
+    open_world(&world, "pings", 2500);
     assert_int_equal(connect_tail(&good, &world, ""), 101);
     assert_int_equal(connect_tail(&bad, &world, ""), 101);
     bad.silent = true;
@@ -567,7 +568,7 @@ static void test_pings(void **state)
     assert_in_range(good.pings, 2, 5);
     assert_int_equal(good.closed, 0);
     assert_in_range(count_looks(&world.fakes[0]), 3, 14);
-    expect_close(&bad, 1011, "the client has not answered a ping for 1 s");
+    expect_close(&bad, 1011, "the client has not answered a ping for 2 s");
     assert_int_equal(bad.pings, 1);
     hang_up(&good);
     hang_up(&bad);
