@@ -280,7 +280,8 @@ static void *run(void *ctx)
         int64_t now = slg_clock_mono_ns(t->receive->clock);
 
         measure(t, count, now);
-        slg_lane_tick(t->lane, now, drained);
+        /* A pause between two naps is no idleness: sealing then would make many small batches of a steady stream. */
+        slg_lane_tick(t->lane, now, drained && !t->busy);
         look_for_drops(t, now);
         if (!drained)
             continue;
