@@ -52,6 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     slg_buf_init(&out, 1 << 20);
     load(conf, data, size);
     if (slg_conf_finish(conf) == SLG_OK) {
+        SLG_ASSERT(slg_conf_readable(conf));
         slg_conf_print(conf, size % 2 == 0, &out);
         SLG_ASSERT(!slg_buf_failed(&out));
         slg_conf_load(again, "again", out.data, out.len);
@@ -61,6 +62,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         SLG_ASSERT(slg_conf_bool(conf, "a.flag") == slg_conf_bool(again, "a.flag"));
         SLG_ASSERT(slg_conf_count(conf, "list") <= 4);
         SLG_ASSERT(slg_conf_given(conf, "a.b.kind") || slg_conf_number(conf, "a.b.kind") == 0);
+        SLG_ASSERT(slg_conf_mistake_count(conf) == 0);
+        slg_conf_add_mistake(conf, "a.number", "is not in order");
+        slg_conf_add_mistake(conf, "a.number", "is told once");
+        slg_conf_add_mistake(conf, "no.key", "is not there");
+        SLG_ASSERT(slg_conf_mistake_count(conf) == 2);
         for (size_t i = 0; i < slg_conf_count(conf, "list"); i++)
             SLG_ASSERT(slg_conf_text(conf, "list[%zu].at", i)[0] != '\0');
     }
@@ -69,5 +75,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     slg_buf_fini(&out);
     slg_conf_destroy(again);
     slg_conf_destroy(conf);
+    slg_conf_destroy(NULL);
     return 0;
 }

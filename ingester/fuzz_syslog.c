@@ -89,6 +89,19 @@ static void check_masks(const uint8_t *data, size_t size)
     slg_masks_destroy(masks);
 }
 
+/* Forgetting starts a new epoch and is no miss. */
+static void check_forgetting(struct slg_recorder *recorder)
+{
+    struct slg_recorder_stats before, after;
+    uint64_t epoch = slg_recorder_epoch(recorder);
+
+    slg_recorder_stats(recorder, &before);
+    slg_recorder_forget(recorder);
+    slg_recorder_stats(recorder, &after);
+    SLG_ASSERT(slg_recorder_epoch(recorder) == epoch + 1);
+    SLG_ASSERT(before.misses == after.misses);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct slg_recorder *recorder;
@@ -127,5 +140,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t i = 0; i < record.metadata_count; i++)
         bytes += record.metadata[i].name.len + record.metadata[i].value.len;
     SLG_ASSERT(bytes <= SLG_METADATA_BYTES_MAX);
+    if ((data[0] & 16) != 0)
+        check_forgetting(recorder);
     return 0;
 }
