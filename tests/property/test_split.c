@@ -560,7 +560,7 @@ static void test_split_equals_naive(void **state)
         if (counts.cases % 10000 == 0)
             print_message("%zu cases, %lld s\n", counts.cases, (long long)(time(NULL) - start));
     }
-    if (count >= CASE_COUNT_DEFAULT && wrong == 0)
+    if (count >= COVER_ALL_FROM && wrong == 0)
         rare = show_covers(&counts, count >= 20000 ? count * COVER_PER_100000 / 100000 : 1);
     print_message(
         "seeds %llu to %llu: %zu cases, %zu log, %zu metric queries, %zu not empty, %lld s\n",
