@@ -24,6 +24,7 @@
 #define WRONG_MAX        3
 /* Of 100,000 cases, each operator in so many. */
 #define COVER_PER_100000 500
+#define COVER_ALL_FROM   1500 /* so many cases meet everything at least once */
 #define ANSWER_BYTES_MAX ((size_t)64 << 20)
 
 struct counts {
