@@ -24,6 +24,8 @@
 
 struct up_options {
     int64_t storers, ingesters, queriers, slots;
+    int64_t replication, write_quorum;
+    bool repair;
     const char *window;
     const char *sets[SETS_MAX];
     size_t set_count;
@@ -219,6 +221,8 @@ static enum slg_status add_storer(struct slg_local_cluster *cluster, const struc
     add_arg(cluster, process, "transport.listen=127.0.0.1:%u", ports[1]);
     add_arg(cluster, process, "--data");
     add_arg(cluster, process, "%s", process->data_dir);
+    if (!up->repair)
+        add_set(cluster, process, "storer.repair.enabled=false");
     return SLG_OK;
 }
 
@@ -251,7 +255,7 @@ static enum slg_status add_querier(struct slg_local_cluster *cluster, const stru
     return add_process(cluster, up, "querier", number, ports, reterr);
 }
 
-/* The map file of the cluster: every storer of equal weight, R = 1. */
+/* The map file of the cluster: every storer of equal weight, each a zone of its own. */
 static enum slg_status write_map(const struct slg_local_cluster *cluster,
                                  const struct up_options *up, const char *path,
                                  struct slg_error *reterr)
@@ -270,9 +274,10 @@ static enum slg_status write_map(const struct slg_local_cluster *cluster,
                            cluster->processes[i].transport, cluster->processes[i].name);
     }
     slg_buf_printf(&text,
-                   "],\"layouts\":[{\"replication\":1,\"write_quorum\":1,\"slots\":%lld,"
+                   "],\"layouts\":[{\"replication\":%lld,\"write_quorum\":%lld,\"slots\":%lld,"
                    "\"window_seconds\":%s,\"nodes\":[",
-                   (long long)up->slots, up->window);
+                   (long long)up->replication, (long long)up->write_quorum, (long long)up->slots,
+                   up->window);
     storers = 0;
     for (size_t i = 0; i < cluster->process_count; i++) {
         if (cluster->processes[i].transport != NULL)
@@ -565,19 +570,29 @@ static int take_sets(int argc, char **argv, struct up_options *up)
     return kept;
 }
 
-static bool check_copies(const char *replication, const char *quorum)
+/* Copies as asked for, else three of which two must be on disk, or as many as there are storers. */
+static bool read_copies(const char *replication, const char *quorum, const char *repair,
+                        struct up_options *ret_up)
 {
-    int64_t copies, needed;
+    int64_t storers = ret_up->storers;
 
-    if (!slg_ctl_number("--replication", replication, 1, 5, 1, &copies) ||
-        !slg_ctl_number("--write-quorum", quorum, 1, 5, 1, &needed))
+    if (!slg_ctl_number("--replication", replication, 1, 5, storers < 3 ? storers : 3,
+                        &ret_up->replication) ||
+        !slg_ctl_number("--write-quorum", quorum, 1, 5,
+                        ret_up->replication < 2 ? ret_up->replication : 2, &ret_up->write_quorum))
         return false;
-    if (copies == 1 && needed == 1)
+    if (ret_up->replication > storers || ret_up->write_quorum > ret_up->replication) {
+        (void)fprintf(stderr,
+                      "silagectl: --replication %lld with --write-quorum %lld does not work with "
+                      "%lld storers: each copy needs a storer, and the quorum as many copies\n",
+                      (long long)ret_up->replication, (long long)ret_up->write_quorum,
+                      (long long)storers);
+        return false;
+    }
+    ret_up->repair = repair == NULL || strcmp(repair, "on") == 0;
+    if (ret_up->repair || strcmp(repair, "off") == 0)
         return true;
-    (void)fprintf(stderr,
-                  "silagectl: --replication %lld with --write-quorum %lld is not supported "
-                  "yet: only one copy (1 and 1)\n",
-                  (long long)copies, (long long)needed);
+    (void)fprintf(stderr, "silagectl: --repair is \"%s\", write on or off\n", repair);
     return false;
 }
 
@@ -592,9 +607,11 @@ static int run_local(struct slg_ctl *ctl, int argc, char **argv)
         { "--queriers", &queriers, "how many, default 1", false },
         { "--slots", &slots, "K, shards per window, default 1", false },
         { "--window", &window, "length of a shard's window, default 1h", false },
-        { "--replication", &replication, "R, copies; only 1 for now", false },
-        { "--write-quorum", &quorum, "W; only 1 for now", false },
-        { "--repair", &repair, "on|off; without copies there is nothing to repair", false },
+        { "--replication", &replication, "R, copies of each batch, default 3", false },
+        { "--write-quorum", &quorum, "W, copies on disk before a line is accepted, default 2",
+          false },
+        { "--repair", &repair, "on|off, default on: storers compare and complete their copies",
+          false },
     };
     struct up_options up_options = { 0 };
     char seconds[16];
@@ -615,7 +632,8 @@ static int run_local(struct slg_ctl *ctl, int argc, char **argv)
             !slg_ctl_number("--ingesters", ingesters, 0, STORER_MAX, 2, &up_options.ingesters) ||
             !slg_ctl_number("--queriers", queriers, 0, STORER_MAX, 1, &up_options.queriers) ||
             !slg_ctl_number("--slots", slots, 1, 1024, 1, &up_options.slots) ||
-            !window_seconds(window, seconds) || !check_copies(replication, quorum))
+            !window_seconds(window, seconds) ||
+            !read_copies(replication, quorum, repair, &up_options))
             return SLG_CTL_USAGE;
         up_options.window = seconds;
         return up(dir, &up_options);

@@ -38,6 +38,9 @@ static void read_limits(const struct slg_parts *parts, struct slg_storer_options
     options->commit_bytes = size_of(parts, "storer.commit_bytes");
     options->open_shards_max = size_of(parts, "storer.open_shards_max");
     options->shard_idle_ns = slg_conf_number(parts->conf, "storer.shard_idle");
+    options->repair_off = !slg_conf_bool(parts->conf, "storer.repair.enabled");
+    options->repair_bytes_per_second =
+        (uint64_t)slg_conf_number(parts->conf, "storer.repair.bytes_per_second");
     options->retention_bytes_max = (uint64_t)slg_conf_number(parts->conf, "retention.bytes_max");
 }
 

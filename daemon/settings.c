@@ -148,6 +148,8 @@ static const struct slg_conf_row rows[] = {
     SIZE("storer.commit_bytes", 64 * KIB, 64 * MIB, "4MiB", 0, "A commit starts at once when so much waits"),
     INT("storer.open_shards_max", "shards", 8, 16384, "256", 0, "Shards with open files at once"),
     DURATION("storer.shard_idle", SEC, DAY, "10m", 0, "A shard without use for so long is closed"),
+    BOOL("storer.repair.enabled", "true", 0, "Compare copies with the other storers and fetch what is missing; queries are exact without it, too"),
+    SIZE("storer.repair.bytes_per_second", MIB, 16 * GIB, "64MiB", 0, "What repair fetches at most, beside ingest and queries"),
     DURATION("storer.scrub.interval", HOUR, 365 * DAY, "30d", 0, "Not used yet: every checksum is read again within this time"),
     BOOL("storer.compaction.enabled", "false", 0, "Not used yet: compact sealed shards by itself"),
     /* querier */

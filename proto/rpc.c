@@ -178,6 +178,33 @@ bool slg_rpc_take_shard(struct slg_wire_reader *r, struct slg_shard_id *ret_shar
     return true;
 }
 
+void slg_rpc_put_shards(struct slg_buf *out, const struct slg_shard_id *shards, size_t count)
+{
+    slg_wire_array(out, count);
+    for (size_t i = 0; i < count; i++)
+        slg_rpc_put_shard(out, &shards[i]);
+}
+
+enum slg_status slg_rpc_take_shards(struct slg_arena *arena, struct slg_wire_reader *r,
+                                    const struct slg_shard_id **ret_shards, size_t *ret_count)
+{
+    struct slg_shard_id *shards;
+    size_t count;
+
+    if (!slg_wire_take_array(r, SLG_QUERY_SHARD_COUNT_MAX, &count))
+        return SLG_MALFORMED;
+    shards = slg_arena_calloc(arena, count, sizeof(*shards));
+    if (shards == NULL)
+        return SLG_LIMIT;
+    for (size_t i = 0; i < count; i++) {
+        if (!slg_rpc_take_shard(r, &shards[i]))
+            return SLG_MALFORMED;
+    }
+    *ret_shards = shards;
+    *ret_count = count;
+    return SLG_OK;
+}
+
 void slg_rpc_put_shard_set(struct slg_buf *out, const struct slg_rpc_shard_set *set)
 {
     slg_wire_array(out, 5);
@@ -382,9 +409,7 @@ void slg_rpc_encode_sets(struct slg_buf *out, const struct slg_rpc_sets *sets)
     slg_wire_int(out, sets->to_ns);
     slg_wire_uint(out, sets->map_epoch);
     slg_wire_bool(out, sets->want_ranges);
-    slg_wire_array(out, sets->shard_count);
-    for (size_t i = 0; i < sets->shard_count; i++)
-        slg_rpc_put_shard(out, &sets->shards[i]);
+    slg_rpc_put_shards(out, sets->shards, sets->shard_count);
 }
 
 enum slg_status slg_rpc_decode_sets(struct slg_arena *arena, const uint8_t *bytes, size_t len,
@@ -392,7 +417,6 @@ enum slg_status slg_rpc_decode_sets(struct slg_arena *arena, const uint8_t *byte
 {
     struct slg_wire_reader r;
     struct slg_rpc_sets sets;
-    struct slg_shard_id *shards;
     enum slg_status status = slg_rpc_open_request(bytes, len, SLG_RPC_SETS, SETS_FIELDS, &r);
 
     if (status != SLG_OK)
@@ -400,19 +424,13 @@ enum slg_status slg_rpc_decode_sets(struct slg_arena *arena, const uint8_t *byte
     if (!slg_wire_take_text(&r, SLG_TENANT_BYTES_MAX, &sets.tenant) ||
         !slg_wire_take_int(&r, &sets.from_ns) || !slg_wire_take_int(&r, &sets.to_ns) ||
         !slg_wire_take_uint(&r, UINT64_MAX, &sets.map_epoch) ||
-        !slg_wire_take_bool(&r, &sets.want_ranges) ||
-        !slg_wire_take_array(&r, SLG_QUERY_SHARD_COUNT_MAX, &sets.shard_count))
+        !slg_wire_take_bool(&r, &sets.want_ranges))
         return SLG_MALFORMED;
-    shards = slg_arena_calloc(arena, sets.shard_count, sizeof(*shards));
-    if (shards == NULL)
-        return SLG_LIMIT;
-    for (size_t i = 0; i < sets.shard_count; i++) {
-        if (!slg_rpc_take_shard(&r, &shards[i]))
-            return SLG_MALFORMED;
-    }
-    if (slg_rpc_close(&r) != SLG_OK)
-        return SLG_MALFORMED;
-    sets.shards = shards;
+    status = slg_rpc_take_shards(arena, &r, &sets.shards, &sets.shard_count);
+    if (status == SLG_OK)
+        status = slg_rpc_close(&r);
+    if (status != SLG_OK)
+        return status;
     *ret_sets = sets;
     return SLG_OK;
 }

@@ -229,6 +229,8 @@ struct slg_rpc_streams {
     uint64_t stream_max;        /* at most this many in the reply, 1 to 65536 */
     bool
         whole_windows; /* every stream of the shards that touch the range, without counts: no summary is read */
+    const struct slg_shard_id *shards; /* only these; none: every shard of the time */
+    size_t shard_count;
 };
 struct slg_rpc_stream {
     struct slg_stream_id id;

@@ -30,6 +30,12 @@ SLG_MUST_CHECK enum slg_status slg_rpc_close_reply(const struct slg_wire_reader 
 
 void slg_rpc_put_shard(struct slg_buf *out, const struct slg_shard_id *shard);
 bool slg_rpc_take_shard(struct slg_wire_reader *r, struct slg_shard_id *ret_shard);
+/* An array of shards, at most SLG_QUERY_SHARD_COUNT_MAX; taken into the arena: MALFORMED, LIMIT. */
+void slg_rpc_put_shards(struct slg_buf *out, const struct slg_shard_id *shards, size_t count);
+SLG_MUST_CHECK enum slg_status slg_rpc_take_shards(struct slg_arena *arena,
+                                                   struct slg_wire_reader *r,
+                                                   const struct slg_shard_id **ret_shards,
+                                                   size_t *ret_count);
 void slg_rpc_put_shard_set(struct slg_buf *out, const struct slg_rpc_shard_set *set);
 /* An array of shard sets into the arena. Failure is left in the reader (LIMIT when the arena is full). */
 SLG_MUST_CHECK enum slg_status slg_rpc_take_shard_sets(struct slg_arena *arena,

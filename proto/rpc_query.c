@@ -6,7 +6,7 @@
 #define QUERY_FIELDS   5
 #define LEAF_FIELDS    12
 #define STATS_FIELDS   8
-#define STREAMS_FIELDS 8
+#define STREAMS_FIELDS 9
 
 /* ---- QUERY ---- */
 
@@ -194,6 +194,7 @@ void slg_rpc_encode_streams(struct slg_buf *out, const struct slg_rpc_streams *s
     slg_wire_bin(out, streams->after.bytes, sizeof(streams->after.bytes));
     slg_wire_uint(out, streams->stream_max);
     slg_wire_bool(out, streams->whole_windows);
+    slg_rpc_put_shards(out, streams->shards, streams->shard_count);
 }
 
 enum slg_status slg_rpc_decode_streams(struct slg_arena *arena, const uint8_t *bytes, size_t len,
@@ -218,8 +219,13 @@ enum slg_status slg_rpc_decode_streams(struct slg_arena *arena, const uint8_t *b
         (void)slg_wire_take_text(&r, SLG_QUERY_TEXT_BYTES_MAX, &selectors[i]);
     if (!slg_rpc_take_fixed(&r, streams.after.bytes, sizeof(streams.after.bytes)) ||
         !slg_wire_take_uint(&r, SLG_RPC_STREAM_COUNT_MAX, &streams.stream_max) ||
-        !slg_wire_take_bool(&r, &streams.whole_windows) || slg_rpc_close(&r) != SLG_OK)
+        !slg_wire_take_bool(&r, &streams.whole_windows))
         return SLG_MALFORMED;
+    status = slg_rpc_take_shards(arena, &r, &streams.shards, &streams.shard_count);
+    if (status == SLG_OK)
+        status = slg_rpc_close(&r);
+    if (status != SLG_OK)
+        return status;
     streams.selectors = selectors;
     *ret_streams = streams;
     return SLG_OK;

@@ -1,15 +1,10 @@
 #include "querier/fanout.h"
 
 #include "base/clock.h"
-#include "cluster/placement.h"
 #include "querier/fanout_private.h"
 
-#define POLL_NS             (100 * SLG_NS_PER_MS)
-/* A storer that says nothing about its sets for so long is left out: the answer is then incomplete. */
-#define SETS_TIMEOUT_MS     10000
-#define CANCEL_TIMEOUT_MS   1000
-/* Entries may be so much older than retention before a storer has dropped their window. */
-#define RETENTION_MARGIN_NS (INT64_C(2) * 86400 * SLG_NS_PER_SEC)
+#define POLL_NS           (100 * SLG_NS_PER_MS)
+#define CANCEL_TIMEOUT_MS 1000
 
 enum slg_status slg_fanout_create(const struct slg_fanout_options *options,
                                   struct slg_fanout **ret_fanout, struct slg_error *reterr)
@@ -45,7 +40,7 @@ void slg_fanout_close_sources(struct slg_fanout *fanout)
         /* If it cannot be told, the storer's own idle time-out ends it. */
         (void)!slg_calls_send(fanout->calls,
                               slg_peers_client(fanout->options.peers, source->node_index),
-                              &fanout->request, CANCEL_TIMEOUT_MS, SIZE_MAX);
+                              &fanout->request, CANCEL_TIMEOUT_MS, 0); /* turn 0: nobody waits */
     }
     fanout->source_count = 0;
 }
@@ -74,22 +69,44 @@ int32_t slg_fanout_left_ms(const struct slg_fanout *fanout)
     return left > INT32_MAX ? INT32_MAX : (int32_t)left;
 }
 
-enum slg_status slg_fanout_lost(const struct slg_fanout *fanout, size_t node_index,
+enum slg_status slg_fanout_lost(struct slg_fanout *fanout, size_t node_index,
                                 enum slg_status status, struct slg_error *reterr)
 {
     const char *id = slg_peers_map(fanout->options.peers)->nodes[node_index].id;
 
+    fanout->node_lost[node_index] = true;
     if (status == SLG_TIMEOUT)
         return slg_errorf(reterr, SLG_TIMEOUT, "query timed out waiting for storer \"%s\"", id);
     return slg_errorf(reterr, SLG_UNAVAILABLE, "storer \"%s\" could not be reached", id);
 }
 
-enum slg_status slg_fanout_send(struct slg_fanout *fanout, size_t node_index, size_t tag,
-                                struct slg_error *reterr)
+/* Which turn of asking a reply belongs to is in its tag: late replies of earlier turns are thrown away. */
+static size_t tag_of(const struct slg_fanout *fanout, size_t index)
+{
+    return (size_t)fanout->asking << FANOUT_TAG_SHIFT | index;
+}
+
+void slg_fanout_begin_asking(struct slg_fanout *fanout)
+{
+    fanout->asking++;
+    fanout->waiting = 0;
+}
+
+enum slg_status slg_fanout_ask(struct slg_fanout *fanout, size_t node_index, size_t tag,
+                               int32_t timeout_ms)
 {
     enum slg_status status =
         slg_calls_send(fanout->calls, slg_peers_client(fanout->options.peers, node_index),
-                       &fanout->request, slg_fanout_left_ms(fanout), tag);
+                       &fanout->request, timeout_ms, tag_of(fanout, tag));
+
+    fanout->waiting += status == SLG_OK;
+    return status;
+}
+
+enum slg_status slg_fanout_send(struct slg_fanout *fanout, size_t node_index, size_t tag,
+                                struct slg_error *reterr)
+{
+    enum slg_status status = slg_fanout_ask(fanout, node_index, tag, slg_fanout_left_ms(fanout));
 
     if (status == SLG_OK)
         return SLG_OK;
@@ -100,11 +117,12 @@ enum slg_status slg_fanout_send(struct slg_fanout *fanout, size_t node_index, si
     return slg_fanout_lost(fanout, node_index, status, reterr);
 }
 
-enum slg_status slg_fanout_wait(struct slg_fanout *fanout, struct slg_reply *ret_reply,
-                                struct slg_error *reterr)
+enum slg_status slg_fanout_wait_until(struct slg_fanout *fanout, int64_t until_mono_ns,
+                                      struct slg_reply *ret_reply, struct slg_error *reterr)
 {
-    for (;;) {
+    while (fanout->waiting > 0) {
         int64_t now = slg_clock_mono_ns(slg_clock_system());
+        int64_t wake = now + POLL_NS < until_mono_ns ? now + POLL_NS : until_mono_ns;
         enum slg_status status;
 
         if (now >= fanout->options.deadline_mono_ns)
@@ -112,309 +130,28 @@ enum slg_status slg_fanout_wait(struct slg_fanout *fanout, struct slg_reply *ret
         if (fanout->options.canceled != NULL &&
             fanout->options.canceled(fanout->options.canceled_arg))
             return slg_errorf(reterr, SLG_CANCELED, "the client has gone");
-        status = slg_calls_wait(fanout->calls, now + POLL_NS, ret_reply);
+        if (now >= until_mono_ns)
+            return SLG_AGAIN;
+        status = slg_calls_wait(fanout->calls, wake, ret_reply);
         if (status == SLG_NOT_FOUND)
-            return status;
-        if (status == SLG_OK && ret_reply->tag != SIZE_MAX) /* SIZE_MAX: nobody waits for it */
-            return SLG_OK;
-        if (status == SLG_OK)
-            slg_reply_free(ret_reply);
-    }
-}
-
-/* ---- sets ---- */
-
-void slg_fanout_mark_failed(struct slg_fanout *fanout, size_t node_index, const char *reason)
-{
-    fanout->node_failed[node_index] = true;
-    (void)snprintf(fanout->node_reason[node_index], sizeof(fanout->node_reason[0]), "%s",
-                   reason); /* a cut reason is still a reason */
-}
-
-static enum slg_status ask_sets(struct slg_fanout *fanout, int64_t from_ns, int64_t to_ns)
-{
-    const struct slg_map *map = slg_peers_map(fanout->options.peers);
-    struct slg_rpc_sets sets = { .tenant = fanout->options.tenant,
-                                 .from_ns = from_ns,
-                                 .to_ns = to_ns,
-                                 .map_epoch = map->epoch,
-                                 .want_ranges = true };
-    int32_t timeout_ms = slg_fanout_left_ms(fanout);
-    int32_t timeout_max_ms =
-        fanout->options.sets_timeout_ms > 0 ? fanout->options.sets_timeout_ms : SETS_TIMEOUT_MS;
-    size_t asked = 0;
-
-    if (timeout_ms > timeout_max_ms)
-        timeout_ms = timeout_max_ms;
-    slg_buf_clear(&fanout->request);
-    slg_rpc_encode_sets(&fanout->request, &sets);
-    for (size_t i = 0; i < map->node_count; i++) {
-        if (map->nodes[i].state == SLG_NODE_REMOVED)
-            continue;
-        if (slg_calls_send(fanout->calls, slg_peers_client(fanout->options.peers, i),
-                           &fanout->request, timeout_ms, i) == SLG_OK)
-            asked++;
-        else
-            slg_fanout_mark_failed(fanout, i, "not connected");
-    }
-    return asked > 0 ? SLG_OK : SLG_UNAVAILABLE;
-}
-
-static enum slg_status append_shards(struct slg_fanout *fanout, size_t node_index,
-                                     const struct slg_rpc_shard_set *sets, size_t count)
-{
-    struct fanout_shard *shards = slg_arena_grow(fanout->arena, fanout->shards, fanout->shard_count,
-                                                 fanout->shard_count + count, sizeof(*shards));
-
-    if (shards == NULL)
-        return SLG_LIMIT;
-    for (size_t i = 0; i < count; i++)
-        shards[fanout->shard_count + i] =
-            (struct fanout_shard){ .set = sets[i], .node_index = node_index };
-    fanout->shards = shards;
-    fanout->shard_count += count;
-    return SLG_OK;
-}
-
-static enum slg_status take_sets(struct slg_fanout *fanout, const struct slg_reply *reply,
-                                 struct slg_error *reterr)
-{
-    struct slg_error error = { 0 };
-    struct slg_rpc_sets_reply sets;
-    enum slg_status status = reply->status;
-    char *bytes;
-
-    if (status != SLG_OK) {
-        slg_fanout_mark_failed(fanout, reply->tag,
-                               status == SLG_TIMEOUT ? "did not answer in time" : "not reachable");
-        return SLG_OK;
-    }
-    bytes = slg_arena_copy(fanout->arena, reply->bytes, reply->len);
-    status = bytes == NULL ? SLG_LIMIT
-                           : slg_rpc_decode_sets_reply(fanout->arena, (const uint8_t *)bytes,
-                                                       reply->len, &sets, &error);
-    if (status == SLG_OK)
-        status = append_shards(fanout, reply->tag, sets.shards, sets.shard_count);
-    if (status == SLG_OK && sets.refilling)
-        slg_fanout_mark_failed(fanout, reply->tag, "is refilling its disk");
-    if (status == SLG_LIMIT)
-        return slg_errorf(reterr, SLG_LIMIT,
-                          "the time range covers more shards than the query's memory holds");
-    if (status != SLG_OK)
-        slg_fanout_mark_failed(fanout, reply->tag, error.message);
-    return SLG_OK;
-}
-
-static int compare_shards(const void *left, const void *right)
-{
-    const struct fanout_shard *a = left, *b = right;
-    int order = slg_shard_id_compare(&a->set.shard, &b->set.shard);
-
-    if (order != 0)
-        return order;
-    return a->node_index < b->node_index ? -1 : a->node_index > b->node_index;
-}
-
-static void say_incomplete(struct slg_fanout *fanout, const struct slg_shard_id *first,
-                           const struct slg_shard_id *last, size_t count, const char *why)
-{
-    time_t from = (time_t)(first->window_ns / SLG_NS_PER_SEC);
-    time_t to = (time_t)((last->window_ns + last->length_ns) / SLG_NS_PER_SEC);
-    char from_text[32], to_text[32];
-    struct tm parts;
-
-    (void)strftime(from_text, sizeof(from_text), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&from, &parts));
-    (void)strftime(to_text, sizeof(to_text), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&to, &parts));
-    (void)snprintf(fanout->incomplete, sizeof(fanout->incomplete),
-                   "incomplete answer: %zu shard%s between %s and %s could not be read whole: %s",
-                   count, count == 1 ? "" : "s", from_text, to_text, why);
-}
-
-/* Of the replicas [first, end) of one shard, one that holds the union of all. NULL: none does. */
-static const struct fanout_shard *choose_replica(const struct fanout_shard *first, size_t count)
-{
-    const struct fanout_shard *best = NULL;
-    struct slg_batch_set *sum, *own;
-    bool equal = true;
-
-    for (size_t i = 1; i < count; i++)
-        equal = equal && slg_batch_set_digest_equal(&first[0].set.digest, &first[i].set.digest);
-    if (equal)
-        return first; /* the short cut of equal digests */
-    sum = slg_batch_set_create();
-    for (size_t pass = 0; sum != NULL && pass < 2 && best == NULL; pass++) {
-        for (size_t i = 0; i < count && best == NULL; i++) {
-            struct slg_cursor c = slg_cursor_make(first[i].set.set.at, first[i].set.set.len);
-
-            if (slg_batch_set_decode(&c, &own) != SLG_OK)
-                continue;
-            if (pass == 0 && slg_batch_set_union(sum, own) != SLG_OK)
-                count = 0; /* too large to compare: no replica is known to be whole */
-            if (pass == 1 && slg_batch_set_contains(own, sum))
-                best = &first[i];
-            slg_batch_set_destroy(own);
-        }
-    }
-    slg_batch_set_destroy(sum);
-    return best;
-}
-
-/* Keep one replica per shard. */
-static void choose_replicas(struct slg_fanout *fanout)
-{
-    const struct fanout_shard *unclear_first = NULL, *unclear_last = NULL;
-    size_t kept = 0, unclear_count = 0, end;
-
-    for (size_t at = 0; at < fanout->shard_count; at = end) {
-        const struct fanout_shard *best;
-
-        end = at + 1;
-        while (end < fanout->shard_count &&
-               slg_shard_id_compare(&fanout->shards[at].set.shard,
-                                    &fanout->shards[end].set.shard) == 0)
-            end++;
-        best = choose_replica(&fanout->shards[at], end - at);
-        if (best == NULL) {
-            unclear_first = unclear_count == 0 ? &fanout->shards[at] : unclear_first;
-            unclear_last = &fanout->shards[at];
-            unclear_count++;
-            best = &fanout->shards[at];
-        }
-        fanout->shards[kept++] = *best;
-    }
-    if (unclear_count > 0)
-        say_incomplete(fanout, &unclear_first->set.shard, &unclear_last->set.shard, unclear_count,
-                       "no reachable replica holds every batch");
-    fanout->shard_count = kept;
-}
-
-/* Did so many holders of this shard fail that an accepted batch may be missing? (H1) */
-static bool shard_incomplete(const struct slg_fanout *fanout, const struct slg_shard_id *shard)
-{
-    const struct slg_map *map = slg_peers_map(fanout->options.peers);
-    struct slg_placement placement = slg_placement_of(map, shard);
-    size_t failed = 0;
-
-    for (size_t i = 0; i < placement.owner_count; i++)
-        failed += fanout->node_failed[placement.owners[i]];
-    for (size_t i = 0; i < placement.hint_count; i++)
-        failed += fanout->node_failed[placement.hints[i]];
-    return failed >= slg_map_layout_at(map, shard->window_ns)->write_quorum_min;
-}
-
-enum slg_status slg_fanout_find_incomplete(struct slg_fanout *fanout, int64_t from_ns,
-                                           int64_t to_ns, struct slg_error *reterr)
-{
-    const struct slg_map *map = slg_peers_map(fanout->options.peers);
-    const struct slg_shard_id *first = NULL, *last = NULL;
-    struct slg_shard_id *shards;
-    size_t count, incomplete_count = 0, node = 0;
-    char why[160];
-
-    while (node < map->node_count && !fanout->node_failed[node])
-        node++;
-    if (node == map->node_count)
-        return SLG_OK;
-    if (slg_map_shards_between(map, from_ns, to_ns, SLG_QUERY_SHARD_COUNT_MAX, fanout->arena,
-                               &shards, &count) != SLG_OK)
-        return slg_errorf(reterr, SLG_LIMIT, "the time range covers too many shards");
-    for (size_t i = 0; i < count; i++) {
-        if (!shard_incomplete(fanout, &shards[i]))
-            continue;
-        first = incomplete_count == 0 ? &shards[i] : first;
-        last = &shards[i];
-        incomplete_count++;
-    }
-    if (incomplete_count == 0)
-        return SLG_OK;
-    (void)snprintf(why, sizeof(why), "storer \"%s\" %s", map->nodes[node].id,
-                   fanout->node_reason[node]);
-    say_incomplete(fanout, first, last, incomplete_count, why);
-    return SLG_OK;
-}
-
-static size_t failed_count(const struct slg_fanout *fanout)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < SLG_MAP_NODE_COUNT_MAX; i++)
-        count += fanout->node_failed[i];
-    return count;
-}
-
-static size_t live_count(const struct slg_map *map)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < map->node_count; i++)
-        count += map->nodes[i].state != SLG_NODE_REMOVED;
-    return count;
-}
-
-int64_t slg_fanout_oldest_kept(const struct slg_fanout *fanout)
-{
-    const struct slg_map *map = slg_peers_map(fanout->options.peers);
-    int64_t oldest = map->keep_from_ns;
-
-    if (map->retention_ns > 0 &&
-        fanout->options.now_wall_ns - map->retention_ns - RETENTION_MARGIN_NS > oldest)
-        oldest = fanout->options.now_wall_ns - map->retention_ns - RETENTION_MARGIN_NS;
-    return oldest;
-}
-
-enum slg_status slg_fanout_fix_sets(struct slg_fanout *fanout, int64_t from_ns, int64_t to_ns,
-                                    struct slg_error *reterr)
-{
-    const struct slg_map *map = slg_peers_map(fanout->options.peers);
-    enum slg_status status = SLG_OK;
-    struct slg_reply reply;
-
-    if (from_ns < slg_fanout_oldest_kept(fanout))
-        from_ns = slg_fanout_oldest_kept(fanout);
-    if (to_ns <= from_ns)
-        return SLG_OK;
-    if (ask_sets(fanout, from_ns, to_ns) == SLG_OK) {
-        while (status == SLG_OK && slg_calls_pending(fanout->calls) > 0) {
-            status = slg_fanout_wait(fanout, &reply, reterr);
-            if (status == SLG_OK) {
-                status = take_sets(fanout, &reply, reterr);
-                slg_reply_free(&reply);
-            }
-        }
+            break; /* cannot be while one is waited for */
         if (status != SLG_OK)
-            return status;
+            continue;
+        if (ret_reply->tag >> FANOUT_TAG_SHIFT != (size_t)fanout->asking) {
+            slg_reply_free(ret_reply);
+            continue;
+        }
+        ret_reply->tag &= ((size_t)1 << FANOUT_TAG_SHIFT) - 1;
+        fanout->waiting--;
+        return SLG_OK;
     }
-    if (failed_count(fanout) == live_count(map))
-        return slg_errorf(reterr, SLG_UNAVAILABLE, "no storer answered: \"%s\" %s",
-                          map->nodes[0].id, fanout->node_reason[0]);
-    if (fanout->shard_count > 0)
-        qsort(fanout->shards, fanout->shard_count, sizeof(*fanout->shards), compare_shards);
-    choose_replicas(fanout);
-    return slg_fanout_find_incomplete(fanout, from_ns, to_ns, reterr);
+    return SLG_NOT_FOUND;
 }
 
-bool slg_fanout_shard(const struct slg_fanout *fanout, size_t index,
-                      struct slg_rpc_shard_set *ret_set, size_t *ret_node_index)
+enum slg_status slg_fanout_wait(struct slg_fanout *fanout, struct slg_reply *ret_reply,
+                                struct slg_error *reterr)
 {
-    if (index >= fanout->shard_count)
-        return false;
-    *ret_set = fanout->shards[index].set;
-    *ret_node_index = fanout->shards[index].node_index;
-    return true;
-}
-
-enum slg_status slg_fanout_use_shards(struct slg_fanout *fanout,
-                                      const struct slg_rpc_shard_set *shards, const size_t *nodes,
-                                      size_t count, struct slg_error *reterr)
-{
-    SLG_ASSERT(fanout->shard_count == 0);
-    for (size_t i = 0; i < count; i++) {
-        if (append_shards(fanout, nodes[i], &shards[i], 1) != SLG_OK)
-            return slg_errorf(reterr, SLG_LIMIT, "the query's memory does not hold its shards");
-    }
-    if (count > 0)
-        qsort(fanout->shards, fanout->shard_count, sizeof(*fanout->shards), compare_shards);
-    return SLG_OK;
+    return slg_fanout_wait_until(fanout, INT64_MAX, ret_reply, reterr);
 }
 
 const char *slg_fanout_incomplete(const struct slg_fanout *fanout)

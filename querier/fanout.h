@@ -1,9 +1,12 @@
 /* querier/fanout.h - one query over all storers: fix the sets, evaluate exactly S, merge (DESIGN section 6).
  *
  *   sets     one SETS request per storer for all shards of the range; S = the union, per shard
- *   choose   per shard one replica that holds all of S; with R = 1 that is its owner
+ *   choose   per shard one replica, that lacks least of S (querier/choose.h)
+ *   ensure   what it lacks it fetches from the others
  *   evaluate QUERY to the chosen storers with their shards and S, NEXT while there is more
  *
+ * A storer that is lost while it evaluates ends the run with UNAVAILABLE; slg_fanout_fail_over puts others in its place,
+ * and the caller runs again from the start, over the same S.
  * A shard for which W_min or more of {owners, hint candidates} did not answer, or whose S no answering replica holds
  * whole, is incomplete: slg_fanout_incomplete tells which windows (I7).
  * Owner:   one request's thread. Threads: one; several fanouts are independent. */
@@ -51,6 +54,10 @@ SLG_MUST_CHECK enum slg_status slg_fanout_use_shards(struct slg_fanout *fanout,
 
 /* A text that names the incomplete windows and why, or NULL when the answer is complete. Lives as long as fanout. */
 const char *slg_fanout_incomplete(const struct slg_fanout *fanout);
+
+/* After a run that ended UNAVAILABLE or TIMEOUT: true when other replicas now stand in for every storer that was lost
+ * in it. The caller throws away what it has got, and runs again. */
+SLG_MUST_CHECK bool slg_fanout_fail_over(struct slg_fanout *fanout);
 
 /* Evaluate every leaf of a metric query and feed it. INVALID, LIMIT and UNSUPPORTED carry the user's text;
  * UNAVAILABLE: a storer was lost on the way. */

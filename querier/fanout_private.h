@@ -1,4 +1,4 @@
-/* querier/fanout_private.h - what the files of the fan-out share: fanout.c (life, waiting, sets), fanout_run.c
+/* querier/fanout_private.h - what the files of the fan-out share: fanout.c (life, waiting), fanout_sets.c, fanout_run.c
  * (evaluation), fanout_streams.c. */
 #ifndef SLG_QUERIER_FANOUT_PRIVATE_H
 #define SLG_QUERIER_FANOUT_PRIVATE_H
@@ -6,14 +6,24 @@
 #include "querier/calls.h"
 #include "querier/fanout.h"
 
+#define FANOUT_TAG_SHIFT    24
 #define FANOUT_PARALLEL_MAX 16U
 /* Open sub-queries of one leaf. */
 #define FANOUT_SOURCE_MAX   ((size_t)SLG_MAP_NODE_COUNT_MAX * FANOUT_PARALLEL_MAX)
 
-/* One shard of S and the storer that evaluates it. */
-struct fanout_shard {
+/* What one storer answered about one shard. */
+struct fanout_holder {
     struct slg_rpc_shard_set set;
     size_t node_index;
+};
+
+/* One shard of S and the storer that evaluates it. */
+struct fanout_shard {
+    struct slg_rpc_shard_set set; /* S */
+    size_t node_index;
+    size_t first_holder; /* into holders */
+    size_t holder_count; /* 0: it was given, not asked for */
+    bool lacks;          /* node_index has to fetch a part of S first */
 };
 
 /* One open sub-query. */
@@ -29,27 +39,43 @@ struct slg_fanout {
     struct slg_fanout_options options;
     struct slg_arena *arena;
     struct slg_calls *calls;
-    struct slg_buf request;      /* reused for every message */
+    struct slg_buf request;        /* reused for every message */
+    struct fanout_holder *holders; /* by shard id and node */
+    size_t holder_count;
     struct fanout_shard *shards; /* by shard id */
     size_t shard_count;
+    uint64_t turn;                          /* spreads queries over equal replicas */
+    bool node_lost[SLG_MAP_NODE_COUNT_MAX]; /* during evaluation, or it could not fetch */
     bool node_failed[SLG_MAP_NODE_COUNT_MAX];
     char node_reason[SLG_MAP_NODE_COUNT_MAX][96];
     struct fanout_source *sources; /* of the leaf that runs now */
     size_t source_count;
+    uint32_t asking; /* which turn of asking this is: sets, a leaf, ... */
+    size_t waiting;  /* replies of this turn that are under way */
     struct slg_scan_stats stats;
     char incomplete[512]; /* "" = complete */
 };
 
-/* Wait for the next reply, or until the query is over: TIMEOUT (deadline), CANCELED, NOT_FOUND (nothing pending). */
+/* Forget what is still under way, and begin to ask for something else. */
+void slg_fanout_begin_asking(struct slg_fanout *fanout);
+/* Wait for the next reply of this turn, or until the query is over: TIMEOUT (deadline), CANCELED; NOT_FOUND: nothing is
+ * under way; AGAIN: until_mono_ns has passed. */
+SLG_MUST_CHECK enum slg_status slg_fanout_wait_until(struct slg_fanout *fanout,
+                                                     int64_t until_mono_ns,
+                                                     struct slg_reply *ret_reply,
+                                                     struct slg_error *reterr);
 SLG_MUST_CHECK enum slg_status
 slg_fanout_wait(struct slg_fanout *fanout, struct slg_reply *ret_reply, struct slg_error *reterr);
+/* Send fanout->request; the reply has this tag, below 2^FANOUT_TAG_SHIFT. As slg_calls_send. */
+SLG_MUST_CHECK enum slg_status slg_fanout_ask(struct slg_fanout *fanout, size_t node_index,
+                                              size_t tag, int32_t timeout_ms);
 /* Milliseconds left, 1 at least. */
 int32_t slg_fanout_left_ms(const struct slg_fanout *fanout);
 /* Send fanout->request. A failure to send becomes an error that names the storer. */
 SLG_MUST_CHECK enum slg_status slg_fanout_send(struct slg_fanout *fanout, size_t node_index,
                                                size_t tag, struct slg_error *reterr);
-/* Text of a lost storer. */
-enum slg_status slg_fanout_lost(const struct slg_fanout *fanout, size_t node_index,
+/* Note that a storer was lost, and say so. */
+enum slg_status slg_fanout_lost(struct slg_fanout *fanout, size_t node_index,
                                 enum slg_status status, struct slg_error *reterr);
 /* Tell by slg_fanout_incomplete which shards of the range may lack entries because storers failed. LIMIT: the range
  * covers too many shards. */

@@ -37,6 +37,7 @@ static enum slg_status make_sources(struct slg_fanout *fanout, int64_t from_ns, 
 {
     size_t turns[SLG_MAP_NODE_COUNT_MAX] = { 0 };
 
+    slg_fanout_begin_asking(fanout);
     fanout->source_count = 0;
     fanout->sources = slg_arena_calloc(fanout->arena, FANOUT_SOURCE_MAX, sizeof(*fanout->sources));
     if (fanout->sources == NULL)

@@ -1,4 +1,5 @@
-/* Streams of all storers, merged by id. Counts of several storers are added: with R = 1 each shard has one holder. */
+/* Streams of all storers, merged by id. Counts of several storers are added, so each shard is asked of one: its only
+ * holder, or with R > 1 the replica that was chosen for it. */
 #include "querier/fanout.h"
 
 #include "querier/fanout_private.h"
@@ -79,9 +80,19 @@ static enum slg_status ask_streams(struct slg_fanout *fanout,
                                    .after = *after,
                                    .stream_max = STREAMS_PER_PAGE,
                                    .whole_windows = wanted->whole_windows };
+    struct slg_arena_mark mark = slg_arena_mark(fanout->arena);
+    struct slg_shard_id *shards =
+        slg_arena_calloc(fanout->arena, fanout->shard_count + 1, sizeof(*shards));
 
+    if (shards == NULL)
+        return slg_errorf(reterr, SLG_LIMIT, "the query's memory does not hold its shards");
+    for (size_t i = 0; i < fanout->shard_count; i++)
+        if (fanout->shards[i].node_index == node_index)
+            shards[ask.shard_count++] = fanout->shards[i].set.shard;
+    ask.shards = shards;
     slg_buf_clear(&fanout->request);
     slg_rpc_encode_streams(&fanout->request, &ask);
+    slg_arena_rewind(fanout->arena, mark);
     return slg_fanout_send(fanout, node_index, node_index, reterr);
 }
 
@@ -122,16 +133,25 @@ static enum slg_status take_streams(struct slg_fanout *fanout,
     return status;
 }
 
-/* The range may be the whole of time: then there is no telling which shards. */
+/* The part of the wanted range that can hold entries: a client may ask for the whole of time. */
+static void bound_range(const struct slg_fanout *fanout, const struct slg_fanout_streams *wanted,
+                        int64_t *ret_from_ns, int64_t *ret_to_ns)
+{
+    int64_t oldest_ns = slg_fanout_oldest_kept(fanout);
+    int64_t now_ns = fanout->options.now_wall_ns + SLG_FUTURE_NS_MAX;
+
+    *ret_from_ns = wanted->from_ns > oldest_ns ? wanted->from_ns : oldest_ns;
+    *ret_to_ns = wanted->to_ns < now_ns ? wanted->to_ns : now_ns;
+}
+
+/* Without retention even that may be too long to tell which shards. */
 static void say_incomplete(struct slg_fanout *fanout, const struct slg_fanout_streams *wanted)
 {
     const struct slg_map *map = slg_peers_map(fanout->options.peers);
-    int64_t oldest_ns = slg_fanout_oldest_kept(fanout);
-    int64_t from_ns = wanted->from_ns > oldest_ns ? wanted->from_ns : oldest_ns;
-    int64_t now_ns = fanout->options.now_wall_ns + SLG_FUTURE_NS_MAX;
-    int64_t to_ns = wanted->to_ns < now_ns ? wanted->to_ns : now_ns;
+    int64_t from_ns, to_ns;
     size_t node = 0;
 
+    bound_range(fanout, wanted, &from_ns, &to_ns);
     if (to_ns <= from_ns ||
         slg_fanout_find_incomplete(fanout, from_ns, to_ns, /* reterr= */ NULL) == SLG_OK)
         return;
@@ -142,40 +162,91 @@ static void say_incomplete(struct slg_fanout *fanout, const struct slg_fanout_st
                    fanout->node_reason[node]);
 }
 
+static bool is_replicated(const struct slg_map *map)
+{
+    for (size_t i = 0; i < map->layout_count; i++)
+        if (map->layouts[i].replication > 1)
+            return true;
+    return false;
+}
+
+/* Was this node chosen for any shard? */
+static bool is_chosen(const struct slg_fanout *fanout, size_t node_index)
+{
+    for (size_t i = 0; i < fanout->shard_count; i++)
+        if (fanout->shards[i].node_index == node_index)
+            return true;
+    return false;
+}
+
+/* Ask everybody who has to be asked, once. *ret_failed: so many of *ret_asked did not answer. */
+static enum slg_status ask_all(struct slg_fanout *fanout, const struct slg_fanout_streams *wanted,
+                               struct stream_list *list, size_t *ret_asked, size_t *ret_failed,
+                               struct slg_error *reterr)
+{
+    const struct slg_map *map = slg_peers_map(fanout->options.peers);
+    struct slg_stream_id none = { { 0 } };
+    struct slg_reply reply;
+    enum slg_status status;
+
+    *ret_asked = *ret_failed = 0;
+    slg_fanout_begin_asking(fanout);
+    for (size_t i = 0; i < map->node_count; i++) {
+        if (map->nodes[i].state == SLG_NODE_REMOVED ||
+            (is_replicated(map) && !is_chosen(fanout, i)))
+            continue;
+        ++*ret_asked;
+        if (ask_streams(fanout, wanted, i, &none, NULL) != SLG_OK) {
+            slg_fanout_mark_failed(fanout, i, "not connected");
+            ++*ret_failed;
+        }
+    }
+    while ((status = slg_fanout_wait(fanout, &reply, reterr)) == SLG_OK) {
+        if (reply.status != SLG_OK) {
+            fanout->node_lost[reply.tag] = true;
+            ++*ret_failed;
+        }
+        status = take_streams(fanout, wanted, list, &reply, reterr);
+        slg_reply_free(&reply);
+        if (status != SLG_OK)
+            return status;
+    }
+    if (!is_replicated(map)) { /* those whose answer could not be read, too */
+        *ret_failed = 0;
+        for (size_t i = 0; i < map->node_count; i++)
+            *ret_failed += fanout->node_failed[i];
+    }
+    return status == SLG_NOT_FOUND ? SLG_OK : status;
+}
+
 enum slg_status slg_fanout_list_streams(struct slg_fanout *fanout,
                                         const struct slg_fanout_streams *wanted,
                                         struct slg_arena *arena,
                                         struct slg_rpc_stream **ret_streams, size_t *ret_count,
                                         struct slg_error *reterr)
 {
-    const struct slg_map *map = slg_peers_map(fanout->options.peers);
+    bool replicated = is_replicated(slg_peers_map(fanout->options.peers));
     struct stream_list list = { .arena = arena };
-    struct slg_stream_id none = { { 0 } };
     enum slg_status status = SLG_OK;
     size_t asked = 0, failed = 0;
-    struct slg_reply reply;
+    int64_t from_ns, to_ns;
 
-    for (size_t i = 0; i < map->node_count; i++) {
-        if (map->nodes[i].state == SLG_NODE_REMOVED)
-            continue;
-        asked++;
-        if (ask_streams(fanout, wanted, i, &none, NULL) != SLG_OK)
-            slg_fanout_mark_failed(fanout, i, "not connected");
-    }
-    while (status == SLG_OK && slg_calls_pending(fanout->calls) > 0) {
-        status = slg_fanout_wait(fanout, &reply, reterr);
-        if (status == SLG_OK) {
-            status = take_streams(fanout, wanted, &list, &reply, reterr);
-            slg_reply_free(&reply);
-        }
+    bound_range(fanout, wanted, &from_ns, &to_ns);
+    if (replicated) /* one replica of each shard, that holds all of it */
+        status = slg_fanout_fix_sets(fanout, from_ns, to_ns, reterr);
+    if (status == SLG_OK)
+        status = ask_all(fanout, wanted, &list, &asked, &failed, reterr);
+    while (status == SLG_OK && replicated && failed > 0 && slg_fanout_fail_over(fanout)) {
+        list.count = 0; /* again, from those who stand in */
+        status = ask_all(fanout, wanted, &list, &asked, &failed, reterr);
     }
     if (status != SLG_OK)
         return status;
-    for (size_t i = 0; i < map->node_count; i++)
-        failed += fanout->node_failed[i];
-    if (failed == asked)
+    if (asked > 0 && failed == asked)
         return slg_errorf(reterr, SLG_UNAVAILABLE, "no storer answered");
-    if (failed > 0)
+    if (replicated && failed > 0)
+        return slg_errorf(reterr, SLG_UNAVAILABLE, "a storer was lost on the way");
+    if (failed > 0) /* with copies the sets have told already */
         say_incomplete(fanout, wanted);
     merge_equal(&list);
     *ret_streams = list.items;

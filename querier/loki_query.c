@@ -7,7 +7,8 @@
 #include "querier/params.h"
 #include "querier/querier_private.h"
 
-#define CATEGORIZE "categorize-labels"
+#define FAIL_OVERS_MAX 3
+#define CATEGORIZE     "categorize-labels"
 
 /* One query from its parameters to the last byte of its answer. Lives on the heap because the answer is pulled after
  * the handler has returned. */
@@ -218,13 +219,33 @@ static enum slg_status fix_sets(struct job *job, struct slg_error *reterr)
     return SLG_OK;
 }
 
+/* Throw away what a run has collected. */
+static enum slg_status begin_again(struct job *job, struct slg_error *reterr)
+{
+    slg_arena_destroy(job->arena);
+    job->arena = NULL;
+    job->streams = NULL;
+    slg_query_destroy(job->query);
+    job->query = NULL;
+    return slg_query_create(&job->params, &job->query, reterr);
+}
+
 static enum slg_status run_admitted(struct job *job, struct slg_error *reterr)
 {
     enum slg_status status = fix_sets(job, reterr);
 
     if (status != SLG_OK)
         return status;
-    return slg_query_is_log(job->query) ? run_log(job, reterr) : run_metric(job, reterr);
+    status = slg_query_is_log(job->query) ? run_log(job, reterr) : run_metric(job, reterr);
+    /* Nothing was sent to the client yet: replicas stand in for storers that were lost, over the same S. */
+    for (int turn = 0;
+         turn < FAIL_OVERS_MAX && status == SLG_UNAVAILABLE && slg_fanout_fail_over(job->fanout);
+         turn++) {
+        status = begin_again(job, reterr);
+        if (status == SLG_OK)
+            status = slg_query_is_log(job->query) ? run_log(job, reterr) : run_metric(job, reterr);
+    }
+    return status;
 }
 
 static enum slg_status run_gated(struct job *job, struct slg_error *reterr)

@@ -580,8 +580,9 @@ static enum slg_status remove_shard(struct slg_catalogue *catalogue, const struc
     return status == SLG_OK ? slg_disk_remove_directory(dead.text, reterr) : status;
 }
 
-enum slg_status slg_catalogue_forget(struct slg_catalogue *catalogue, const struct slg_shard_id *id,
-                                     struct slg_error *reterr)
+/* expected NULL: whatever it holds. */
+static enum slg_status forget(struct slg_catalogue *catalogue, const struct slg_shard_id *id,
+                              const struct slg_batch_set_digest *expected, struct slg_error *reterr)
 {
     struct entry *entry;
     enum slg_status status = SLG_OK;
@@ -596,8 +597,15 @@ enum slg_status slg_catalogue_forget(struct slg_catalogue *catalogue, const stru
     if (entry->state == ENTRY_OPEN && entry->pin_count == 0)
         close_entry(catalogue, entry);
     if (entry->state != ENTRY_CLOSED) {
+        entry->dying = expected == NULL; /* a shard that may grow on stays open to pins */
         unlock(catalogue);
         return SLG_AGAIN;
+    }
+    if (expected != NULL &&
+        !(entry->remembered && slg_batch_set_digest_equal(&entry->totals.digest, expected))) {
+        entry->dying = false;
+        unlock(catalogue);
+        return slg_errorf(reterr, SLG_INVALID, "it holds something else by now");
     }
     entry->state = ENTRY_BUSY;
     unlock(catalogue);
@@ -611,6 +619,20 @@ enum slg_status slg_catalogue_forget(struct slg_catalogue *catalogue, const stru
     tell_change(catalogue);
     unlock(catalogue);
     return status;
+}
+
+enum slg_status slg_catalogue_forget(struct slg_catalogue *catalogue, const struct slg_shard_id *id,
+                                     struct slg_error *reterr)
+{
+    return forget(catalogue, id, /* expected= */ NULL, reterr);
+}
+
+enum slg_status slg_catalogue_forget_if(struct slg_catalogue *catalogue,
+                                        const struct slg_shard_id *id,
+                                        const struct slg_batch_set_digest *expected,
+                                        struct slg_error *reterr)
+{
+    return forget(catalogue, id, expected, reterr);
 }
 
 uint64_t slg_catalogue_used_bytes(struct slg_catalogue *catalogue, const struct slg_shard_id *id)

@@ -75,6 +75,12 @@ void slg_catalogue_close_idle(struct slg_catalogue *catalogue, int64_t now_mono_
 SLG_MUST_CHECK enum slg_status slg_catalogue_forget(struct slg_catalogue *catalogue,
                                                     const struct slg_shard_id *id,
                                                     struct slg_error *reterr);
+/* Likewise, but only while it holds exactly what `expected` is the digest of. INVALID: it does not; AGAIN: pinned
+ * (later pins are given all the same). */
+SLG_MUST_CHECK enum slg_status slg_catalogue_forget_if(struct slg_catalogue *catalogue,
+                                                       const struct slg_shard_id *id,
+                                                       const struct slg_batch_set_digest *expected,
+                                                       struct slg_error *reterr);
 /* Bytes on disk of one shard. */
 uint64_t slg_catalogue_used_bytes(struct slg_catalogue *catalogue, const struct slg_shard_id *id);
 /* Remove what earlier forgets left behind. */

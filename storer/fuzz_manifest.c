@@ -92,6 +92,20 @@ static void check_summary_again(const struct slg_summary *summary,
     slg_buf_fini(&out);
 }
 
+static void check_known(const uint8_t *bytes, size_t len)
+{
+    static struct slg_known_storages known;
+    struct slg_buf out;
+
+    if (slg_known_storages_decode(bytes, len, &known, NULL) != SLG_OK)
+        return;
+    slg_buf_init(&out, SLG_BATCH_BYTES_MAX);
+    slg_known_storages_encode(&out, &known);
+    SLG_ASSERT(out.len == len);
+    SLG_ASSERT(memcmp(out.data, bytes, len) == 0);
+    slg_buf_fini(&out);
+}
+
 static void check_summary(const uint8_t *bytes, size_t len)
 {
     static struct slg_summary_stream streams[STREAMS_MAX];
@@ -132,6 +146,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case 1:
         check_small(bytes, len);
+        check_known(bytes, len);
         break;
     case 2:
         check_summary(bytes, len);

@@ -7,6 +7,7 @@
 
 #define STORAGE_VERSION 1
 #define OPENING_VERSION 1
+#define KNOWN_VERSION   1
 #define OPENING_HEAD    ((size_t)8) /* magic, version, crash count, name length */
 #define CHECKSUM_BYTES  ((size_t)8)
 
@@ -164,6 +165,64 @@ enum slg_status slg_storage_decode(const uint8_t *bytes, size_t len,
         return slg_errorf(reterr, SLG_CORRUPT, "%zu bytes are not the length of this record", len);
     memcpy(storage.id, id, sizeof(storage.id));
     *ret_storage = storage;
+    return SLG_OK;
+}
+
+void slg_known_storages_encode(struct slg_buf *out, const struct slg_known_storages *known)
+{
+    size_t start = out->len;
+
+    SLG_ASSERT(known->count <= SLG_KNOWN_STORAGE_COUNT_MAX);
+    slg_buf_append_text(out, "SLGP");
+    slg_buf_append_u16be(out, KNOWN_VERSION);
+    slg_buf_append_u16be(out, (uint16_t)known->count);
+    for (size_t i = 0; i < known->count; i++) {
+        const struct slg_known_storage *row = &known->rows[i];
+        size_t len = strnlen(row->node_id, sizeof(row->node_id) - 1);
+
+        slg_buf_append_byte(out, (uint8_t)len);
+        slg_buf_append(out, row->node_id, len);
+        slg_buf_append(out, row->id, sizeof(row->id));
+        slg_buf_append_u64be(out, row->counter);
+    }
+    append_checksum(out, start);
+}
+
+static bool take_known(struct slg_cursor *c, struct slg_known_storage *ret_row)
+{
+    struct slg_known_storage row = { .counter = 0 };
+    const uint8_t *name, *id;
+    uint8_t len;
+
+    if (!slg_cursor_take_u8(c, &len) || len == 0 || len >= sizeof(row.node_id) ||
+        !slg_cursor_take_bytes(c, len, &name) || memchr(name, '\0', len) != NULL ||
+        !slg_cursor_take_bytes(c, sizeof(row.id), &id) || !slg_cursor_take_u64be(c, &row.counter))
+        return false;
+    memcpy(row.node_id, name, len);
+    memcpy(row.id, id, sizeof(row.id));
+    *ret_row = row;
+    return true;
+}
+
+enum slg_status slg_known_storages_decode(const uint8_t *bytes, size_t len,
+                                          struct slg_known_storages *ret_known,
+                                          struct slg_error *reterr)
+{
+    struct slg_cursor c;
+    uint16_t count;
+    enum slg_status status = open_record(bytes, len, "SLGP", KNOWN_VERSION, &c, reterr);
+
+    if (status != SLG_OK)
+        return status;
+    if (!slg_cursor_take_u16be(&c, &count) || count > SLG_KNOWN_STORAGE_COUNT_MAX)
+        return slg_errorf(reterr, SLG_CORRUPT, "a count is out of its range");
+    for (size_t i = 0; i < count; i++) {
+        if (!take_known(&c, &ret_known->rows[i]))
+            return slg_errorf(reterr, SLG_CORRUPT, "row %zu cannot be read", i);
+    }
+    if (slg_cursor_left(&c) > 0)
+        return slg_errorf(reterr, SLG_CORRUPT, "%zu bytes too many", slg_cursor_left(&c));
+    ret_known->count = count;
     return SLG_OK;
 }
 

@@ -1,7 +1,7 @@
-/* storer/manifest.h - the three small records of a data directory, and the names in it.
+/* storer/manifest.h - the small records of a data directory, and the names in it.
  *
  * Layout:  docs/FORMATS.md section 3: `manifest` (which files of a shard count), `storage` (who this directory is),
- *          `opening` (which shard was being opened, H20).
+ *          `opening` (which shard was being opened, H20), `peers` (which storages the other storers had, H6).
  * Refuses: bad magic or checksum, trailing bytes, counts over the limits, unordered or repeated file numbers, numbers
  *          that were not given out (CORRUPT: we wrote them ourselves); unknown versions, parts (UNSUPPORTED).
  * Threads: pure. */
@@ -16,6 +16,9 @@
 /* A shard rolls over to a new generation when its map is full (16 GiB), or a commit failed: 64 is far away. */
 #define SLG_MANIFEST_GENERATION_COUNT_MAX ((size_t)64)
 #define SLG_SHARD_NAME_BYTES_MAX          ((size_t)64) /* NUL included */
+
+#define SLG_KNOWN_STORAGE_COUNT_MAX ((size_t)256) /* other storers ever met */
+#define SLG_KNOWN_NODE_BYTES_MAX    ((size_t)65)  /* a node id, NUL included */
 
 /* The shard is read-only until it was compared with its peers (H13): a commit failed and the disk was not full. */
 #define SLG_MANIFEST_SUSPECT 1U
@@ -43,6 +46,21 @@ void slg_storage_encode(struct slg_buf *out, const struct slg_storage *storage);
 SLG_MUST_CHECK enum slg_status slg_storage_decode(const uint8_t *bytes, size_t len,
                                                   struct slg_storage *ret_storage,
                                                   struct slg_error *reterr);
+
+/* What is remembered of other storers' storages. */
+struct slg_known_storage {
+    char node_id[SLG_KNOWN_NODE_BYTES_MAX]; /* NUL-terminated */
+    uint8_t id[16];
+    uint64_t counter;
+};
+struct slg_known_storages {
+    size_t count;
+    struct slg_known_storage rows[SLG_KNOWN_STORAGE_COUNT_MAX];
+};
+void slg_known_storages_encode(struct slg_buf *out, const struct slg_known_storages *known);
+SLG_MUST_CHECK enum slg_status slg_known_storages_decode(const uint8_t *bytes, size_t len,
+                                                         struct slg_known_storages *ret_known,
+                                                         struct slg_error *reterr);
 
 /* crash_count = times that the process ended while it was opening this shard, this one included; name "" = none. */
 struct slg_opening {

@@ -42,6 +42,8 @@ enum slg_storer_forget {
     X(storer_disk_free_bytes, GAUGE, NULL, NULL, "free bytes on the data directory's disk")        \
     X(storer_disk_total_bytes, GAUGE, NULL, NULL, "size of the data directory's disk")             \
     X(storer_read_only, GAUGE, NULL, NULL, "1 while batches are refused because the disk is full") \
+    X(storer_repaired_batches_total, COUNTER, NULL, NULL, "batches fetched from peers by repair")  \
+    X(storer_repaired_bytes_total, COUNTER, NULL, NULL, "their bytes")                             \
     X(storer_forgotten_shards_total, COUNTER, &slg_storer_metric_reasons, NULL,                    \
       "shards forgotten, by reason")
 

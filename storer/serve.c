@@ -21,13 +21,14 @@
 
 /* How long a query keeps a worker while others wait. One that has had a lot goes over to workers of its own, which the
  * kernel gives less time: a slice can take long (one line and a bad regex), and a short query must not wait for it. */
-#define SLICE_NS            (20 * SLG_NS_PER_MS)
-#define LONG_QUERY_NS       (200 * SLG_NS_PER_MS)
-#define LONG_NICE           5
-#define WORKER_COUNT_MAX    (2 * SLG_SERVE_WORKER_COUNT_MAX) /* as many again for long queries */
-#define REQUEST_ARENA_BYTES ((size_t)64 * 1024 * 1024)
-#define KEEP_REPLY_BYTES    ((size_t)256 * 1024) /* a worker's buffer that grew larger is freed */
-#define SMALL_REPLY_BYTES   ((size_t)4096)
+#define SLICE_NS              (20 * SLG_NS_PER_MS)
+#define LONG_QUERY_NS         (200 * SLG_NS_PER_MS)
+#define LONG_NICE             5
+#define WORKER_COUNT_MAX      (2 * SLG_SERVE_WORKER_COUNT_MAX) /* as many again for long queries */
+#define REQUEST_ARENA_BYTES   ((size_t)64 * 1024 * 1024)
+#define KEEP_REPLY_BYTES      ((size_t)256 * 1024) /* a worker's buffer that grew larger is freed */
+#define SMALL_REPLY_BYTES     ((size_t)4096)
+#define STORAGE_ID_TEXT_BYTES 33 /* 16 bytes in hex, and NUL */
 
 struct job {
     struct slg_serve *serve;
@@ -114,9 +115,41 @@ static void take_store(struct job *job)
         store_done(job, SLG_STORE_MALFORMED, "the message cannot be read");
         return;
     }
+    if (job->serve->options.links != NULL &&
+        slg_peer_links_state(job->serve->options.links) == SLG_MEMBER_CLASH) {
+        store_done(job, SLG_STORE_READ_ONLY,
+                   "another storer has the same storage id: one data directory is a copy");
+        return;
+    }
     if (slg_commit_submit(job->serve->options.commit, batch, batch_len, flags, store_done, job) !=
         SLG_OK)
         store_done(job, SLG_STORE_BUSY, "too many batches wait for the disk");
+}
+
+/* ---- ENSURE ---- */
+
+static void ensure_done(void *ctx, enum slg_status status, const char *text)
+{
+    struct job *job = ctx;
+    struct slg_buf out;
+
+    slg_buf_init(&out, SMALL_REPLY_BYTES);
+    if (status == SLG_OK)
+        slg_rpc_encode_done(&out);
+    else
+        slg_rpc_encode_failure(&out, status, text);
+    finish(job, out.data, out.len);
+    slg_buf_fini(&out);
+}
+
+static void take_ensure(struct job *job)
+{
+    struct slg_repair *repair = job->serve->options.repair;
+
+    if (repair == NULL)
+        ensure_done(job, SLG_UNSUPPORTED, "this storer has no peers");
+    else if (slg_repair_ensure(repair, job->bytes, job->len, ensure_done, job) != SLG_OK)
+        ensure_done(job, SLG_AGAIN, "too many queries wait for batches of peers");
 }
 
 /* ---- small requests ---- */
@@ -136,14 +169,36 @@ static int64_t cutoff_ns(const struct slg_serve *serve)
     return slg_admit_cutoff_ns(serve->options.map, slg_clock_wall_ns(serve->options.clock));
 }
 
+/* Who answers, and to a peer what is remembered of it. What the peer told is noted. */
+static void tell_storage(const struct slg_serve *serve, const struct slg_rpc_hello *asker,
+                         char storage_id[STORAGE_ID_TEXT_BYTES], struct slg_peer_texts *texts,
+                         struct slg_rpc_hello *ret_answer)
+{
+    const struct slg_storage *storage = slg_catalogue_storage(serve->options.catalogue);
+
+    if (serve->options.links != NULL) {
+        slg_peer_links_fill(serve->options.links, asker->node_id, texts, ret_answer);
+        slg_peer_links_note(serve->options.links, asker);
+        return;
+    }
+    for (size_t i = 0; i < sizeof(storage->id); i++)
+        (void)snprintf(storage_id + 2 * i, 3, "%02x", storage->id[i]); /* two digits and NUL */
+    *ret_answer = (struct slg_rpc_hello){ .cluster_id = slg_text_of(serve->options.map->cluster_id),
+                                          .node_id = slg_text_of(serve->options.node_id),
+                                          .role = slg_text_of("storer"),
+                                          .map_epoch = serve->options.map->epoch,
+                                          .map_hash = serve->options.map->hash,
+                                          .storage_id = slg_text_of(storage_id) };
+}
+
 static enum slg_status answer_hello(struct worker *worker, const struct job *job,
                                     struct slg_error *reterr)
 {
     const struct slg_serve *serve = worker->serve;
     const struct slg_map *map = serve->options.map;
-    const struct slg_storage *storage = slg_catalogue_storage(serve->options.catalogue);
-    char storage_id[2 * sizeof(storage->id) + 1];
-    struct slg_rpc_hello hello;
+    char storage_id[STORAGE_ID_TEXT_BYTES];
+    struct slg_peer_texts texts;
+    struct slg_rpc_hello hello, answer = { .map_epoch = 0 };
     enum slg_status status = slg_rpc_decode_hello(job->bytes, job->len, &hello);
 
     if (status != SLG_OK)
@@ -155,15 +210,8 @@ static enum slg_status answer_hello(struct worker *worker, const struct job *job
         (hello.map_hash.high != map->hash.high || hello.map_hash.low != map->hash.low))
         return slg_error_hintf(reterr, SLG_INVALID, "give all nodes the same map",
                                "the maps of epoch %" PRIu64 " differ", map->epoch);
-    for (size_t i = 0; i < sizeof(storage->id); i++)
-        (void)snprintf(storage_id + 2 * i, 3, "%02x", storage->id[i]); /* two digits and NUL */
-    hello = (struct slg_rpc_hello){ .cluster_id = slg_text_of(map->cluster_id),
-                                    .node_id = slg_text_of(serve->options.node_id),
-                                    .role = slg_text_of("storer"),
-                                    .map_epoch = map->epoch,
-                                    .map_hash = map->hash,
-                                    .storage_id = slg_text_of(storage_id) };
-    slg_rpc_encode_hello_reply(&worker->reply, &hello);
+    tell_storage(serve, &hello, storage_id, &texts, &answer);
+    slg_rpc_encode_hello_reply(&worker->reply, &answer);
     return SLG_OK;
 }
 
@@ -270,7 +318,10 @@ static enum slg_status list_shards(struct worker *worker, const struct slg_rpc_s
 static enum slg_status answer_sets(struct worker *worker, const struct job *job,
                                    struct slg_error *reterr)
 {
-    struct slg_rpc_sets_reply reply = { .refilling = false };
+    struct slg_rpc_sets_reply reply = {
+        .refilling = worker->serve->options.links != NULL &&
+                     slg_peer_links_state(worker->serve->options.links) != SLG_MEMBER_WHOLE
+    };
     struct slg_shard_id *shards = NULL;
     struct slg_rpc_shard_set *rows;
     struct slg_rpc_sets request;
@@ -459,10 +510,8 @@ static void run_job(struct worker *worker, struct job *job)
     case SLG_RPC_FETCH:
         status = answer_fetch(worker, job, &err);
         break;
-    case SLG_RPC_ENSURE:
-        (void)slg_errorf(&err, status, "ENSURE is not served yet");
-        break;
     case SLG_RPC_STORE:
+    case SLG_RPC_ENSURE:
     case SLG_RPC_CANCEL:
         break; /* never queued */
     }
@@ -553,6 +602,8 @@ void slg_serve_request(struct slg_serve *serve, const uint8_t *bytes, size_t len
                          .received_mono_ns = slg_clock_mono_ns(slg_clock_system()) };
     if (type == SLG_RPC_STORE) {
         take_store(job);
+    } else if (type == SLG_RPC_ENSURE) {
+        take_ensure(job);
     } else if (slg_queue_push(serve->queue, job) != SLG_OK) { /* closed: stopping */
         status = slg_queue_push(serve->free_jobs, job);
         SLG_ASSERT(status == SLG_OK);
@@ -580,7 +631,8 @@ enum slg_status slg_serve_status(struct slg_serve *serve, size_t row_bytes_max, 
                                             .data_dir = options->data_dir,
                                             .disk_reserve_bytes = options->disk_reserve_bytes,
                                             .read_only = slg_commit_read_only(options->commit),
-                                            .query_count = slg_serve_query_count(serve) };
+                                            .query_count = slg_serve_query_count(serve),
+                                            .repair = options->repair };
 
     return slg_status_write(&input, row_bytes_max, out, reterr);
 }

@@ -72,6 +72,22 @@ static void write_head(const struct slg_status_input *input, struct slg_buf *out
                    input->query_count);
 }
 
+static void write_repair(const struct slg_status_input *input, struct slg_buf *out)
+{
+    struct slg_repair_progress progress;
+
+    if (input->repair == NULL)
+        return;
+    slg_repair_progress(input->repair, &progress);
+    slg_buf_printf(out,
+                   ",\"storage\":\"%s\",\"repair\":{\"fetching\":%s,\"wanted_batches\":%" PRIu64
+                   ",\"fetched_batches\":%" PRIu64 ",\"fetched_bytes\":%" PRIu64
+                   ",\"hint_shards\":%zu}",
+                   slg_member_text(progress.state), progress.fetching ? "true" : "false",
+                   progress.wanted_count, progress.fetched_count, progress.fetched_bytes,
+                   progress.hint_shards);
+}
+
 enum slg_status slg_status_write(const struct slg_status_input *input, size_t row_bytes_max,
                                  struct slg_buf *out, struct slg_error *reterr)
 {
@@ -89,6 +105,7 @@ enum slg_status slg_status_write(const struct slg_status_input *input, size_t ro
         return slg_errorf(reterr, status, "no memory for the list of shards");
     }
     write_head(input, out);
+    write_repair(input, out);
     slg_buf_append_text(out, ",\"shards\":[");
     for (; written < count && out->len < row_bytes_max; written++) {
         if (written > 0)

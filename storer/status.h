@@ -1,7 +1,8 @@
 /* storer/status.h - what a storer says of itself, as JSON: node, disk, one row per shard (contracts of `shard ls`).
  *
  * {"node", "role", "storage_id", "counter", "map_epoch", "state": "ready"|"read-only", "disk": {"free_bytes",
- *  "total_bytes", "reserve_bytes"}, "open_shards", "queries", "shards": [{"shard", "node", "owner", "batches",
+ *  "total_bytes", "reserve_bytes"}, "open_shards", "queries", "storage": "joining"|"refilling"|"whole"|"clash",
+ *  "repair": {"fetching", "wanted_batches", "fetched_batches", "fetched_bytes", "hint_shards"}, "shards": [{"shard", "node", "owner", "batches",
  *  "set_digest", "generations", "parts", "bytes", "state", "entries", "ts_min_ns", "ts_max_ns"}], "shards_left_out"}
  * state of a shard: "open", "closed", "suspect" (read-only, H13), "quarantined" (H20), "damaged" (could not be read).
  * Threads: any; it opens shards that were not looked into since start. */
@@ -9,7 +10,7 @@
 #define SLG_STORER_STATUS_H
 
 #include "cluster/map.h"
-#include "storer/catalogue.h"
+#include "storer/repair.h"
 
 struct slg_status_input {
     struct slg_catalogue *catalogue;
@@ -19,6 +20,7 @@ struct slg_status_input {
     uint64_t disk_reserve_bytes;
     bool read_only;
     size_t query_count;
+    struct slg_repair *repair; /* NULL: no peers */
 };
 
 /* Append the document. Rows that would take out past row_bytes_max are left out and counted. */

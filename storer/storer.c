@@ -12,19 +12,21 @@
 /* Concurrency: the struct is made by start, constant afterwards, and taken apart by stop. Housekeeping owns the
  * storage record and retention. Everything else has its own module. */
 
-#define DEFAULT_CALL_COUNT       ((size_t)256)
-#define DEFAULT_MAP_BYTES        ((size_t)16 << 30)
-#define DEFAULT_RESERVE_BYTES    ((uint64_t)2 << 30)
-#define DEFAULT_COMMIT_BYTES     ((size_t)4 << 20)
-#define DEFAULT_COMMIT_NS        (5 * SLG_NS_PER_MS)
-#define DEFAULT_LANE_COUNT       ((size_t)2)
-#define DEFAULT_OPEN_SHARDS      ((size_t)256)
-#define DEFAULT_SHARD_IDLE_NS    (600 * SLG_NS_PER_SEC)
-#define DEFAULT_QUERY_COUNT      ((size_t)256)
-#define DEFAULT_QUERY_IDLE_NS    (60 * SLG_NS_PER_SEC)
-#define DEFAULT_CONNECTION_COUNT ((size_t)64)
-#define DEFAULT_BODY_BYTES       ((size_t)64 * 1024)
-#define DEFAULT_HTTP_IDLE_MS     60000
+#define DEFAULT_CALL_COUNT              ((size_t)256)
+#define DEFAULT_MAP_BYTES               ((size_t)16 << 30)
+#define DEFAULT_RESERVE_BYTES           ((uint64_t)2 << 30)
+#define DEFAULT_COMMIT_BYTES            ((size_t)4 << 20)
+#define DEFAULT_COMMIT_NS               (5 * SLG_NS_PER_MS)
+#define DEFAULT_LANE_COUNT              ((size_t)2)
+#define DEFAULT_OPEN_SHARDS             ((size_t)256)
+#define DEFAULT_SHARD_IDLE_NS           (600 * SLG_NS_PER_SEC)
+#define DEFAULT_QUERY_COUNT             ((size_t)256)
+#define DEFAULT_QUERY_IDLE_NS           (60 * SLG_NS_PER_SEC)
+#define DEFAULT_REPAIR_BYTES_PER_SECOND ((uint64_t)64 << 20)
+#define PEER_IN_FLIGHT_MAX              ((size_t)8)
+#define DEFAULT_CONNECTION_COUNT        ((size_t)64)
+#define DEFAULT_BODY_BYTES              ((size_t)64 * 1024)
+#define DEFAULT_HTTP_IDLE_MS            60000
 
 #define COMMIT_WAITING_MAX ((size_t)1024)     /* batches in hand; the listeners allow fewer */
 #define VIEW_BYTES_MAX     ((size_t)16 << 20) /* decoded batches of one query: about 20 of 256 KiB */
@@ -40,6 +42,8 @@ struct slg_storer {
     struct slg_metric_table *metrics;
     struct slg_catalogue *catalogue;
     struct slg_commit *commit;
+    struct slg_peer_links *links; /* NULL, as repair: no other storers */
+    struct slg_repair *repair;
     struct slg_serve *serve;
     struct slg_transport_server *listeners[SLG_STORER_LISTEN_COUNT_MAX];
     struct slg_http_server *http;
@@ -216,6 +220,7 @@ static void set_defaults(struct slg_storer_options *options)
     DEFAULT(options->worker_count, core_count());
     DEFAULT(options->query_count_max, DEFAULT_QUERY_COUNT);
     DEFAULT(options->query_idle_ns, DEFAULT_QUERY_IDLE_NS);
+    DEFAULT(options->repair_bytes_per_second, DEFAULT_REPAIR_BYTES_PER_SECOND);
     DEFAULT(options->http.connection_count_max, DEFAULT_CONNECTION_COUNT);
     DEFAULT(options->http.body_bytes_max, DEFAULT_BODY_BYTES);
     DEFAULT(options->http.idle_timeout_ms, DEFAULT_HTTP_IDLE_MS);
@@ -253,11 +258,48 @@ static enum slg_status open_data(struct slg_storer *storer, struct slg_error *re
     return slg_commit_start(&commit, &storer->commit, reterr);
 }
 
+static bool has_peers(const struct slg_map *map)
+{
+    size_t live = 0;
+
+    for (size_t i = 0; i < map->node_count; i++)
+        live += map->nodes[i].state != SLG_NODE_REMOVED;
+    return live > 1;
+}
+
+static enum slg_status start_repair(struct slg_storer *storer, struct slg_error *reterr)
+{
+    const struct slg_storer_options *options = &storer->options;
+    const struct slg_peer_links_options links = { .map = options->map,
+                                                  .node_id = options->node_id,
+                                                  .data_dir = options->data_dir,
+                                                  .catalogue = storer->catalogue,
+                                                  .tls = options->tls,
+                                                  .in_flight_max = PEER_IN_FLIGHT_MAX };
+    struct slg_repair_options repair = { .catalogue = storer->catalogue,
+                                         .commit = storer->commit,
+                                         .map = options->map,
+                                         .node_id = options->node_id,
+                                         .clock = options->clock,
+                                         .metrics = storer->metrics,
+                                         .rounds = !options->repair_off,
+                                         .bytes_per_second = options->repair_bytes_per_second };
+    enum slg_status status;
+
+    if (!has_peers(options->map))
+        return SLG_OK;
+    status = slg_peer_links_create(&links, &storer->links, reterr);
+    repair.links = storer->links;
+    return status == SLG_OK ? slg_repair_start(&repair, &storer->repair, reterr) : status;
+}
+
 static enum slg_status start_serving(struct slg_storer *storer, struct slg_error *reterr)
 {
     const struct slg_storer_options *options = &storer->options;
     const struct slg_serve_options serve = { .catalogue = storer->catalogue,
                                              .commit = storer->commit,
+                                             .links = storer->links,
+                                             .repair = storer->repair,
                                              .map = options->map,
                                              .node_id = options->node_id,
                                              .data_dir = options->data_dir,
@@ -344,6 +386,8 @@ enum slg_status slg_storer_start(struct slg_storer *storer, struct slg_error *re
     enum slg_status status = open_data(storer, reterr);
 
     if (status == SLG_OK)
+        status = start_repair(storer, reterr);
+    if (status == SLG_OK)
         status = start_serving(storer, reterr);
     if (status == SLG_OK) {
         slg_metric_on_write(storer->metrics, refresh_gauges, storer);
@@ -380,6 +424,10 @@ void slg_storer_stop(struct slg_storer *storer)
     storer->wake = NULL;
     slg_metric_on_write(storer->metrics, NULL, NULL);
     slg_serve_stop(storer->serve);
+    slg_repair_stop(storer->repair); /* it commits, and answers what is in hand */
+    storer->repair = NULL;
+    slg_peer_links_destroy(storer->links);
+    storer->links = NULL;
     slg_commit_stop(storer->commit);
     storer->commit = NULL;
     for (size_t i = 0; i < SLG_STORER_LISTEN_COUNT_MAX; i++) {

@@ -5,7 +5,8 @@
  * HTTP (port 3102): /ready, /metrics, /admin/status (the document of storer/status.h), /admin/cluster (the same of all
  * storers, cluster/survey.h).
  * Owner:   everything in options is borrowed until stop returns; the map is ref'ed.
- * Threads: start and stop by one thread. Inside: commit lanes, query workers, one housekeeping thread (docs/adr/0007).
+ * Threads: start and stop by one thread. Inside: commit lanes, query workers, one housekeeping thread (docs/adr/0007),
+ *          and with other storers in the map the threads of storer/repair.h.
  * Refuses: a data directory in use (UNAVAILABLE), an address in use (UNAVAILABLE), a map without this node (INVALID). */
 #ifndef SLG_STORER_STORER_H
 #define SLG_STORER_STORER_H
@@ -49,6 +50,8 @@ struct slg_storer_options {
     size_t query_count_max;       /* 256 */
     int64_t query_idle_ns;        /* 60 s */
     uint64_t retention_bytes_max; /* 0: no bound by bytes */
+    bool repair_off; /* no rounds of repair; queries still get what they need from peers */
+    uint64_t repair_bytes_per_second; /* 64 MiB */
 };
 
 /* Checks the options; opens and starts nothing. */

@@ -229,29 +229,38 @@ static enum slg_status read_shard(struct answer *a, struct slg_shard *shard)
     return status;
 }
 
+static enum slg_status read_one(struct answer *a, struct slg_catalogue *catalogue,
+                                const struct slg_shard_id *id)
+{
+    struct slg_shard *shard;
+    enum slg_status status =
+        slg_catalogue_pin(catalogue, id, /* create= */ false, &shard, a->reterr);
+
+    if (status == SLG_NOT_FOUND) /* forgotten meanwhile */
+        return SLG_OK;
+    if (status != SLG_OK)
+        return status;
+    status = read_shard(a, shard);
+    slg_catalogue_unpin(catalogue, shard);
+    return status;
+}
+
+/* The shards that the request names, or all of its time. */
 static enum slg_status read_shards(struct answer *a, struct slg_catalogue *catalogue)
 {
     struct slg_arena *list = slg_arena_create(SLG_CATALOGUE_SHARD_COUNT_MAX * 64);
     struct slg_catalogue_row *rows;
-    size_t count;
-    enum slg_status status;
+    size_t count = 0;
+    enum slg_status status = SLG_OK;
 
     if (list == NULL)
         return over_memory(a->reterr);
-    status = slg_catalogue_list(catalogue, a->from_ns, a->to_ns, list, &rows, &count);
-    for (size_t i = 0; status == SLG_OK && i < count; i++) {
-        struct slg_shard *shard;
-
-        status = slg_catalogue_pin(catalogue, &rows[i].id, /* create= */ false, &shard, a->reterr);
-        if (status == SLG_NOT_FOUND) { /* forgotten meanwhile */
-            status = SLG_OK;
-            continue;
-        }
-        if (status != SLG_OK)
-            break;
-        status = read_shard(a, shard);
-        slg_catalogue_unpin(catalogue, shard);
-    }
+    if (a->request->shard_count == 0)
+        status = slg_catalogue_list(catalogue, a->from_ns, a->to_ns, list, &rows, &count);
+    for (size_t i = 0; status == SLG_OK && i < count; i++)
+        status = read_one(a, catalogue, &rows[i].id);
+    for (size_t i = 0; status == SLG_OK && i < a->request->shard_count; i++)
+        status = read_one(a, catalogue, &a->request->shards[i]);
     slg_arena_destroy(list);
     return status;
 }

@@ -210,6 +210,36 @@ static void test_names(void **state)
     }
 }
 
+static void test_known_storages(void **state)
+{
+    static struct slg_known_storages known, got; /* large */
+    struct slg_buf out;
+    struct slg_error err;
+
+    (void)state;
+    known.count = 2;
+    (void)snprintf(known.rows[0].node_id, sizeof(known.rows[0].node_id), "a");
+    memset(known.rows[0].id, 7, sizeof(known.rows[0].id));
+    known.rows[0].counter = UINT64_MAX;
+    memset(known.rows[1].node_id, 'b', sizeof(known.rows[1].node_id) - 1);
+    slg_buf_init(&out, 65536);
+    slg_known_storages_encode(&out, &known);
+    for (size_t len = 0; len < out.len; len++) {
+        uint8_t *cut = test_block(out.data, len);
+
+        assert_int_equal(slg_known_storages_decode(cut, len, &got, &err), SLG_CORRUPT);
+        free(cut);
+    }
+    assert_int_equal(slg_known_storages_decode(out.data, out.len, &got, &err), SLG_OK);
+    assert_int_equal(got.count, 2);
+    assert_string_equal(got.rows[0].node_id, "a");
+    assert_true(got.rows[0].counter == UINT64_MAX && got.rows[0].id[15] == 7);
+    assert_string_equal(got.rows[1].node_id, known.rows[1].node_id);
+    out.data[12] ^= 1;
+    assert_int_equal(slg_known_storages_decode(out.data, out.len, &got, &err), SLG_CORRUPT);
+    slg_buf_fini(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -217,6 +247,7 @@ int main(void)
         cmocka_unit_test(test_fields_out_of_range),
         cmocka_unit_test(test_every_altered_byte_is_seen),
         cmocka_unit_test(test_opening_padding),
+        cmocka_unit_test(test_known_storages),
         cmocka_unit_test(test_names),
     };
 
