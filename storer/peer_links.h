@@ -1,5 +1,5 @@
 /* storer/peer_links.h - this storer's connections to the others of the map, and what each side remembers of the
- * other's storage (docs/adr/0010, H6).
+ * other's storage (docs/adr/0011, H6).
  *
  * Greeting tells a peer who we are and learns what it remembers; what peers are is remembered in the record `peers`
  * of the data directory, but only of peers that call themselves whole (an empty storage id in a greeting: not whole).
