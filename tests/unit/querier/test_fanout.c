@@ -418,7 +418,8 @@ static void test_partial_lists_say_so(void **state)
     for (size_t i = 0; i < SLG_ARRAY_LEN(partial_cases); i++) {
         const struct partial_case *row = &partial_cases[i];
         struct world world = { .count = 2,
-                               .fakes = { { .held = 1 }, { .held = 1, .refuse = row->refuse } } };
+                               .fakes = { { .held = 1, .windows = 1 },
+                                          { .held = 1, .windows = 1, .refuse = row->refuse } } };
         struct slg_arena *arena = slg_arena_create(1 << 20);
         const struct slg_fanout_streams wanted = { .from_ns = row->from_hour * HOUR_NS,
                                                    .to_ns =
