@@ -87,7 +87,7 @@ static void tell_unknown(struct slg_conf *conf, const struct slg_yaml_node *node
         }
     }
     /* The same word elsewhere is the next best guess: "replication" is "cluster.replication". */
-    for (size_t i = 0; i < conf->row_count && nearest == NULL; i++) {
+    for (size_t i = 0; i < conf->row_count && nearest_len == 0; i++) {
         const char *dot = strrchr(conf->rows[i].key, '.');
 
         if (dot != NULL && strcmp(dot + 1, word) == 0) {

@@ -367,7 +367,7 @@ void slg_tail_hub_destroy(struct slg_tail_hub *hub)
     if (hub == NULL)
         return;
     slg_tail_hub_stop(hub);
-    while (hub->known_count > 0)
+    while (hub->members != NULL && hub->known_count > 0)
         let_go(hub, hub->known_count - 1);
     slg_tail_sets_unref(hub->sets);
     slg_queue_destroy(hub->arrivals);

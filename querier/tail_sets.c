@@ -134,11 +134,14 @@ enum slg_status slg_tail_sets_next(const struct slg_tail_sets *old,
     while (at < old_count || next < look->count) {
         const struct slg_tail_sets_entry *known = at < old_count ? &old->entries[at] : NULL;
         const struct slg_tail_answer *answer = next < look->count ? &look->answers[next] : NULL;
-        int order = known == NULL    ? 1
-                    : answer == NULL ? -1
-                                     : slg_shard_id_compare(&known->shard->id, &answer->set.shard);
-        const struct slg_shard_id *id = order <= 0 ? &known->shard->id : &answer->set.shard;
+        const struct slg_shard_id *id;
+        int order;
 
+        SLG_ASSERT(known != NULL || answer != NULL);
+        order = known == NULL    ? 1
+                : answer == NULL ? -1
+                                 : slg_shard_id_compare(&known->shard->id, &answer->set.shard);
+        id = order <= 0 ? &known->shard->id : &answer->set.shard;
         at += order <= 0;
         next += order >= 0;
         if (ends_after(id, look->from_ns))
