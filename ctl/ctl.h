@@ -56,7 +56,7 @@ void slg_ctl_print(const struct slg_buf *text);
 void slg_ctl_time(int64_t ts_ns, char text[40]);
 
 extern const struct slg_ctl_verb slg_ctl_verb_query, slg_ctl_verb_tail, slg_ctl_verb_labels,
-    slg_ctl_verb_series, slg_ctl_verb_load, slg_ctl_verb_status, slg_ctl_verb_shard,
-    slg_ctl_verb_local;
+    slg_ctl_verb_series, slg_ctl_verb_load, slg_ctl_verb_status, slg_ctl_verb_node,
+    slg_ctl_verb_shard, slg_ctl_verb_local;
 
 #endif

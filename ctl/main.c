@@ -2,8 +2,9 @@
 #include "ctl/ctl.h"
 
 static const struct slg_ctl_verb *const verbs[] = {
-    &slg_ctl_verb_status, &slg_ctl_verb_shard,  &slg_ctl_verb_query, &slg_ctl_verb_tail,
-    &slg_ctl_verb_labels, &slg_ctl_verb_series, &slg_ctl_verb_load,  &slg_ctl_verb_local,
+    &slg_ctl_verb_status, &slg_ctl_verb_node, &slg_ctl_verb_shard,
+    &slg_ctl_verb_query,  &slg_ctl_verb_tail, &slg_ctl_verb_labels,
+    &slg_ctl_verb_series, &slg_ctl_verb_load, &slg_ctl_verb_local,
 };
 
 static void print_help(FILE *to)

@@ -1,4 +1,7 @@
-/* status and shard ls: what the admin API of the storers tells. */
+/* status, node ls and shard ls: what the admin API of the storers tells. */
+#include <stdlib.h>
+
+#include "ctl/copies.h"
 #include "ctl/ctl.h"
 #include "ctl/fetch.h"
 
@@ -68,18 +71,23 @@ static const struct slg_json *shards_of(const struct slg_json *node)
 /* ---- status ---- */
 
 struct summary {
-    size_t shards;
+    struct slg_copies copies;
     size_t bad_shards; /* copies that cannot be read or take no writes */
+    bool counted;      /* false: no memory to count the copies */
     int64_t batches;
     int64_t bytes;
     bool degraded;
 };
 
-/* "ready", "read-only" or "unreachable". */
+/* "ready", "read-only", "joining", "refilling", "clash" or "unreachable". */
 static const char *state_of(const struct slg_json *node)
 {
+    const char *storage = slg_json_text(slg_json_get(slg_json_get(node, "status"), "storage"));
+
     if (!slg_json_bool(slg_json_get(node, "reachable"), false))
         return "unreachable";
+    if (storage != NULL && strcmp(storage, "whole") != 0)
+        return storage;
     return text_of(slg_json_get(node, "status"), "state");
 }
 
@@ -90,15 +98,49 @@ static bool is_good(const struct slg_json *shard)
     return strcmp(state, "open") == 0 || strcmp(state, "closed") == 0;
 }
 
+/* Every row of every storer that answers; to free. NULL: no memory, or none. */
+static struct slg_copies_row *collect_rows(const struct admin *admin, size_t *ret_count)
+{
+    struct slg_copies_row *rows;
+    size_t count = 0;
+
+    for (size_t i = 0; i < node_count(admin); i++)
+        count += slg_json_count(shards_of(node_at(admin, i)));
+    rows = calloc(count + 1, sizeof(*rows));
+    *ret_count = 0;
+    for (size_t i = 0; rows != NULL && i < node_count(admin); i++) {
+        const struct slg_json *shards = shards_of(node_at(admin, i));
+
+        for (size_t k = 0; k < slg_json_count(shards); k++) {
+            const struct slg_json *shard = slg_json_at(shards, k);
+
+            rows[(*ret_count)++] = (struct slg_copies_row){
+                .shard = text_of(shard, "shard"),
+                .owner = slg_json_bool(slg_json_get(shard, "owner"), false),
+                .good = is_good(shard),
+                .batches = slg_json_int(slg_json_get(shard, "batches"), 0),
+                .wanted = slg_json_int(slg_json_get(shard, "copies"), 1),
+            };
+        }
+    }
+    return rows;
+}
+
 static struct summary summarize(const struct admin *admin)
 {
-    struct summary sum = { 0 };
+    struct summary sum = { .counted = false };
+    size_t count;
+    struct slg_copies_row *rows = collect_rows(admin, &count);
 
+    if (rows != NULL) {
+        sum.copies = slg_copies_count(rows, count);
+        sum.counted = true;
+    }
+    free(rows);
     for (size_t i = 0; i < node_count(admin); i++) {
         const struct slg_json *shards = shards_of(node_at(admin, i));
 
         sum.degraded = sum.degraded || strcmp(state_of(node_at(admin, i)), "ready") != 0;
-        sum.shards += slg_json_count(shards);
         for (size_t k = 0; k < slg_json_count(shards); k++) {
             const struct slg_json *shard = slg_json_at(shards, k);
 
@@ -107,8 +149,24 @@ static struct summary summarize(const struct admin *admin)
             sum.bytes += slg_json_int(slg_json_get(shard, "bytes"), 0);
         }
     }
-    sum.degraded = sum.degraded || sum.bad_shards > 0 || node_count(admin) == 0;
+    sum.degraded = sum.degraded || sum.bad_shards > 0 || node_count(admin) == 0 || !sum.counted ||
+                   sum.copies.under_replicated > 0 || sum.copies.lost > 0;
     return sum;
+}
+
+/* What repair does on a node; nothing to say most of the time. */
+static void print_work(const struct slg_json *repair)
+{
+    int64_t hints = slg_json_int(slg_json_get(repair, "hint_shards"), 0);
+
+    if (slg_json_bool(slg_json_get(repair, "fetching"), false))
+        (void)printf(
+            "             repair: %lld of %lld batches fetched, %.1f MiB since the start\n",
+            (long long)slg_json_int(slg_json_get(repair, "fetched_batches"), 0),
+            (long long)slg_json_int(slg_json_get(repair, "wanted_batches"), 0),
+            mib_of(repair, "fetched_bytes"));
+    if (hints > 0)
+        (void)printf("             holds hints of %lld shards for others\n", (long long)hints);
 }
 
 static void print_node(const struct slg_json *node)
@@ -124,16 +182,17 @@ static void print_node(const struct slg_json *node)
         (void)printf("disk free %.0f MiB of %.0f MiB, reserve %.0f MiB, shards %zu\n",
                      mib_of(disk, "free_bytes"), mib_of(disk, "total_bytes"),
                      mib_of(disk, "reserve_bytes"), slg_json_count(shards_of(node)));
+    print_work(slg_json_get(status, "repair"));
 }
 
-/* With one copy of each shard a copy is good or lost. */
 static void print_status(const struct admin *admin, const struct summary *sum)
 {
     for (size_t i = 0; i < node_count(admin); i++)
         print_node(node_at(admin, i));
-    (void)printf("shards: %zu full, 0 under-replicated, %zu lost; %lld batches, %.1f MiB on disk\n",
-                 sum->shards - sum->bad_shards, sum->bad_shards, (long long)sum->batches,
-                 (double)sum->bytes / (1 << 20));
+    (void)printf(
+        "shards: %zu full, %zu under-replicated, %zu lost; %lld batches, %.1f MiB on disk\n",
+        sum->copies.full, sum->copies.under_replicated, sum->copies.lost, (long long)sum->batches,
+        (double)sum->bytes / (1 << 20));
     (void)printf("state: %s\n", sum->degraded ? "degraded" : "ok");
 }
 
@@ -144,10 +203,10 @@ static void print_status_json(const struct admin *admin, const struct summary *s
 
     slg_buf_init(&out, SLG_FETCH_BYTES_MAX);
     slg_buf_printf(&out,
-                   "{\"degraded\":%s,\"copies\":{\"full\":%zu,\"under_replicated\":0,"
+                   "{\"degraded\":%s,\"copies\":{\"full\":%zu,\"under_replicated\":%zu,"
                    "\"lost\":%zu},",
-                   sum->degraded ? "true" : "false", sum->shards - sum->bad_shards,
-                   sum->bad_shards);
+                   sum->degraded ? "true" : "false", sum->copies.full, sum->copies.under_replicated,
+                   sum->copies.lost);
     slg_buf_append(&out, admin->body.data + 1, admin->body.len - 1);
     slg_ctl_print(&out);
     slg_buf_fini(&out);
@@ -174,6 +233,66 @@ static int run_status(struct slg_ctl *ctl, int argc, char **argv)
             print_status(&admin, &sum);
         code = sum.degraded ? SLG_CTL_DEGRADED : SLG_CTL_OK;
     }
+    admin_fini(&admin);
+    return code;
+}
+
+/* ---- node ls ---- */
+
+static void print_nodes_json(const struct admin *admin)
+{
+    struct slg_buf out;
+
+    slg_buf_init(&out, SLG_FETCH_BYTES_MAX);
+    for (size_t i = 0; i < node_count(admin); i++) {
+        const struct slg_json *node = node_at(admin, i);
+        static const char *const keys[] = { "id", "zone", "address" };
+
+        slg_buf_append_text(&out, i == 0 ? "[{\"state\":" : ",\n{\"state\":");
+        slg_buf_append_json_text(&out, state_of(node));
+        for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++) {
+            slg_buf_printf(&out, ",\"%s\":", keys[k]);
+            slg_buf_append_json_text(&out, text_of(node, keys[k]));
+        }
+        slg_buf_printf(&out, ",\"shards\":%zu}", slg_json_count(shards_of(node)));
+    }
+    slg_buf_append_text(&out, node_count(admin) == 0 ? "[]\n" : "]\n");
+    slg_ctl_print(&out);
+    slg_buf_fini(&out);
+}
+
+static void print_nodes(const struct admin *admin)
+{
+    (void)printf("%-12s %-11s %-12s %7s  %s\n", "NODE", "STATE", "ZONE", "SHARDS", "ADDRESS");
+    for (size_t i = 0; i < node_count(admin); i++) {
+        const struct slg_json *node = node_at(admin, i);
+
+        (void)printf("%-12s %-11s %-12s %7zu  %s\n", text_of(node, "id"), state_of(node),
+                     text_of(node, "zone"), slg_json_count(shards_of(node)),
+                     text_of(node, "address"));
+    }
+}
+
+static int run_node(struct slg_ctl *ctl, int argc, char **argv)
+{
+    const char *words[1];
+    struct slg_error error = { 0 };
+    struct admin admin;
+    size_t count;
+    int code = SLG_CTL_OK;
+
+    if (!slg_ctl_options(&slg_ctl_verb_node, argc, argv, NULL, 0, words, 1, &count))
+        return SLG_CTL_USAGE;
+    if (count == 0 || strcmp(words[0], "ls") != 0) {
+        (void)fprintf(stderr, "silagectl node: write node ls\n");
+        return SLG_CTL_USAGE;
+    }
+    if (admin_get(&admin, ctl, &error) != SLG_OK)
+        code = slg_ctl_fail(&error);
+    else if (ctl->json)
+        print_nodes_json(&admin);
+    else
+        print_nodes(&admin);
     admin_fini(&admin);
     return code;
 }
@@ -305,6 +424,8 @@ const struct slg_ctl_verb slg_ctl_verb_status = {
     "status", "", "nodes with state and disk, shards and bytes; exit 3 when degraded", "status",
     run_status
 };
+const struct slg_ctl_verb slg_ctl_verb_node = { "node", "ls", "node ls: the storers of the map",
+                                                "node ls -o json", run_node };
 const struct slg_ctl_verb slg_ctl_verb_shard = { "shard", "ls",
                                                  "shard ls: every copy of every shard",
                                                  "shard ls -o json", run_shard };

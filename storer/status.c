@@ -5,14 +5,13 @@
 #include "cluster/placement.h"
 #include "storer/disk.h"
 
-static bool is_owner(const struct slg_status_input *input, const struct slg_shard_id *id)
+/* UINT16_MAX: not in the map. */
+static uint16_t node_index(const struct slg_status_input *input)
 {
-    struct slg_placement placement = slg_placement_of(input->map, id);
-
-    for (uint16_t i = 0; i < placement.owner_count; i++)
-        if (strcmp(input->map->nodes[placement.owners[i]].id, input->node_id) == 0)
-            return true;
-    return false;
+    for (size_t i = 0; i < input->map->node_count; i++)
+        if (strcmp(input->map->nodes[i].id, input->node_id) == 0)
+            return (uint16_t)i;
+    return UINT16_MAX;
 }
 
 static const char *state_of(const struct slg_catalogue_row *row, enum slg_status read)
@@ -32,6 +31,7 @@ static void write_shard(const struct slg_status_input *input, const struct slg_c
     struct slg_shard_totals totals = { .ts_min_ns = INT64_MAX, .ts_max_ns = INT64_MIN };
     enum slg_status read =
         slg_catalogue_totals(input->catalogue, &row->id, &totals, /* set= */ NULL, NULL);
+    struct slg_placement placement = slg_placement_of(input->map, &row->id);
     bool empty = totals.entry_count == 0;
 
     slg_buf_append_text(out, "{\"shard\":");
@@ -41,13 +41,14 @@ static void write_shard(const struct slg_status_input *input, const struct slg_c
     slg_buf_printf(out,
                    ",\"owner\":%s,\"batches\":%" PRIu64 ",\"set_digest\":\"%016" PRIx64
                    "%016" PRIx64 "\",\"generations\":%zu,\"parts\":0,\"bytes\":%" PRIu64,
-                   is_owner(input, &row->id) ? "true" : "false", totals.digest.count,
-                   totals.digest.sum.high, totals.digest.sum.low, totals.generation_count,
-                   totals.file_bytes);
+                   slg_placement_owns(&placement, node_index(input)) ? "true" : "false",
+                   totals.digest.count, totals.digest.sum.high, totals.digest.sum.low,
+                   totals.generation_count, totals.file_bytes);
     slg_buf_printf(out, ",\"state\":\"%s\",\"entries\":%" PRIu64, state_of(row, read),
                    totals.entry_count);
-    slg_buf_printf(out, ",\"ts_min_ns\":%" PRId64 ",\"ts_max_ns\":%" PRId64 "}",
-                   empty ? 0 : totals.ts_min_ns, empty ? 0 : totals.ts_max_ns);
+    slg_buf_printf(out, ",\"ts_min_ns\":%" PRId64 ",\"ts_max_ns\":%" PRId64 ",\"copies\":%u}",
+                   empty ? 0 : totals.ts_min_ns, empty ? 0 : totals.ts_max_ns,
+                   (unsigned)placement.owner_count);
 }
 
 static void write_head(const struct slg_status_input *input, struct slg_buf *out)

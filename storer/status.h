@@ -2,8 +2,10 @@
  *
  * {"node", "role", "storage_id", "counter", "map_epoch", "state": "ready"|"read-only", "disk": {"free_bytes",
  *  "total_bytes", "reserve_bytes"}, "open_shards", "queries", "storage": "joining"|"refilling"|"whole"|"clash",
- *  "repair": {"fetching", "wanted_batches", "fetched_batches", "fetched_bytes", "hint_shards"}, "shards": [{"shard", "node", "owner", "batches",
- *  "set_digest", "generations", "parts", "bytes", "state", "entries", "ts_min_ns", "ts_max_ns"}], "shards_left_out"}
+ *  "repair": {"fetching", "wanted_batches", "fetched_batches", "fetched_bytes", "hint_shards"}, "shards": [{"shard",
+ *  "node", "owner", "batches", "set_digest", "generations", "parts", "bytes", "state", "entries", "ts_min_ns",
+ *  "ts_max_ns", "copies"}], "shards_left_out"}. "storage" and "repair" only beside other storers.
+ * copies: how many the map asks for.
  * state of a shard: "open", "closed", "suspect" (read-only, H13), "quarantined" (H20), "damaged" (could not be read).
  * Threads: any; it opens shards that were not looked into since start. */
 #ifndef SLG_STORER_STATUS_H
