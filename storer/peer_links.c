@@ -274,7 +274,7 @@ static bool greet_one(struct greeting *greeting, size_t node_index, int32_t time
                                        timeout_ms, on_hello, row);
     slg_buf_fini(&request);
     if (status != SLG_OK)
-        drop_greeting(greeting);
+        (void)atomic_fetch_sub(&greeting->holders, 1); /* the caller holds it too */
     return status == SLG_OK;
 }
 
