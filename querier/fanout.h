@@ -38,7 +38,7 @@ SLG_MUST_CHECK enum slg_status slg_fanout_create(const struct slg_fanout_options
 void slg_fanout_destroy(struct slg_fanout *fanout);
 
 /* Fix S for data in [from_ns, to_ns). OK also when some storer failed: ask slg_fanout_incomplete. UNAVAILABLE: none
- * answered. TIMEOUT, CANCELED, LIMIT. Once per fanout. */
+ * answered. TIMEOUT, CANCELED, LIMIT. Again: anew, for another time. */
 SLG_MUST_CHECK enum slg_status slg_fanout_fix_sets(struct slg_fanout *fanout, int64_t from_ns,
                                                    int64_t to_ns, struct slg_error *reterr);
 

@@ -409,6 +409,11 @@ enum slg_status slg_fanout_fix_sets(struct slg_fanout *fanout, int64_t from_ns, 
     int64_t started_ns = slg_clock_mono_ns(slg_clock_system());
     struct unclear unclear = { .count = 0 };
 
+    fanout->holder_count = fanout->shard_count = 0; /* of an earlier fixing */
+    fanout->holders = NULL;
+    fanout->incomplete[0] = '\0';
+    memset(fanout->node_failed, 0, sizeof(fanout->node_failed));
+    memset(fanout->node_lost, 0, sizeof(fanout->node_lost));
     if (from_ns < slg_fanout_oldest_kept(fanout))
         from_ns = slg_fanout_oldest_kept(fanout);
     if (to_ns <= from_ns)
