@@ -21,9 +21,9 @@
 
 /* How long a query keeps a worker while others wait. One that has had a lot goes over to workers of its own, which the
  * kernel gives less time: a slice can take long (one line and a bad regex), and a short query must not wait for it. */
-#define SLICE_NS              (20 * SLG_NS_PER_MS)
-#define LONG_QUERY_NS         (200 * SLG_NS_PER_MS)
-#define LONG_NICE             5
+#define SLICE_NS              (5 * SLG_NS_PER_MS)
+#define LONG_QUERY_NS         (50 * SLG_NS_PER_MS)
+#define LONG_NICE             10
 #define WORKER_COUNT_MAX      (2 * SLG_SERVE_WORKER_COUNT_MAX) /* as many again for long queries */
 #define REQUEST_ARENA_BYTES   ((size_t)64 * 1024 * 1024)
 #define KEEP_REPLY_BYTES      ((size_t)256 * 1024) /* a worker's buffer that grew larger is freed */

@@ -1,7 +1,7 @@
 /* storer/serve.h - the storer's answers to the messages of proto/rpc.h, whatever carried them.
  *
  * STORE goes to the commit lanes, ENSURE to repair, CANCEL is done at once, everything else to a pool of workers. A query runs in slices
- * and goes to the end of the queue between them, so 40 queries at once all move on. One that took 200 ms goes over to a
+ * and goes to the end of the queue between them, so 40 queries at once all move on. One that took 50 ms goes over to a
  * second pool of lower priority, so that a short query never waits for the slice of a long one.
  * Owner:   borrows the request's bytes until it has called reply, exactly once for each request.
  * Threads: request from any thread (transport callbacks): it only enqueues. reply runs on a worker, a commit lane, or
