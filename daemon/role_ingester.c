@@ -1,3 +1,5 @@
+#include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -210,6 +212,24 @@ static enum slg_status read_http(struct slg_parts *parts, struct slg_ingester_op
     return status;
 }
 
+/* `all` has a data directory. An ingester may have one: then it is told to, or it is there. */
+static enum slg_status find_marker(const struct slg_parts *parts,
+                                   struct slg_ingester_options *options, struct slg_error *reterr)
+{
+    const char *dir = slg_conf_text(parts->conf, "node.data_dir");
+    struct stat about;
+
+    if (slg_conf_given(parts->conf, "node.data_dir") && mkdir(dir, 0750) != 0 && errno != EEXIST)
+        slg_log_warn("could not make the data directory of the ingester path=%s reason=%s", dir,
+                     strerror(errno));
+    if (stat(dir, &about) != 0 || access(dir, W_OK) != 0)
+        return SLG_OK;
+    options->marker_path = slg_arena_printf(parts->arena, "%s/ingester.run", dir);
+    if (options->marker_path == NULL)
+        return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for the ingester's settings");
+    return SLG_OK;
+}
+
 enum slg_status slg_parts_start_ingester(struct slg_parts *parts, struct slg_error *reterr)
 {
     struct slg_ingester_options options;
@@ -232,6 +252,8 @@ enum slg_status slg_parts_start_ingester(struct slg_parts *parts, struct slg_err
         status = make_listeners(parts, &options, reterr);
     if (status == SLG_OK)
         status = read_http(parts, &options, reterr);
+    if (status == SLG_OK)
+        status = find_marker(parts, &options, reterr);
     if (status != SLG_OK)
         return status;
     read_limits(parts, &options);

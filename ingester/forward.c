@@ -78,6 +78,7 @@ struct slg_forward {
     _Atomic size_t ready_count;
     _Atomic size_t read_only_count;
     _Atomic uint64_t incarnation_serial;
+    _Atomic int64_t oldest_mono_ns; /* when the oldest unsettled batch came; INT64_MAX: none */
     _Atomic bool refusing;
 
     pthread_t thread;
@@ -719,6 +720,7 @@ static int64_t tick(struct slg_forward *f)
     const struct slg_replica_event pressed = { .type = SLG_REPLICA_PRESSED };
     int64_t now = now_mono(f);
     int64_t wake = silence_mono_ns(f);
+    int64_t oldest = INT64_MAX;
     struct slg_forward_batch *next;
 
     if (f->stopping && f->stop_mono_ns < wake)
@@ -731,6 +733,8 @@ static int64_t tick(struct slg_forward *f)
         bool accepted = batch->replica.outcome == SLG_REPLICA_ACCEPTED && !batch->released;
 
         next = batch->next;
+        if (batch->replica.outcome == SLG_REPLICA_OPEN && batch->submitted_mono_ns < oldest)
+            oldest = batch->submitted_mono_ns;
         if (accepted && pool_is_short(f))
             (void)step(f, batch, &pressed); /* gone or not: the next one's turn */
         else if (accepted && batch_wake <= now)
@@ -738,6 +742,7 @@ static int64_t tick(struct slg_forward *f)
         else if (batch_wake > now && batch_wake < wake)
             wake = batch_wake;
     }
+    atomic_store_explicit(&f->oldest_mono_ns, oldest, memory_order_relaxed);
     for (size_t i = 0; i < f->node_count; i++)
         if (f->nodes[i]->state == NODE_GREET && f->nodes[i]->greet_mono_ns < wake)
             wake = f->nodes[i]->greet_mono_ns;
@@ -832,6 +837,7 @@ enum slg_status slg_forward_create(const struct slg_forward_options *options,
     f->options = *options;
     f->map_event = EVENT_MAP;
     f->stop_event = EVENT_STOP;
+    atomic_init(&f->oldest_mono_ns, INT64_MAX);
     slg_buf_init(&f->scratch, SLG_MESSAGE_BYTES_MAX);
     f->cell = slg_account_cell(options->account);
     f->metrics = slg_metric_set_create(options->metrics);
@@ -970,6 +976,11 @@ void slg_forward_set_map(struct slg_forward *f, struct slg_map *map)
     slg_map_unref(atomic_exchange(&f->map_next, slg_map_ref(map)));
     if (slg_queue_push(f->events, &f->map_event) != SLG_OK)
         return; /* full: the thread is awake and looks for a map anyhow */
+}
+
+int64_t slg_forward_oldest_mono_ns(struct slg_forward *f)
+{
+    return atomic_load_explicit(&f->oldest_mono_ns, memory_order_relaxed);
 }
 
 uint64_t slg_forward_incarnation_serial(struct slg_forward *f)

@@ -102,6 +102,8 @@ SLG_MUST_CHECK enum slg_status slg_forward_submit(struct slg_forward *forward,
 void slg_forward_set_map(struct slg_forward *forward, struct slg_map *map);
 /* Changes when batchers have to begin a new incarnation (H13). */
 uint64_t slg_forward_incarnation_serial(struct slg_forward *forward);
+/* When the oldest batch that is not settled was submitted, a few ms ago; INT64_MAX: there is none. */
+int64_t slg_forward_oldest_mono_ns(struct slg_forward *forward);
 /* For status: sealed batches not released, storers that answered their greeting. */
 size_t slg_forward_batch_count(struct slg_forward *forward);
 size_t slg_forward_ready_count(struct slg_forward *forward);

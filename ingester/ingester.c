@@ -1,6 +1,6 @@
 /* Concurrency
  *   everything but the below   the thread that creates, starts and stops
- *   loss                       the housekeeping thread; after its end the stopping thread
+ *   loss, marker               the housekeeping thread; after its end the stopping thread
  *   exported                   /metrics: under the registry's lock (slg_metric_on_write)
  *   stopping                   a queue that is closed: the housekeeping thread waits on it */
 #include "ingester/ingester.h"
@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/queue.h"
 #include "ingester/loss.h"
+#include "ingester/marker.h"
 
 #define HOUSEKEEPING_NS   SLG_NS_PER_SEC
 #define METRICS_BYTES_MAX ((size_t)4 * 1024 * 1024)
@@ -22,6 +23,9 @@
 /* Shares of the stop time: intake may use the first half to find room. */
 #define SEAL_SHARE        2
 #define LOSS_LOOK_NS      (20 * SLG_NS_PER_MS)
+#define MARKER_NS         (10 * SLG_NS_PER_SEC)
+/* An entry may have waited so long, besides the linger, before its batch was submitted. */
+#define MARKER_SLACK_NS   SLG_NS_PER_SEC
 
 struct slg_ingester {
     struct slg_ingester_options options;
@@ -37,6 +41,10 @@ struct slg_ingester {
     struct slg_push_http *push;
     struct slg_http_server *http;
     struct slg_loss *loss;
+    struct slg_marker *marker; /* NULL: none */
+    bool marker_failed;        /* said so in the log */
+    bool untold;               /* the marker has an unclean end to tell of */
+    int64_t marked_mono_ns;
     struct slg_queue *stopping;
     pthread_t housekeeper;
     bool housekeeping;
@@ -206,6 +214,65 @@ static enum slg_status start_http(struct slg_ingester *g, struct slg_error *rete
     return slg_http_server_start(&options, &g->http, reterr);
 }
 
+/* ---- the marker of the run ---- */
+
+/* Without it everything works, but the next start could not know of an unclean end of this one. */
+static void open_marker(struct slg_ingester *g)
+{
+    struct slg_error error;
+    int64_t from_ns;
+
+    if (g->options.marker_path == NULL) {
+        slg_log_info("without a data directory an unclean end of this ingester will not be told");
+        return;
+    }
+    if (slg_marker_open(g->options.marker_path, slg_clock_wall_ns(g->clock), &g->marker, &from_ns,
+                        &error) != SLG_OK) {
+        slg_log_failure(SLG_LOG_WARN, "an unclean end of this ingester will not be told", &error);
+        return;
+    }
+    g->marked_mono_ns = slg_clock_mono_ns(g->clock);
+    if (from_ns == 0)
+        return;
+    g->untold = true;
+    slg_loss_add_unknown(g->loss, from_ns);
+    slg_metric_add_shared(g->metrics, METRIC_ingester_unclean_ends_total, 0, 1);
+    slg_log_warn("the last run did not end cleanly: what it had in flight may be lost "
+                 "since_ns=%" PRId64,
+                 from_ns);
+}
+
+/* Since when entries may be unsettled, so that the interval told after an unclean end is narrow. */
+static void keep_marker(struct slg_ingester *g)
+{
+    int64_t now = slg_clock_mono_ns(g->clock);
+    int64_t oldest = slg_forward_oldest_mono_ns(g->forward);
+    enum slg_status status = SLG_OK;
+
+    if (g->marker == NULL)
+        return;
+    if (g->untold && slg_loss_unknown_told(g->loss)) {
+        g->untold = false;
+        status = slg_marker_told(g->marker);
+    }
+    if (now - g->marked_mono_ns >= MARKER_NS) {
+        g->marked_mono_ns = now;
+        status = slg_marker_refresh(g->marker, slg_clock_wall_ns(g->clock) -
+                                                   (oldest < now ? now - oldest : 0) -
+                                                   g->options.linger_ns_max - MARKER_SLACK_NS);
+    }
+    if (status != SLG_OK && !g->marker_failed)
+        slg_log_warn("could not write the marker of the run path=%s", g->options.marker_path);
+    g->marker_failed = status != SLG_OK || g->marker_failed;
+}
+
+static void close_marker(struct slg_ingester *g, bool clean)
+{
+    keep_marker(g);
+    slg_marker_close(g->marker, clean);
+    g->marker = NULL;
+}
+
 /* ---- housekeeping ---- */
 
 static void *keep_house(void *ctx)
@@ -222,6 +289,7 @@ static void *keep_house(void *ctx)
             slg_loss_set_map(g->loss, map);
         slg_map_unref(map);
         slg_loss_tick(g->loss, /* at_once= */ false);
+        keep_marker(g);
         slg_metric_gauge_shared(g->metrics, METRIC_ingester_loss_unreported_entries, 0,
                                 (int64_t)slg_loss_unreported(g->loss));
     }
@@ -352,6 +420,7 @@ void slg_ingester_destroy(struct slg_ingester *g)
     slg_push_http_destroy(g->push);
     slg_tcp_destroy(g->tcp);
     slg_receive_destroy(g->receive);
+    slg_marker_close(g->marker, /* clean= */ false);
     slg_loss_destroy(g->loss);
     slg_forward_destroy(g->forward);
     slg_account_destroy(g->account);
@@ -436,8 +505,10 @@ static enum slg_status start_push(struct slg_ingester *g, struct slg_error *rete
 
 enum slg_status slg_ingester_start(struct slg_ingester *g, struct slg_error *reterr)
 {
-    enum slg_status status = slg_forward_start(g->forward, reterr);
+    enum slg_status status;
 
+    open_marker(g);
+    status = slg_forward_start(g->forward, reterr);
     g->forwarding = status == SLG_OK;
     if (status == SLG_OK)
         status = start_udp(g, reterr);
@@ -494,6 +565,7 @@ void slg_ingester_stop(struct slg_ingester *g, uint64_t *ret_left)
         slg_forward_stop(g->forward, deadline, &left);
     }
     g->forwarding = false;
+    close_marker(g, left == 0 && slg_loss_unreported(g->loss) == 0);
     slg_http_server_stop(g->http); /* handlers have their answers now */
     g->http = NULL;
     slg_account_read(g->account, &totals);

@@ -1,6 +1,6 @@
 /* ingester/ingester.h - the ingester as a whole: syslog and pushes in, batches out to the storers.
  *
- * Start order: account, forwarder, UDP, TCP, pushes, HTTP, housekeeping (kernel drops, loss entries). Stop order is the
+ * Start order: account, marker of the run, forwarder, UDP, TCP, pushes, HTTP, housekeeping (kernel drops, loss entries). Stop order is the
  * reverse of the flow: intake ends and is drained, builders are sealed, what is sealed is handed over; what no quorum
  * took by the deadline is counted as dropped{stop} or abandoned.
  * Threads: create, start, stop, destroy by one; slg_ingester_set_map and the readers by any. */
@@ -27,6 +27,8 @@ struct slg_ingester_options {
     size_t udp_thread_count;
     size_t tcp_connection_count_max;
     int64_t tcp_idle_timeout_ns;
+
+    const char *marker_path; /* ingester/marker.h; NULL: unclean ends are not told */
 
     const char *http_listen; /* "127.0.0.1:3101"; NULL: none */
     size_t http_connection_count_max;

@@ -39,6 +39,10 @@ struct slg_loss {
     int64_t grew_mono_ns; /* when a drop was seen last */
     int64_t looked_ns;    /* wall time of the last look */
     size_t listener_count;
+    int64_t unknown_from_ns; /* of an earlier run; wall time */
+    int64_t unknown_to_ns;
+    bool unknown;         /* to be told */
+    bool unknown_telling; /* by the report that is out */
     struct row rows[SLG_ACCOUNT_LISTENER_COUNT_MAX][SLG_DROP_REASON_COUNT];
     struct slg_stream_ref stream;
     struct slg_buf canonical;
@@ -172,16 +176,19 @@ static void conclude(struct slg_loss *loss)
             row->telling = row->told;
         }
     }
+    if (state == REPORT_ACCEPTED && loss->unknown_telling)
+        loss->unknown = false;
+    loss->unknown_telling = false;
     if (state == REPORT_ACCEPTED)
         slg_metric_add_shared(loss->options.metrics, METRIC_ingester_loss_entries_total, 0,
                               loss->report_lines);
     atomic_store_explicit(&loss->report_state, REPORT_NONE, memory_order_relaxed);
 }
 
-static bool write_row(struct slg_loss *loss, size_t listener, enum slg_drop_reason reason)
+static bool write_line(struct slg_loss *loss, const char *count, const char *reason,
+                       size_t listener, int64_t from_ns, int64_t to_ns)
 {
     static const struct slg_label level = { { "detected_level", 14 }, { "warn", 4 } };
-    struct row *row = &loss->rows[listener][reason];
     struct slg_batcher_entry entry = {
         .stream = &loss->stream,
         .serial_lasting = true,
@@ -196,21 +203,31 @@ static bool write_row(struct slg_loss *loss, size_t listener, enum slg_drop_reas
     char line[LINE_BYTES_MAX];
     int len;
 
-    print_time(from, row->from_ns);
-    print_time(to, row->to_ns);
-    len = snprintf(line, sizeof(line), "count=%" PRIu64 " reason=%s listener=\"%s\" from=%s to=%s",
-                   row->seen - row->told, slg_drop_reason_text(reason),
-                   slg_account_listener(loss->options.account, listener), from, to);
+    print_time(from, from_ns);
+    print_time(to, to_ns);
+    len = snprintf(line, sizeof(line), "count=%s reason=%s listener=\"%s\" from=%s to=%s", count,
+                   reason, slg_account_listener(loss->options.account, listener), from, to);
     if (len < 0 || (size_t)len >= sizeof(line))
         return false;
     entry.line = slg_text_make(line, (size_t)len);
     return slg_batcher_add(loss->batcher, &entry, slg_clock_mono_ns(loss->clock), NULL) == SLG_OK;
 }
 
+static bool write_row(struct slg_loss *loss, size_t listener, enum slg_drop_reason reason)
+{
+    const struct row *row = &loss->rows[listener][reason];
+    char count[24];
+
+    (void)snprintf(count, sizeof(count), "%" PRIu64, row->seen - row->told); /* fits */
+    return write_line(loss, count, slg_drop_reason_text(reason), listener, row->from_ns,
+                      row->to_ns);
+}
+
 /* One batch with a line for each row that has something to tell. */
 static void report(struct slg_loss *loss)
 {
     loss->report_lines = 0;
+    loss->unknown_telling = false;
     /* Before the batch can be settled. */
     atomic_store_explicit(&loss->report_state, REPORT_OUT, memory_order_relaxed);
     for (size_t listener = 0; listener < loss->listener_count; listener++) {
@@ -224,6 +241,12 @@ static void report(struct slg_loss *loss)
             row->telling_from_ns = row->from_ns;
             loss->report_lines++;
         }
+    }
+    if (loss->unknown &&
+        write_line(loss, "unknown", "unclean_end", loss->options.batcher.listener_mixed,
+                   loss->unknown_from_ns, loss->unknown_to_ns)) {
+        loss->unknown_telling = true;
+        loss->report_lines++;
     }
     loss->report_mono_ns = slg_clock_mono_ns(loss->clock);
     if (loss->report_lines == 0)
@@ -250,8 +273,20 @@ void slg_loss_tick(struct slg_loss *loss, bool at_once)
     look(loss);
     if (slg_loss_busy(loss))
         slg_batcher_tick(loss->batcher, now, /* drained= */ true);
-    else if (slg_loss_unreported(loss) > 0 && (at_once || due(loss, now)))
+    else if ((slg_loss_unreported(loss) > 0 || loss->unknown) && (at_once || due(loss, now)))
         report(loss);
+}
+
+void slg_loss_add_unknown(struct slg_loss *loss, int64_t from_ns)
+{
+    loss->unknown = true;
+    loss->unknown_from_ns = from_ns;
+    loss->unknown_to_ns = slg_clock_wall_ns(loss->clock);
+}
+
+bool slg_loss_unknown_told(const struct slg_loss *loss)
+{
+    return !loss->unknown;
 }
 
 uint64_t slg_loss_unreported(const struct slg_loss *loss)

@@ -22,6 +22,8 @@
       "entries {job=\"silage\", event=\"loss\"} written and accepted")                             \
     X(ingester_loss_unreported_entries, GAUGE, NULL, NULL,                                         \
       "dropped entries that no accepted loss entry tells of yet")                                  \
+    X(ingester_unclean_ends_total, COUNTER, NULL, NULL,                                            \
+      "starts that found that the run before had not ended cleanly")                               \
     X(ingester_empty_messages_total, COUNTER, NULL, NULL,                                          \
       "messages without a byte of text: not stored, not entries")                                  \
     X(ingester_truncated_messages_total, COUNTER, NULL, NULL,                                      \

@@ -151,6 +151,32 @@ static void test_a_refused_report_is_told_again(void **state)
     bench_fini(&b);
 }
 
+/* What nobody counted: one line, told again when it was refused, and outside of the counted drops. */
+static void test_an_unclean_end_is_told(void **state)
+{
+    struct bench b;
+    struct slg_loss *loss;
+
+    (void)state;
+    bench_init(&b, "loss-unknown", true);
+    b.fake.script = expire_first;
+    bench_forward(&b, SLG_FORWARD_MEMORY_DEFAULT, 5000);
+    loss = make_loss(&b);
+    assert_true(slg_loss_unknown_told(loss));
+    slg_loss_add_unknown(loss, 1700000000 * SLG_NS_PER_SEC);
+    assert_false(slg_loss_unknown_told(loss));
+    WAIT_UNTIL((slg_loss_tick(loss, true), slg_loss_unknown_told(loss)));
+    assert_int_equal(FAKE_READ(&b.fake, loss_lines), 1);
+    assert_non_null(strstr(b.fake.last_loss, "count=unknown reason=unclean_end listener=\""));
+    assert_non_null(strstr(b.fake.last_loss, "from=2023-11-14T22:13:20Z to=20"));
+    assert_int_equal(slg_loss_unreported(loss), 0);
+    slg_loss_tick(loss, true);
+    assert_false(slg_loss_busy(loss)); /* once */
+    (void)bench_stop(&b, SLG_NS_PER_SEC);
+    slg_loss_destroy(loss);
+    bench_fini(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -158,6 +184,7 @@ int main(void)
         cmocka_unit_test(test_the_end_of_drops_is_told_soon),
         cmocka_unit_test(test_H14_reserved_memory),
         cmocka_unit_test(test_a_refused_report_is_told_again),
+        cmocka_unit_test(test_an_unclean_end_is_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
