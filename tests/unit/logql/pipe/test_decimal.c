@@ -28,9 +28,9 @@ static const struct decimal_case {
     { "too large is binary", 1e22, '+', 0.1, 1e22 + 0.1 },
     { "too small is binary", 1e-23, '*', 1e-23, 1e-23 * 1e-23 },
     { "digits that do not fit are binary", 1e21, '+', 1e-21, 1e21 + 1e-21 },
-    { "infinite", INFINITY, '-', 1, INFINITY },
-    { "divided by 0", 1, '/', 0, INFINITY },
-    { "divided by -0", 1, '/', -0.0, -INFINITY },
+    { "infinite", (double)INFINITY, '-', 1, (double)INFINITY },
+    { "divided by 0", 1, '/', 0, (double)INFINITY },
+    { "divided by -0", 1, '/', -0.0, -(double)INFINITY },
 };
 
 static void test_compute(void **state)
@@ -39,7 +39,7 @@ static void test_compute(void **state)
     for (size_t i = 0; i < SLG_ARRAY_LEN(cases); i++)
         CHECK(cases[i].name,
               slg_decimal_compute(cases[i].a, cases[i].op, cases[i].b) == cases[i].want);
-    assert_true(isnan(slg_decimal_compute(NAN, '+', 1)));
+    assert_true(isnan(slg_decimal_compute((double)NAN, '+', 1)));
     assert_true(isnan(slg_decimal_compute(0, '/', 0)));
 }
 
