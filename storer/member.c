@@ -27,6 +27,11 @@ void slg_member_init(struct slg_member *member, const struct slg_map *map, size_
         member->needed = 1;
         if (fresh && others + 1 > quorum_min)
             member->needed = others + 1 - quorum_min;
+        member->needed_round = 1;
+        if (others + 1 > quorum_min)
+            member->needed_round = others + 2 - quorum_min;
+        if (member->needed_round > others)
+            member->needed_round = others;
     }
     if (member->needed == 0)
         member->state = SLG_MEMBER_WHOLE;
@@ -53,7 +58,8 @@ void slg_member_hear(struct slg_member *member, size_t peer_index,
     if (member->state == SLG_MEMBER_CLASH)
         return;
     member->heard[peer_index] = true;
-    if (remembered->known && (!same_disk || remembered->counter > own->counter))
+    if (!member->refilled && remembered->known &&
+        (!same_disk || remembered->counter > own->counter))
         member->state = SLG_MEMBER_REFILLING;
     else if (member->state == SLG_MEMBER_JOINING && heard_count(member) >= member->needed)
         member->state = SLG_MEMBER_WHOLE;
@@ -61,8 +67,10 @@ void slg_member_hear(struct slg_member *member, size_t peer_index,
 
 void slg_member_end_round(struct slg_member *member, size_t answered, bool lacked)
 {
-    if (member->state == SLG_MEMBER_REFILLING && !lacked && answered >= member->needed)
-        member->state = SLG_MEMBER_WHOLE;
+    if (member->state != SLG_MEMBER_REFILLING || lacked || answered < member->needed_round)
+        return;
+    member->state = SLG_MEMBER_WHOLE;
+    member->refilled = true;
 }
 
 const char *slg_member_text(enum slg_member_state state)

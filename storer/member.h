@@ -8,7 +8,8 @@
  *        +-----a peer has the same storage id--> CLASH, for ever: a copied data directory; nothing is stored
  *
  * Enough: of the other storers all but W_min - 1 for a storage made at this start, else one; none when no batch has
- * more than one copy.
+ * more than one copy. A full round has to reach one more, all but W_min - 2: this node may be one of the W_min that held
+ * a batch, so another W_min - 1 do. What peers remember says nothing more once such a round was had.
  * Owner: embedded by the caller. Threads: one. */
 #ifndef SLG_STORER_MEMBER_H
 #define SLG_STORER_MEMBER_H
@@ -32,7 +33,9 @@ struct slg_member_storage {
 struct slg_member {
     enum slg_member_state state;
     struct slg_member_storage own;
-    size_t needed; /* peers that must have been heard */
+    size_t needed;       /* peers that must have been heard */
+    size_t needed_round; /* peers that must have answered in a full round */
+    bool refilled;       /* was refilling, and is whole since */
     bool heard[SLG_MAP_NODE_COUNT_MAX];
 };
 

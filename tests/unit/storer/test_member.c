@@ -13,7 +13,18 @@
 #define ALONE    MAP(NODE("a"), 1, 1) "]}]}"
 #define APART    MAP(NODE("a") "," NODE("b"), 1, 1) ",{\"id\":\"b\"}]}]}"
 
-enum step_kind { NOTHING, SAME, OTHER_ID, HIGHER, LOWER, TWIN, ROUND_CLEAN, ROUND_LACKS, NOBODY };
+enum step_kind {
+    NOTHING,
+    SAME,
+    OTHER_ID,
+    HIGHER,
+    LOWER,
+    TWIN,
+    ROUND_CLEAN,
+    ROUND_LACKS,
+    ROUND_OF_ONE,
+    NOBODY
+};
 struct step {
     enum step_kind kind;
     size_t peer;
@@ -54,6 +65,30 @@ static const struct member_case {
       { { OTHER_ID, 1 }, { NOBODY, 0 } },
       2,
       SLG_MEMBER_REFILLING },
+    { "a round that left out the one other holder of a batch", /* sim seed 75 */
+      THREE,
+      true,
+      { { OTHER_ID, 1 }, { ROUND_OF_ONE, 0 } },
+      2,
+      SLG_MEMBER_REFILLING },
+    { "a peer's memory of the old disk, after the round", /* sim seed 75 */
+      THREE,
+      true,
+      { { OTHER_ID, 1 }, { ROUND_CLEAN, 0 }, { OTHER_ID, 2 } },
+      3,
+      SLG_MEMBER_WHOLE },
+    { "rolled back for ever", /* sim seed 16: peers keep the higher counter */
+      THREE,
+      false,
+      { { HIGHER, 1 }, { ROUND_CLEAN, 0 }, { HIGHER, 1 } },
+      3,
+      SLG_MEMBER_WHOLE },
+    { "whole by greetings, then told better",
+      THREE,
+      false,
+      { { SAME, 1 }, { HIGHER, 2 } },
+      2,
+      SLG_MEMBER_REFILLING },
     { "a round does not end joining", THREE, true, { { ROUND_CLEAN, 1 } }, 1, SLG_MEMBER_JOINING },
     { "a copied directory", THREE, false, { { TWIN, 1 } }, 1, SLG_MEMBER_CLASH },
     { "a clash stays",
@@ -91,6 +126,9 @@ static void take_step(struct slg_member *member, const struct step *step)
         return;
     case ROUND_LACKS:
         slg_member_end_round(member, 2, true);
+        return;
+    case ROUND_OF_ONE:
+        slg_member_end_round(member, 1, false);
         return;
     case NOBODY:
         slg_member_end_round(member, 0, false);
