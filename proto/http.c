@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <microhttpd.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -39,7 +40,9 @@
     ((size_t)16 << 20) /* one pulled piece: 64 KiB and one long line, escaped */
 #define FILE_BYTES_MAX       ((size_t)1 << 20)
 #define HEADER_BYTES_MAX     ((size_t)32 * 1024) /* all header lines; the request line may be longer */
-#define BODY_SECONDS_MAX     ((int64_t)120)      /* a body that trickles longer than this is cut */
+#define ARRIVAL_SECONDS      10U /* silence before a request is whole: half-open connections give way */
+#define KEEP_SECONDS         30U            /* between two requests */
+#define BODY_SECONDS_MAX     ((int64_t)120) /* a body that trickles longer than this is cut */
 #define DISCARD_FACTOR       2 /* refused bodies are read up to this many times the limit, */
 #define DISCARD_BYTES        ((uint64_t)16 << 20) /* or so far, whatever is more */
 #define LISTEN_BACKLOG       511U
@@ -783,12 +786,25 @@ static void free_request(struct slg_http_request *request)
     free(request);
 }
 
+static unsigned idle_seconds(const struct slg_http_server *server, unsigned seconds_max)
+{
+    unsigned seconds = (unsigned)((server->options.idle_timeout_ms + 999) / 1000);
+
+    return seconds < seconds_max ? seconds : seconds_max;
+}
+
+/* How long the connection may be silent from now on. */
+static void allow_silence(struct MHD_Connection *connection, unsigned seconds)
+{
+    /* It cannot fail for a connection that is there. */
+    (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, seconds);
+}
+
 static void request_completed(void *ctx, struct MHD_Connection *connection, void **request_ctx,
                               enum MHD_RequestTerminationCode code)
 {
-    (void)ctx;
-    (void)connection;
     (void)code;
+    allow_silence(connection, idle_seconds(ctx, KEEP_SECONDS));
     if (*request_ctx != NULL)
         free_request(*request_ctx);
     *request_ctx = NULL;
@@ -841,6 +857,8 @@ static void unpack_body(struct slg_http_request *request)
 
 static enum MHD_Result run_request(struct slg_http_request *request)
 {
+    /* The handler may take long, and the client reading. */
+    allow_silence(request->connection, idle_seconds(request->server, UINT_MAX));
     unpack_body(request);
     if (request->refuse_code == 401)
         slg_http_answer_header(request, "WWW-Authenticate", "Basic realm=\"silage\"");
@@ -1017,14 +1035,15 @@ static void start_daemon(struct slg_http_server *server)
     };
     struct MHD_OptionItem none[] = { { MHD_OPTION_END, 0, NULL } };
     bool secure = server->tls_cert != NULL;
+    unsigned count_max = (unsigned)options->connection_count_max;
 
     server->daemon = MHD_start_daemon(
         secure ? flags | MHD_USE_TLS : flags, 0, NULL, NULL, on_request, server,
         MHD_OPTION_LISTEN_SOCKET, server->listen_fd, MHD_OPTION_NOTIFY_COMPLETED, request_completed,
-        server, MHD_OPTION_CONNECTION_LIMIT, (unsigned)options->connection_count_max,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)((options->idle_timeout_ms + 999) / 1000),
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY_BYTES, MHD_OPTION_ARRAY,
-        secure ? tls : none, MHD_OPTION_END);
+        server, MHD_OPTION_CONNECTION_LIMIT, count_max, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        count_max - count_max / 4, MHD_OPTION_CONNECTION_TIMEOUT,
+        idle_seconds(server, ARRIVAL_SECONDS), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        CONNECTION_MEMORY_BYTES, MHD_OPTION_ARRAY, secure ? tls : none, MHD_OPTION_END);
 }
 
 enum slg_status slg_http_server_start(const struct slg_http_server_options *options,

@@ -5,7 +5,7 @@
  * the query string and, for application/x-www-form-urlencoded, the body.
  *
  * Refuses: bodies over body_bytes_max (413), request lines and headers over about 150 KiB (431, 414), more than connection_count_max
- *          connections (closed at once), a path without a route (404 "404 page not found"), a method that the
+ *          connections, or 3/4 of them from one address, so that nobody takes them all (closed at once), a path without a route (404 "404 page not found"), a method that the
  *          route does not take (405), a client outside `allow` (403), a missing or wrong token (401). All texts are
  *          text/plain with X-Content-Type-Options: nosniff.
  * gzip: answers are compressed when asked for (Accept-Encoding) and over 1 KiB; Vary is set. Request bodies with
@@ -45,7 +45,8 @@ struct slg_http_server_options {
     void *handler_ctx;
     size_t connection_count_max; /* 1 to 4096 */
     size_t body_bytes_max;
-    int32_t idle_timeout_ms;
+    int32_t
+        idle_timeout_ms; /* silence while an answer is made or sent; at most 10 s of it while a request comes, 30 s between two */
     const char *const *allow; /* CIDRs that may connect; NULL = any */
     size_t allow_count;
     const char *const *
