@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <systemd/sd-daemon.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "daemon/role.h"
@@ -16,6 +17,8 @@
  * itself, and the lists of an LMDB environment (3 MB, hardly touched) become memory of the heap for each open shard. */
 #define MALLOC_MMAP_BYTES  1000000
 #define MALLOC_ARENA_COUNT 4
+/* Freed memory goes back to the system so often: what a large query took stays in glibc's arenas otherwise. */
+#define TRIM_SECONDS       5
 
 static int fail(const struct slg_error *error)
 {
@@ -38,7 +41,7 @@ static void setup_log(const struct slg_conf *conf)
                   json ? SLG_LOG_JSON : SLG_LOG_KEY_VALUE, 2);
 }
 
-/* Signals are taken by sigwait in this thread; every thread that starts later inherits the mask. */
+/* Signals are taken by sigtimedwait in this thread; every thread that starts later inherits the mask. */
 static sigset_t block_signals(void)
 {
     sigset_t signals;
@@ -63,6 +66,17 @@ static void shape_process(void)
         return;
     files.rlim_cur = files.rlim_max;
     (void)setrlimit(RLIMIT_NOFILE, &files);
+}
+
+static int wait_for_signal(const sigset_t *signals)
+{
+    const struct timespec pause = { .tv_sec = TRIM_SECONDS };
+    int number;
+
+    while ((number = sigtimedwait(signals, NULL, &pause)) <
+           0)                 /* EAGAIN, or EINTR after a stop and continue */
+        (void)malloc_trim(0); /* says whether there was anything to give back */
+    return number;
 }
 
 static void tell_change(void *arg, const char *key, bool reloadable)
@@ -120,7 +134,7 @@ static int run(enum slg_role role, const struct slg_settings_options *options,
     }
     slg_log_info("started role=%s node=%s", slg_role_text(role), parts.node_id);
     (void)sd_notify(0, "READY=1"); /* without systemd it does nothing */
-    while (sigwait(&signals, &number) == 0 && number == SIGHUP)
+    while ((number = wait_for_signal(&signals)) == SIGHUP)
         reload(options, &conf);
     (void)sd_notify(0, "STOPPING=1");
     slg_log_info("stopping signal=%d", number);
