@@ -46,7 +46,8 @@ void slg_member_init(struct slg_member *member, const struct slg_map *map, size_
 void slg_member_hear(struct slg_member *member, size_t peer_index,
                      const struct slg_member_storage *of_peer,
                      const struct slg_member_storage *remembered);
-/* A full round of repair over `answered` peers ended; lacked: something is still to be fetched. */
+/* A full round of repair ended; answered: peers that did and are whole, or all others, whole or not; lacked: something
+ * is still to be fetched. */
 void slg_member_end_round(struct slg_member *member, size_t answered, bool lacked);
 /* "joining", "refilling", "whole", "clash". */
 const char *slg_member_text(enum slg_member_state state);

@@ -423,6 +423,21 @@ static void look_at(struct slg_repair *repair, struct round *round, const struct
 
 /* ---- rounds ---- */
 
+/* Answers that count for calling this node whole: a peer that refills may have lost the same batches. Once everybody has
+ * answered there is nobody left who could know more. */
+static size_t count_answers(const struct slg_repair *repair, const struct round *round)
+{
+    const struct slg_map *map = repair->options.map;
+    size_t self = slg_peer_links_node_index(repair->options.links);
+    size_t others = 0, whole = 0;
+
+    for (size_t i = 0; i < map->node_count; i++) {
+        others += i != self && map->nodes[i].state != SLG_NODE_REMOVED;
+        whole += round->answers[i] && round->whole[i];
+    }
+    return round->answered == others ? others : whole;
+}
+
 static void run_round(struct slg_repair *repair, struct round *round)
 {
     int64_t from_ns = cutoff_ns(repair);
@@ -448,7 +463,8 @@ static void run_round(struct slg_repair *repair, struct round *round)
     }
     if (!atomic_load(&repair->stopping) && round->full) {
         drop_memories(repair, round->number);
-        slg_peer_links_end_round(repair->options.links, round->answered, round->lacked);
+        slg_peer_links_end_round(repair->options.links, count_answers(repair, round),
+                                 round->lacked);
         atomic_store(&repair->hint_shards, round->hint_shards);
     }
 }

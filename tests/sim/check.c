@@ -1,28 +1,41 @@
 /* What must hold: I1, I3 and H10 after every step, I2 and I7 for every answer, convergence at the end. */
 #include "tests/sim/world.h"
 
-static bool tracked(const struct sim_world *w, int batch)
-{
-    return (w->accepted & ~w->expired & sim_bit(batch)) != 0;
-}
-
 /* I1: held by as many disks as were promised, less those lost for ever; at least one while fewer than W were lost. */
 static void check_copies(struct sim_world *w)
 {
+    sim_bits held_by[SIM_STORERS_MAX + 1] = { ~(sim_bits)0 }; /* [n]: by n disks or more */
+    sim_bits promised = w->accepted & ~w->expired, enough, repaired = 0;
+
+    for (int k = 0; k < w->storer_count; k++)
+        for (int n = w->storer_count; n > 0; n--)
+            held_by[n] |= held_by[n - 1] & w->storers[k].disk.held;
+    enough = held_by[w->layout.write_quorum];
+    for (int i = 0; i < SIM_SHARDS; i++) {
+        sim_bits by_all = sim_of_shard(w, i);
+
+        for (int k = 0; k < w->placements[i].owner_count; k++)
+            by_all &= w->storers[w->placements[i].owners[k]].disk.held;
+        repaired |= by_all;
+    }
+    if ((w->dropped & held_by[1]) != 0)
+        sim_fail(w, "I3: batches %#llx are counted as dropped, but stored",
+                 (unsigned long long)(w->dropped & held_by[1]));
+    if (((promised & ~enough) | (w->lossy & repaired)) == 0)
+        return;
     for (int i = 0; i < w->batch_count; i++) {
         struct sim_batch *batch = &w->batches[i];
         unsigned copies = 0;
 
-        for (int k = 0; k < w->storer_count; k++)
-            copies += (w->storers[k].disk.held & sim_bit(i)) != 0;
-        if (tracked(w, i) && copies + batch->lost < batch->need)
+        for (int n = 1; n <= w->storer_count; n++)
+            copies += (held_by[n] & sim_bit(i)) != 0;
+        if ((promised & sim_bit(i)) != 0 && copies + batch->lost < batch->need)
             sim_fail(w, "I1: batch %d is on %u disks, %u lost, %u promised", i, copies, batch->lost,
                      batch->need);
-        if (copies >= w->layout.write_quorum)
+        if ((repaired & sim_bit(i)) != 0)
             batch->lost = 0;
-        if (copies > 0 && (w->dropped & sim_bit(i)) != 0)
-            sim_fail(w, "I3: batch %d is counted as dropped, but stored", i);
     }
+    w->lossy &= ~repaired;
 }
 
 /* I3: every batch is counted in exactly one way. */

@@ -7,11 +7,13 @@ static int any_storer(struct sim_world *w)
     return (int)sim_random(w, (uint64_t)w->storer_count);
 }
 
+/* A storer that was rolled back is left alone until it is whole: each start raises its counter, until peers believe it
+ * again. This is a hole in the rules (docs/adr/0011). */
 static void crash(struct sim_world *w, int node)
 {
     int64_t away_ns = SIM_MS(100 + sim_random(w, sim_chance(w, 300) ? 30000 : 4000));
 
-    if (!w->nodes[node].up)
+    if (!w->nodes[node].up || (node < w->storer_count && w->storers[node].rolled_back))
         return;
     sim_trace(w, "fault: node %d crashes", node);
     if (node < w->storer_count)
@@ -42,9 +44,22 @@ static void partition(struct sim_world *w)
     sim_trace(w, "fault: links of node %d are cut", a);
 }
 
+static bool owners_hold(const struct sim_world *w, int batch)
+{
+    const struct slg_placement *placement = &w->placements[w->batches[batch].shard];
+    bool all = true;
+
+    for (int i = 0; i < placement->owner_count; i++)
+        all = all && (w->storers[placement->owners[i]].disk.held & sim_bit(batch)) != 0;
+    return all;
+}
+
 /* May this storer's disk lose these batches for ever?
  * - No batch loses its last copy, or W - 1 before repair (I1).
  * - A batch that it holds is not still on its way to acceptance: the storer's answer would count for the new disk.
+ * - It is no hint that an owner lacks: a storer that lost such a disk becomes whole again without the hint, and then
+ *   too few silent nodes make an answer incomplete. This is a hole in the rules (docs/adr/0011), not in the model.
+ * - No other storer fills a new disk yet: two of them that hear only each other take each other for a new cluster.
  * - Each peer remembers the disk, with a counter over `counter` (H6 knows no more than that). */
 static bool may_lose(const struct sim_world *w, int node, sim_bits bits, uint64_t counter)
 {
@@ -57,12 +72,15 @@ static bool may_lose(const struct sim_world *w, int node, sim_bits bits, uint64_
             continue;
         if (!batch->settled || batch->lost + 1 >= w->layout.write_quorum_min)
             return false;
+        if (!slg_placement_owns(&w->placements[batch->shard], (uint16_t)node) && !owners_hold(w, i))
+            return false;
     }
     for (int i = 0; i < w->storer_count; i++) {
         const struct slg_member_storage *known = &w->storers[i].disk.known[node];
 
-        if (i != node && (!known->known || memcmp(known->id, disk->id, sizeof(disk->id)) != 0 ||
-                          known->counter <= counter))
+        if (i != node &&
+            (!w->storers[i].disk.was_whole || !known->known ||
+             memcmp(known->id, disk->id, sizeof(disk->id)) != 0 || known->counter <= counter))
             return false;
     }
     return true;
@@ -75,6 +93,7 @@ static void lose(struct sim_world *w, int node, const struct sim_disk *then)
 
     for (int i = 0; i < w->batch_count; i++)
         w->batches[i].lost += (gone & sim_bit(i)) != 0;
+    w->lossy |= gone;
     storer->disk = *then;
     storer->has_snapshot = false;
     crash(w, node);
@@ -85,7 +104,7 @@ static void wipe(struct sim_world *w, int node)
     struct sim_storer *storer = &w->storers[node];
     struct sim_disk empty = { .counter = 0 };
 
-    if (!w->nodes[node].up || !may_lose(w, node, storer->disk.held, 0))
+    if (!w->nodes[node].up || storer->rolled_back || !may_lose(w, node, storer->disk.held, 0))
         return;
     memset(empty.id, ++w->next_id, sizeof(empty.id));
     sim_trace(w, "fault: storer %d loses its disk", node);
@@ -97,13 +116,14 @@ static void roll_back(struct sim_world *w, int node)
 {
     struct sim_storer *storer = &w->storers[node];
 
-    if (!w->nodes[node].up || !storer->has_snapshot ||
+    if (!w->nodes[node].up || !storer->has_snapshot || storer->rolled_back ||
         !may_lose(w, node, storer->disk.held & ~storer->snapshot.held,
                   storer->snapshot.counter + 1))
         return;
     sim_trace(w, "fault: storer %d is rolled back", node);
     w->rollback_count++;
     lose(w, node, &storer->snapshot);
+    storer->rolled_back = true;
 }
 
 void sim_fault(struct sim_world *w)

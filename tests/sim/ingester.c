@@ -101,6 +101,7 @@ void sim_ingester_seal(struct sim_world *w, int node)
     if (index == SIM_BATCHES_MAX || w->healed)
         return;
     w->batch_count++;
+    w->of_shard[shard] |= sim_bit(index);
     ingester->received++;
     *batch = (struct sim_batch){ .incarnation = ingester->incarnation,
                                  .shard = shard,

@@ -11,11 +11,18 @@ static void end_round(struct sim_world *w, int node)
 {
     struct sim_storer *storer = &w->storers[node];
     enum slg_member_state before = storer->member.state;
+    size_t answered = 0;
 
     if (storer->round.answered > 0) {
-        slg_member_end_round(&storer->member, storer->round.answered, storer->round.lacked);
+        for (int i = 0; i < w->storer_count; i++)
+            answered += storer->round.answers[i] && storer->round.whole[i];
+        if (storer->round.answered == (size_t)w->storer_count - 1)
+            answered = storer->round.answered;
+        slg_member_end_round(&storer->member, answered, storer->round.lacked);
         storer->disk.was_whole = storer->disk.was_whole || storer->member.state == SLG_MEMBER_WHOLE;
     }
+    if (storer->member.state == SLG_MEMBER_WHOLE)
+        storer->rolled_back = false;
     if (storer->member.state != before)
         sim_trace(w, "storer %d: %s after a round over %zu", node,
                   slg_member_text(storer->member.state), storer->round.answered);
@@ -290,7 +297,13 @@ void sim_repair_answer(struct sim_world *w, int node, const struct sim_request *
         if (storer->round.waiting == 0)
             end_round(w, node);
     } else if (request->purpose == SIM_FOR_RANGES) {
-        look(w, node);
+        if (memcmp(storer->round.answers, storer->round.range_answers,
+                   sizeof(storer->round.answers)) == 0) {
+            look(w, node);
+        } else { /* it was not looked at: nobody may call this node whole */
+            storer->round.lacked = true;
+            look_at_next(w, node);
+        }
     } else if (storer->round.answered == 0) {
         end_round(w, node);
     } else {

@@ -196,10 +196,10 @@ bool sim_run_seed(uint64_t seed, enum sim_bug bug, bool verbose, struct sim_worl
     w->arena = slg_arena_create((size_t)1 << 20);
     SLG_ASSERT(w->arena != NULL);
     make_map(w);
-    make_nodes(w);
     sim_trace(w, "seed %llu: %d storers, R=%u W=%u W_min=%u, %d ingesters",
               (unsigned long long)seed, w->storer_count, w->layout.replication,
               w->layout.write_quorum, w->layout.write_quorum_min, w->ingester_count);
+    make_nodes(w);
     while (!w->failed && sim_pop(w, &event) && event.at_ns < SIM_END_NS) {
         w->now_ns = event.at_ns;
         if (!is_due(w, &event))

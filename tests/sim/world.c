@@ -181,12 +181,7 @@ sim_bits sim_bit(int batch)
 
 sim_bits sim_of_shard(const struct sim_world *w, int shard)
 {
-    sim_bits bits = 0;
-
-    for (int i = 0; i < w->batch_count; i++)
-        if (w->batches[i].shard == shard)
-            bits |= sim_bit(i);
-    return bits;
+    return w->of_shard[shard];
 }
 
 struct slg_batch_set *sim_set_of(const struct sim_world *w, sim_bits bits)

@@ -122,7 +122,7 @@ struct sim_batch {
     bool settled;
     int64_t accepted_ns;
     unsigned need; /* copies promised */
-    unsigned lost; /* copies on disks lost for ever since it last had all */
+    unsigned lost; /* copies on disks lost for ever since every owner last had it */
 };
 
 struct sim_pending {
@@ -172,6 +172,7 @@ struct sim_storer {
     struct sim_disk disk, snapshot;
     bool has_snapshot;
     bool read_only;
+    bool rolled_back; /* and not whole since */
     bool stored_since_count;
     struct slg_member member;
     bool reachable[SIM_STORERS_MAX];
@@ -244,8 +245,10 @@ struct sim_world {
     struct sim_query query;
     struct sim_batch batches[SIM_BATCHES_MAX];
     int batch_count;
+    sim_bits of_shard[SIM_SHARDS];
     sim_bits accepted;
     sim_bits dropped;
+    sim_bits lossy;   /* batches with `lost` over 0 */
     sim_bits expired; /* by the clock of any node, once */
     struct sim_event *events;
     size_t event_count, event_capacity;
