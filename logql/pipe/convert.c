@@ -90,14 +90,14 @@ static bool convert_digits(const char *at, const char *end, unsigned base, bool 
 
 bool slg_convert_int(struct slg_text text, int64_t *ret_value)
 {
-    const char *at = text.at, *end = text.at + text.len;
+    const char *at = text.at;
     bool negative = false;
 
     if (text.len == 0)
         return false;
     if (*at == '-' || *at == '+')
         negative = *at++ == '-';
-    return convert_digits(at, end, 10, negative, ret_value);
+    return convert_digits(at, text.at + text.len, 10, negative, ret_value);
 }
 
 /* Copy without underscores into out; false when too long or when they stand elsewhere than Go allows. */

@@ -29,7 +29,7 @@ static int64_t to_int(const struct slg_value *value)
     case SLG_VALUE_WEEKDAY:
         return value->integer;
     case SLG_VALUE_FLOAT:
-        if (!(value->number > -9.3e18 && value->number < 9.2e18))
+        if (!(value->number >= -0x1p63 && value->number < 0x1p63))
             return INT64_MIN; /* what the conversion gives on amd64 */
         return (int64_t)value->number;
     case SLG_VALUE_BOOL:
