@@ -26,7 +26,8 @@ struct slg_peer_links {
     pthread_mutex_t mutex;
     struct slg_member member;
     struct slg_known_storages known;
-    atomic_int state; /* enum slg_member_state */
+    bool known_changed; /* since it was written to disk */
+    atomic_int state;   /* enum slg_member_state */
 };
 
 static void must(int rc)
@@ -85,23 +86,32 @@ static enum slg_status load_known(struct slg_peer_links *links, struct slg_error
     return status;
 }
 
-/* With the mutex. A failure is told and tried again with the next greeting. */
-static bool store_known(struct slg_peer_links *links)
+/* Write what was learnt since the last time. On the repair thread: greetings are answered by threads that must not wait
+ * for a disk. A failure is told, and tried again with the next greetings. */
+static void keep_known(struct slg_peer_links *links)
 {
     struct slg_disk_path path;
     struct slg_error err;
     struct slg_buf bytes;
     enum slg_status status = slg_disk_join(&path, links->options.data_dir, "peers", &err);
+    bool changed;
 
     slg_buf_init(&bytes, SLG_DISK_SMALL_BYTES_MAX);
+    must(pthread_mutex_lock(&links->mutex));
+    changed = links->known_changed;
+    links->known_changed = false;
     slg_known_storages_encode(&bytes, &links->known);
-    if (status == SLG_OK)
+    must(pthread_mutex_unlock(&links->mutex));
+    if (status == SLG_OK && changed)
         status = slg_buf_failed(&bytes) ? slg_errorf(&err, SLG_NO_MEMORY, "no memory")
                                         : slg_disk_write(path.text, bytes.data, bytes.len, &err);
     slg_buf_fini(&bytes);
-    if (status != SLG_OK)
-        slg_log_failure(SLG_LOG_WARN, "could not remember the storages of peers", &err);
-    return status == SLG_OK;
+    if (status == SLG_OK)
+        return;
+    slg_log_failure(SLG_LOG_WARN, "could not remember the storages of peers", &err);
+    must(pthread_mutex_lock(&links->mutex));
+    links->known_changed = true;
+    must(pthread_mutex_unlock(&links->mutex));
 }
 
 /* With the mutex; NULL: never met. */
@@ -118,7 +128,6 @@ static void remember(struct slg_peer_links *links, struct slg_text node_id,
                      const struct slg_member_storage *storage)
 {
     struct slg_known_storage *row = find_known(links, node_id);
-    struct slg_known_storage before;
 
     if (!storage->known || node_id.len == 0 || node_id.len >= SLG_KNOWN_NODE_BYTES_MAX)
         return;
@@ -132,11 +141,9 @@ static void remember(struct slg_peer_links *links, struct slg_text node_id,
         memset(row, 0, sizeof(*row));
         memcpy(row->node_id, node_id.at, node_id.len);
     }
-    before = *row;
     memcpy(row->id, storage->id, sizeof(row->id));
     row->counter = storage->counter;
-    if (!store_known(links))
-        *row = before;
+    links->known_changed = true;
 }
 
 /* With the mutex. */
@@ -304,6 +311,7 @@ void slg_peer_links_greet(struct slg_peer_links *links, int32_t timeout_ms, bool
         atomic_store(&links->reachable[i], ok);
     }
     drop_greeting(greeting);
+    keep_known(links);
 }
 
 bool slg_peer_links_reachable(const struct slg_peer_links *links, size_t node_index)
@@ -351,6 +359,7 @@ void slg_peer_links_end_round(struct slg_peer_links *links, size_t answered, boo
     remember_whole(links);
     publish_state(links);
     must(pthread_mutex_unlock(&links->mutex));
+    keep_known(links);
 }
 
 /* ---- life ---- */

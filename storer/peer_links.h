@@ -2,7 +2,8 @@
  * other's storage (docs/adr/0011, H6).
  *
  * Greeting tells a peer who we are and learns what it remembers; what peers are is remembered in the record `peers`
- * of the data directory, but only of peers that call themselves whole (an empty storage id in a greeting: not whole).
+ * of the data directory, but only of peers that call themselves whole (an empty storage id in a greeting: not whole);
+ * it is written by greet and end_round, so what a peer told may be known only in memory for one interval of repair.
  * Owner:   map, catalogue and data_dir are borrowed until destroy.
  * Threads: ask, remembered, note and state: any. greet, end_round: one thread (repair). */
 #ifndef SLG_STORER_PEER_LINKS_H

@@ -363,12 +363,10 @@ static void forget_hints(struct slg_repair *repair, const struct slg_shard_id *s
 }
 
 /* Does a shard that these nodes hold need a look? */
-static bool differs(const struct round *round, const struct seen *seen, size_t count, uint16_t self,
-                    bool owner)
+static bool differs(const struct seen *seen, size_t count, uint16_t self, bool owner)
 {
     struct slg_batch_set_digest own = { .count = 0 };
 
-    (void)round;
     for (size_t i = 0; i < count; i++)
         if (seen[i].node == self)
             own = seen[i].digest;
@@ -394,7 +392,7 @@ static void look_at(struct slg_repair *repair, struct round *round, const struct
     struct memory *memory;
     enum slg_status status;
 
-    if (!differs(round, seen, count, self, view.owner))
+    if (!differs(seen, count, self, view.owner))
         return;
     round->hint_shards += !view.owner;
     status = get_own(repair, shard, &sets.own, &digest);
@@ -504,18 +502,21 @@ static enum slg_status ensure_shard(struct slg_repair *repair, struct slg_copier
                                     struct slg_error *reterr)
 {
     struct slg_cursor c = slg_cursor_make(want->set.at, want->set.len);
+    size_t nodes = repair->options.map->node_count;
     struct slg_batch_set *wanted;
     enum slg_status status = slg_batch_set_decode(&c, &wanted);
 
     if (status != SLG_OK)
         return slg_errorf(reterr, status, "a set cannot be read");
     status = slg_copier_still_wanted(copier, &want->shard, wanted, reterr);
-    for (size_t i = 0; i < repair->options.map->node_count && status == SLG_OK &&
-                       slg_batch_set_range_count(wanted) > 0;
-         i++) {
-        if (!slg_peer_links_reachable(repair->options.links, i))
+    /* Those that answered the last greeting first; the others may be back since. */
+    for (size_t turn = 0;
+         turn < 2 * nodes && status == SLG_OK && slg_batch_set_range_count(wanted) > 0; turn++) {
+        size_t node = turn % nodes;
+
+        if (slg_peer_links_reachable(repair->options.links, node) != (turn < nodes))
             continue;
-        status = slg_copier_run(copier, &want->shard, i, wanted, deadline_mono_ns, reterr);
+        status = slg_copier_run(copier, &want->shard, node, wanted, deadline_mono_ns, reterr);
         if (status == SLG_UNAVAILABLE || status == SLG_AGAIN)
             status = SLG_OK; /* another may have it */
     }
