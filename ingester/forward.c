@@ -1,12 +1,10 @@
 /* Concurrency
  *   state                        owner           seen by others
- *   nodes, list, totals          forward thread  not at all
+ *   reach, list, totals          forward thread  not at all, but for the two counts of reach
  *   pool, reserved, events       base/queue      through the queue
  *   map_next                     any thread      exchanged: whoever takes a map out owns its reference
- *   batch_count, ready_count,    forward thread  atomics, for status and batchers
- *   read_only_count              likewise
- *     incarnation_serial
- *   a request's answer fields    library thread until its event is queued, then the forward thread */
+ *   batch_count, oldest_mono_ns, forward thread  atomics, for status and batchers
+ *     incarnation_serial */
 #include "ingester/forward.h"
 
 #include <inttypes.h>
@@ -17,52 +15,15 @@
 #include "base/log.h"
 #include "base/queue.h"
 #include "cluster/placement.h"
+#include "ingester/reach.h"
 
-#define HELLO_BACKOFF_NS_MIN (100 * SLG_NS_PER_MS)
-#define HELLO_BACKOFF_NS_MAX (5 * SLG_NS_PER_SEC)
-#define SEND_RETRY_NS        (5 * SLG_NS_PER_MS)
-#define SILENCE_NS           (2 * SLG_NS_PER_SEC) /* requests out, no answer: unreachable until one comes */
+#define SEND_RETRY_NS (5 * SLG_NS_PER_MS)
 #define POOL_SHORT_PART                                                                            \
     4 /* accepted batches are let go when less than this part of the pool is free */
 #define EVENTS_AT_ONCE       ((size_t)64)
-/* Nodes ever seen by one ingester start; removed ones keep their index, so that replicas stay valid. */
-#define NODE_COUNT_MAX       (SLG_MAP_NODE_COUNT_MAX * 2)
 #define STORE_OVERHEAD_BYTES ((size_t)64)
 
 enum event_type { EVENT_SUBMIT = 1, EVENT_ANSWER, EVENT_MAP, EVENT_STOP };
-
-enum node_state {
-    NODE_GREET,   /* HELLO is to be sent at greet_mono_ns */
-    NODE_GREETED, /* HELLO is out */
-    NODE_READY,
-};
-
-struct request {
-    int event; /* EVENT_ANSWER; first */
-    struct slg_forward *forward;
-    struct node *node;
-    struct slg_forward_batch *batch; /* NULL: a HELLO */
-    bool busy;
-    enum slg_status status; /* of the transport or of decoding */
-    enum slg_store_result result;
-    uint64_t map_epoch;
-    struct slg_error error;
-};
-
-struct node {
-    char *id;
-    char *address;
-    struct slg_transport_client *client;
-    enum node_state state;
-    int64_t greet_mono_ns;
-    int64_t backoff_ns;
-    bool complained;       /* since it was last ready */
-    bool read_only;        /* its last answer */
-    bool reachable;        /* as the batches were told */
-    int64_t heard_mono_ns; /* its last answer, or when requests began to be out */
-    size_t request_count;
-    struct request *requests; /* [in_flight_per_storer + 1]: the last one is for HELLO */
-};
 
 struct slg_forward {
     struct slg_forward_options options;
@@ -75,19 +36,14 @@ struct slg_forward {
     int map_event, stop_event;
     _Atomic(struct slg_map *) map_next;
     _Atomic size_t batch_count;
-    _Atomic size_t ready_count;
-    _Atomic size_t read_only_count;
     _Atomic uint64_t incarnation_serial;
     _Atomic int64_t oldest_mono_ns; /* when the oldest unsettled batch came; INT64_MAX: none */
     _Atomic bool refusing;
 
     pthread_t thread;
     bool started;
-    struct slg_map *map;
-    struct node *nodes[NODE_COUNT_MAX];
-    size_t node_count;
-    uint16_t node_of_map[SLG_MAP_NODE_COUNT_MAX]; /* map index -> nodes index */
-    struct slg_forward_batch *first, *last;       /* by submission */
+    struct slg_reach *reach;
+    struct slg_forward_batch *first, *last; /* by submission */
     struct slg_account_cell *cell;
     struct slg_metric_set *metrics;
     struct slg_buf scratch;
@@ -102,111 +58,23 @@ static int64_t now_mono(const struct slg_forward *f)
     return slg_clock_mono_ns(f->options.clock);
 }
 
-/* ---- nodes ---- */
-
-static void destroy_node(struct node *node)
-{
-    if (node == NULL)
-        return;
-    slg_transport_client_stop(node->client);
-    free(node->requests);
-    free(node->address);
-    free(node->id);
-    free(node);
-}
-
-static enum slg_status make_node(struct slg_forward *f, const struct slg_map_node *from,
-                                 struct node **ret_node, struct slg_error *reterr)
-{
-    struct slg_transport_client_options options = {
-        .url = from->address,
-        .tls = f->options.tls,
-        .in_flight_max = f->options.in_flight_per_storer + 1,
-    };
-    struct node *node = calloc(1, sizeof(*node));
-    enum slg_status status;
-
-    if (node == NULL)
-        return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for storer \"%s\"", from->id);
-    node->id = strdup(from->id);
-    node->address = strdup(from->address);
-    node->requests = calloc(options.in_flight_max, sizeof(*node->requests));
-    if (node->id == NULL || node->address == NULL || node->requests == NULL) {
-        destroy_node(node);
-        return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for storer \"%s\"", from->id);
-    }
-    for (size_t i = 0; i < options.in_flight_max; i++) {
-        node->requests[i].event = EVENT_ANSWER;
-        node->requests[i].forward = f;
-        node->requests[i].node = node;
-    }
-    node->state = NODE_GREET;
-    node->backoff_ns = HELLO_BACKOFF_NS_MIN;
-    node->reachable = true;
-    node->heard_mono_ns = now_mono(f);
-    status = slg_transport_client_start(&options, &node->client, reterr);
-    if (status != SLG_OK) {
-        destroy_node(node);
-        return status;
-    }
-    *ret_node = node;
-    return SLG_OK;
-}
-
-/* Index of this node of the map among ours, made when it is new or has moved. */
-static enum slg_status find_node(struct slg_forward *f, const struct slg_map_node *wanted,
-                                 uint16_t *ret_index, struct slg_error *reterr)
-{
-    enum slg_status status;
-
-    for (size_t i = 0; i < f->node_count; i++) {
-        if (strcmp(f->nodes[i]->id, wanted->id) == 0 &&
-            strcmp(f->nodes[i]->address, wanted->address) == 0) {
-            *ret_index = (uint16_t)i;
-            return SLG_OK;
-        }
-    }
-    if (f->node_count == NODE_COUNT_MAX)
-        return slg_errorf(reterr, SLG_LIMIT, "more than %zu storers since the start",
-                          NODE_COUNT_MAX);
-    status = make_node(f, wanted, &f->nodes[f->node_count], reterr);
-    if (status == SLG_OK)
-        *ret_index = (uint16_t)f->node_count++;
-    return status;
-}
-
-/* Learn the nodes of a map. On failure the old map stays in force. */
-static enum slg_status adopt_map(struct slg_forward *f, struct slg_map *map,
-                                 struct slg_error *reterr)
-{
-    uint16_t indexes[SLG_MAP_NODE_COUNT_MAX];
-
-    for (size_t i = 0; i < map->node_count; i++) {
-        enum slg_status status = find_node(f, &map->nodes[i], &indexes[i], reterr);
-
-        if (status != SLG_OK)
-            return status;
-    }
-    memcpy(f->node_of_map, indexes, sizeof(indexes[0]) * map->node_count);
-    slg_map_unref(f->map);
-    f->map = slg_map_ref(map);
-    return SLG_OK;
-}
+/* ---- placing ---- */
 
 static struct slg_replica_place place_batch(const struct slg_forward *f,
                                             const struct slg_shard_id *shard)
 {
-    struct slg_placement placement = slg_placement_of(f->map, shard);
-    const struct slg_map_layout *layout = slg_map_layout_at(f->map, shard->window_ns);
+    struct slg_placement placement = slg_placement_of(slg_reach_map(f->reach), shard);
+    const struct slg_map_layout *layout =
+        slg_map_layout_at(slg_reach_map(f->reach), shard->window_ns);
     struct slg_replica_place place = { .owner_count = placement.owner_count,
                                        .hint_count = placement.hint_count,
                                        .write_quorum = layout->write_quorum,
                                        .write_quorum_min = layout->write_quorum_min };
 
     for (uint16_t i = 0; i < placement.owner_count; i++)
-        place.owners[i] = f->node_of_map[placement.owners[i]];
+        place.owners[i] = slg_reach_index(f->reach, placement.owners[i]);
     for (uint16_t i = 0; i < placement.hint_count; i++)
-        place.hints[i] = f->node_of_map[placement.hints[i]];
+        place.hints[i] = slg_reach_index(f->reach, placement.hints[i]);
     if (place.write_quorum > place.owner_count) /* so many nodes were removed */
         place.write_quorum = place.owner_count;
     if (place.write_quorum_min > place.write_quorum)
@@ -348,22 +216,12 @@ static bool step(struct slg_forward *f, struct slg_forward_batch *batch,
 
 /* ---- who can be reached ---- */
 
-/* A storer that was never greeted gets as long as one that has fallen silent. */
-static bool can_be_reached(const struct node *node, int64_t now)
-{
-    bool silent = now - node->heard_mono_ns >= SILENCE_NS;
-
-    if (node->state == NODE_READY)
-        return node->request_count == 0 || !silent;
-    return !node->complained && !silent;
-}
-
 /* False: the batch is gone. */
 static bool tell_reach(struct slg_forward *f, struct slg_forward_batch *batch, uint16_t node_index)
 {
     struct slg_replica_event event = { .type = SLG_REPLICA_REACH,
                                        .node = node_index,
-                                       .reachable = f->nodes[node_index]->reachable };
+                                       .reachable = slg_reach_reachable(f->reach, node_index) };
 
     return step(f, batch, &event);
 }
@@ -371,26 +229,19 @@ static bool tell_reach(struct slg_forward *f, struct slg_forward_batch *batch, u
 /* A batch that is new, or newly placed, believes that everybody can be reached. */
 static void tell_unreachable(struct slg_forward *f, struct slg_forward_batch *batch)
 {
-    for (size_t i = 0; i < f->node_count; i++)
-        if (!f->nodes[i]->reachable && !tell_reach(f, batch, (uint16_t)i))
+    for (size_t i = 0; i < slg_reach_count(f->reach); i++)
+        if (!slg_reach_reachable(f->reach, (uint16_t)i) && !tell_reach(f, batch, (uint16_t)i))
             return;
 }
 
-/* Tell the batches of nodes that have gone, fallen silent, or come back. */
+/* Tell the batches of storers that have gone, fallen silent, or come back. */
 static void look_for_nodes(struct slg_forward *f)
 {
-    int64_t now = now_mono(f);
-
-    for (size_t i = 0; i < f->node_count; i++) {
-        struct node *node = f->nodes[i];
-        bool reachable = can_be_reached(node, now);
+    for (size_t i = 0; i < slg_reach_count(f->reach); i++) {
         struct slg_forward_batch *next;
 
-        if (node->reachable == reachable)
+        if (!slg_reach_look(f->reach, (uint16_t)i))
             continue;
-        node->reachable = reachable;
-        if (!reachable && node->state == NODE_READY)
-            slg_log_warn("storer is silent, others take its batches node=%s", node->id);
         for (struct slg_forward_batch *batch = f->first; batch != NULL; batch = next) {
             next = batch->next;
             (void)tell_reach(f, batch, (uint16_t)i); /* gone or not: the next one's turn */
@@ -398,103 +249,7 @@ static void look_for_nodes(struct slg_forward *f)
     }
 }
 
-/* When a look for silence is due; SLG_DEADLINE_NEVER: nobody is waited for. */
-static int64_t silence_mono_ns(const struct slg_forward *f)
-{
-    int64_t wake = SLG_DEADLINE_NEVER;
-
-    for (size_t i = 0; i < f->node_count; i++) {
-        const struct node *node = f->nodes[i];
-
-        if (node->reachable && (node->state != NODE_READY || node->request_count > 0) &&
-            node->heard_mono_ns + SILENCE_NS < wake)
-            wake = node->heard_mono_ns + SILENCE_NS;
-    }
-    return wake;
-}
-
-/* ---- asking ---- */
-
-/* Library thread: note the answer, hand over the event. */
-static void on_hello(void *ctx, enum slg_status status, const uint8_t *reply, size_t reply_len)
-{
-    struct request *request = ctx;
-    struct slg_rpc_hello hello;
-
-    request->error.message[0] = '\0';
-    if (status == SLG_OK)
-        status = slg_rpc_decode_hello_reply(reply, reply_len, &hello, &request->error);
-    request->status = status;
-    status = slg_queue_push(request->forward->events, request);
-    SLG_ASSERT(status == SLG_OK); /* room for every request is kept */
-}
-
-static void on_store(void *ctx, enum slg_status status, const uint8_t *reply, size_t reply_len)
-{
-    struct request *request = ctx;
-    struct slg_text text;
-
-    request->error.message[0] = '\0';
-    if (status == SLG_OK)
-        status = slg_rpc_decode_store_reply(reply, reply_len, &request->result, &request->map_epoch,
-                                            &text, &request->error);
-    if (status == SLG_OK)
-        (void)slg_errorf(&request->error, SLG_OK, "%.*s", (int)text.len, text.at);
-    request->status = status;
-    status = slg_queue_push(request->forward->events, request);
-    SLG_ASSERT(status == SLG_OK);
-}
-
-/* The next greeting waits twice as long. */
-static void greet_later(struct slg_forward *f, struct node *node)
-{
-    node->state = NODE_GREET;
-    node->greet_mono_ns = now_mono(f) + node->backoff_ns;
-    node->backoff_ns *= 2;
-    if (node->backoff_ns > HELLO_BACKOFF_NS_MAX)
-        node->backoff_ns = HELLO_BACKOFF_NS_MAX;
-}
-
-static void lose_node(struct slg_forward *f, struct node *node, const char *why,
-                      enum slg_status status)
-{
-    if (!node->complained)
-        slg_log_warn("storer does not answer, trying on node=%s address=%s reason=%s status=%s",
-                     node->id, node->address, why, slg_status_text(status));
-    node->complained = true;
-    if (node->state == NODE_READY)
-        atomic_fetch_sub_explicit(&f->ready_count, 1, memory_order_relaxed);
-    if (node->state != NODE_GREET)
-        greet_later(f, node);
-}
-
-static void greet(struct slg_forward *f, struct node *node)
-{
-    struct request *request = &node->requests[f->options.in_flight_per_storer];
-    struct slg_rpc_hello hello = {
-        .cluster_id = slg_text_of(f->map->cluster_id),
-        .node_id = slg_text_of(f->options.node_id),
-        .role = slg_text_of("ingester"),
-        .map_epoch = f->map->epoch,
-        .map_hash = f->map->hash,
-    };
-    enum slg_status status;
-
-    if (request->busy)
-        return; /* the last greeting has not come back yet */
-    slg_buf_clear(&f->scratch);
-    slg_rpc_encode_hello(&f->scratch, &hello);
-    SLG_ASSERT(!slg_buf_failed(&f->scratch));
-    request->busy = true;
-    request->batch = NULL;
-    node->state = NODE_GREETED;
-    status = slg_transport_request(node->client, f->scratch.data, f->scratch.len,
-                                   f->options.timeout_ms, on_hello, request);
-    if (status != SLG_OK) {
-        request->busy = false;
-        greet_later(f, node);
-    }
-}
+/* ---- sending ---- */
 
 /* The STORE request of a hint: the same but for its flag. False: no memory. */
 static bool encode_hint(struct slg_forward *f, const struct slg_forward_batch *batch)
@@ -511,31 +266,18 @@ static bool encode_hint(struct slg_forward *f, const struct slg_forward_batch *b
     return !slg_buf_failed(&f->scratch);
 }
 
-/* Send batch to node if a request is free. False: none is, stop trying. */
-static bool send_batch(struct slg_forward *f, uint16_t node_index, struct slg_forward_batch *batch,
+/* False: stop trying. */
+static bool send_batch(struct slg_forward *f, uint16_t node, struct slg_forward_batch *batch,
                        bool hint)
 {
-    struct node *node = f->nodes[node_index];
-    struct slg_replica_event sent = { .type = SLG_REPLICA_SENT, .node = node_index };
+    struct slg_replica_event sent = { .type = SLG_REPLICA_SENT, .node = node };
     const struct slg_buf *message = hint ? &f->scratch : &batch->message;
-    struct request *request = NULL;
 
-    for (size_t i = 0; i < f->options.in_flight_per_storer && request == NULL; i++)
-        if (!node->requests[i].busy)
-            request = &node->requests[i];
-    if (request == NULL)
-        return false;
-    request->busy = true;
-    request->batch = batch;
     if ((hint && !encode_hint(f, batch)) ||
-        slg_transport_request(node->client, message->data, message->len, f->options.timeout_ms,
-                              on_store, request) != SLG_OK) {
-        request->busy = false;
+        slg_reach_send(f->reach, node, batch, message->data, message->len) != SLG_OK) {
         f->send_failed = true;
         return false;
     }
-    if (node->request_count++ == 0)
-        node->heard_mono_ns = now_mono(f);
     batch->request_count++;
     if (hint)
         slg_metric_add(f->metrics, METRIC_ingester_hints_total, 0, 1);
@@ -548,55 +290,21 @@ static void pump(struct slg_forward *f)
     int64_t now = now_mono(f);
     bool hint;
 
-    for (size_t i = 0; i < f->node_count; i++) {
-        struct node *node = f->nodes[i];
+    for (size_t i = 0; i < slg_reach_count(f->reach); i++) {
+        uint16_t node = (uint16_t)i;
 
-        if (node->state == NODE_GREET && node->greet_mono_ns <= now)
-            greet(f, node);
-        if (node->state != NODE_READY)
-            continue;
+        slg_reach_greet(f->reach, node);
         for (struct slg_forward_batch *batch = f->first;
-             batch != NULL && node->request_count < f->options.in_flight_per_storer;
-             batch = batch->next)
-            if (!batch->released && slg_replica_due(&batch->replica, (uint16_t)i, now, &hint) &&
-                !send_batch(f, (uint16_t)i, batch, hint))
+             batch != NULL && slg_reach_can_send(f->reach, node); batch = batch->next)
+            if (!batch->released && slg_replica_due(&batch->replica, node, now, &hint) &&
+                !send_batch(f, node, batch, hint))
                 break;
     }
 }
 
 /* ---- events ---- */
 
-static void take_greeting(struct slg_forward *f, struct request *request)
-{
-    struct node *node = request->node;
-
-    request->busy = false;
-    if (request->status != SLG_OK) {
-        lose_node(f, node, request->error.message[0] != '\0' ? request->error.message : "no answer",
-                  request->status);
-        return;
-    }
-    if (node->state == NODE_READY)
-        return;
-    node->state = NODE_READY;
-    node->backoff_ns = HELLO_BACKOFF_NS_MIN;
-    atomic_fetch_add_explicit(&f->ready_count, 1, memory_order_relaxed);
-    slg_log_info("storer is ready node=%s address=%s", node->id, node->address);
-    node->complained = false;
-}
-
-static void note_read_only(struct slg_forward *f, struct node *node, bool read_only)
-{
-    if (node->read_only == read_only)
-        return;
-    node->read_only = read_only;
-    if (read_only)
-        atomic_fetch_add_explicit(&f->read_only_count, 1, memory_order_relaxed);
-    else
-        atomic_fetch_sub_explicit(&f->read_only_count, 1, memory_order_relaxed);
-}
-
-static void note_refusal(struct slg_forward *f, const struct request *request)
+static void note_refusal(struct slg_forward *f, const struct slg_reach_request *request)
 {
     static struct slg_log_limit limit = SLG_LOG_LIMIT_INIT(10 * SLG_NS_PER_SEC);
     uint64_t suppressed;
@@ -609,46 +317,25 @@ static void note_refusal(struct slg_forward *f, const struct request *request)
         f->options.map_stale(f->options.map_stale_ctx, request->map_epoch);
     if (request->result != SLG_STORE_BUSY && slg_log_limit_allow(&limit, now_mono(f), &suppressed))
         slg_log_warn("storer refused a batch node=%s reason=%s suppressed=%" PRIu64,
-                     request->node->id, request->error.message, suppressed);
+                     slg_reach_node_id(f->reach, request->node), request->error.message,
+                     suppressed);
 }
 
-static uint16_t index_of(const struct slg_forward *f, const struct node *node)
+static void take_answer(struct slg_forward *f, struct slg_reach_request *request)
 {
-    for (size_t i = 0; i < f->node_count; i++)
-        if (f->nodes[i] == node)
-            return (uint16_t)i;
-    SLG_ASSERT(node == NULL);
-    return 0;
-}
+    struct slg_forward_batch *batch = slg_reach_take(f->reach, request);
+    struct slg_replica_event event = { .node = request->node };
 
-static void take_answer(struct slg_forward *f, struct request *request)
-{
-    struct slg_forward_batch *batch = request->batch;
-    struct node *node = request->node;
-    struct slg_replica_event event = { .node = index_of(f, node) };
-
-    if (batch == NULL) {
-        take_greeting(f, request);
+    if (batch == NULL)
         return;
-    }
-    request->busy = false;
-    request->batch = NULL;
-    node->request_count--;
-    node->heard_mono_ns = now_mono(f);
     batch->request_count--;
     if (request->status == SLG_OK) {
         event.type = SLG_REPLICA_REPLY;
         event.result = request->result;
-        note_read_only(f, node, request->result == SLG_STORE_READ_ONLY);
         note_refusal(f, request);
     } else {
         event.type = SLG_REPLICA_FAILED;
         slg_metric_add(f->metrics, METRIC_ingester_send_failures_total, 0, 1);
-        note_read_only(f, node, false);
-        if (node->state == NODE_READY)
-            lose_node(f, node,
-                      request->error.message[0] != '\0' ? request->error.message : "no answer",
-                      request->status);
     }
     (void)step(f, batch, &event); /* gone or not, it is not looked at again */
 }
@@ -677,7 +364,7 @@ static void take_map(struct slg_forward *f)
 
     if (map == NULL)
         return;
-    if (adopt_map(f, map, &error) != SLG_OK)
+    if (slg_reach_set_map(f->reach, map, &error) != SLG_OK)
         slg_log_failure(SLG_LOG_ERROR, "new map not taken", &error);
     slg_map_unref(map);
     for (struct slg_forward_batch *batch = f->first; batch != NULL; batch = next) {
@@ -698,7 +385,7 @@ static void take_event(struct slg_forward *f, int *event)
         take_submit(f, (struct slg_forward_batch *)(void *)event);
         break;
     case EVENT_ANSWER:
-        take_answer(f, (struct request *)(void *)event);
+        take_answer(f, (struct slg_reach_request *)(void *)event);
         break;
     case EVENT_MAP:
         break; /* every round looks for a map */
@@ -719,7 +406,7 @@ static int64_t tick(struct slg_forward *f)
     const struct slg_replica_event late = { .type = SLG_REPLICA_TICK };
     const struct slg_replica_event pressed = { .type = SLG_REPLICA_PRESSED };
     int64_t now = now_mono(f);
-    int64_t wake = silence_mono_ns(f);
+    int64_t wake = slg_reach_wake_mono_ns(f->reach);
     int64_t oldest = INT64_MAX;
     struct slg_forward_batch *next;
 
@@ -743,9 +430,6 @@ static int64_t tick(struct slg_forward *f)
             wake = batch_wake;
     }
     atomic_store_explicit(&f->oldest_mono_ns, oldest, memory_order_relaxed);
-    for (size_t i = 0; i < f->node_count; i++)
-        if (f->nodes[i]->state == NODE_GREET && f->nodes[i]->greet_mono_ns < wake)
-            wake = f->nodes[i]->greet_mono_ns;
     return wake;
 }
 
@@ -802,7 +486,7 @@ static enum slg_status check(const struct slg_forward_options *options, struct s
 static enum slg_status make_pool(struct slg_forward *f)
 {
     size_t count = f->options.memory_bytes_max / SLG_FORWARD_TOKEN_BYTES;
-    size_t answers = NODE_COUNT_MAX * (f->options.in_flight_per_storer + 1);
+    size_t answers = slg_reach_answer_count_max(f->options.in_flight_per_storer);
 
     f->object_count = count + SLG_FORWARD_RESERVED_COUNT;
     f->objects = calloc(f->object_count, sizeof(*f->objects));
@@ -821,6 +505,22 @@ static enum slg_status make_pool(struct slg_forward *f)
         SLG_ASSERT(status == SLG_OK);
     }
     return SLG_OK;
+}
+
+static enum slg_status make_reach(struct slg_forward *f, struct slg_error *reterr)
+{
+    struct slg_reach_options options = { .answers = f->events,
+                                         .event = EVENT_ANSWER,
+                                         .node_id = f->options.node_id,
+                                         .tls = f->options.tls,
+                                         .in_flight_max = f->options.in_flight_per_storer,
+                                         .timeout_ms = f->options.timeout_ms,
+                                         .clock = f->options.clock };
+    enum slg_status status = slg_reach_create(&options, &f->reach, reterr);
+
+    if (status == SLG_OK)
+        status = slg_reach_set_map(f->reach, f->options.map, reterr);
+    return status;
 }
 
 enum slg_status slg_forward_create(const struct slg_forward_options *options,
@@ -844,7 +544,7 @@ enum slg_status slg_forward_create(const struct slg_forward_options *options,
     if (make_pool(f) != SLG_OK || f->cell == NULL || f->metrics == NULL)
         status = slg_errorf(reterr, SLG_NO_MEMORY, "no memory for the forwarder");
     if (status == SLG_OK)
-        status = adopt_map(f, options->map, reterr);
+        status = make_reach(f, reterr);
     if (status != SLG_OK) {
         slg_forward_destroy(f);
         return status;
@@ -873,10 +573,7 @@ void slg_forward_stop(struct slg_forward *f, int64_t deadline_mono_ns, uint64_t 
         SLG_ASSERT(pthread_join(f->thread, NULL) == 0);
         f->started = false;
     }
-    for (size_t i = 0; i < f->node_count; i++) { /* answers still come in until here */
-        slg_transport_client_stop(f->nodes[i]->client);
-        f->nodes[i]->client = NULL;
-    }
+    slg_reach_stop(f->reach); /* answers still come in until here */
     *ret_left = f->left_count;
 }
 
@@ -885,8 +582,7 @@ void slg_forward_destroy(struct slg_forward *f)
     if (f == NULL)
         return;
     SLG_ASSERT(!f->started);
-    for (size_t i = 0; i < f->node_count; i++)
-        destroy_node(f->nodes[i]);
+    slg_reach_destroy(f->reach);
     slg_queue_destroy(f->events);
     slg_queue_destroy(f->reserved);
     slg_queue_destroy(f->pool);
@@ -896,7 +592,6 @@ void slg_forward_destroy(struct slg_forward *f)
             slg_buf_fini(&f->objects[i].message);
     free(f->objects);
     slg_map_unref(atomic_exchange(&f->map_next, NULL));
-    slg_map_unref(f->map);
     slg_metric_set_destroy(f->metrics);
     slg_buf_fini(&f->scratch);
     free(f);
@@ -995,7 +690,7 @@ size_t slg_forward_batch_count(struct slg_forward *f)
 
 size_t slg_forward_ready_count(struct slg_forward *f)
 {
-    return atomic_load_explicit(&f->ready_count, memory_order_relaxed);
+    return slg_reach_ready_count(f->reach);
 }
 
 size_t slg_forward_free_count(struct slg_forward *f)
@@ -1005,5 +700,5 @@ size_t slg_forward_free_count(struct slg_forward *f)
 
 bool slg_forward_read_only(struct slg_forward *f)
 {
-    return atomic_load_explicit(&f->read_only_count, memory_order_relaxed) > 0;
+    return slg_reach_read_only_count(f->reach) > 0;
 }
