@@ -86,40 +86,54 @@ enum slg_status slg_shard_read_totals(struct slg_shard_read *read,
     return SLG_OK;
 }
 
-static enum slg_status read_generation_set(struct slg_kv_txn *txn, struct slg_batch_set *set)
+/* A row of a table of one generation. OK to go on. */
+typedef enum slg_status visit_row(void *ctx, uint32_t generation_index, struct slg_kv_bytes key,
+                                  struct slg_kv_bytes value);
+
+/* Every row of a table, generation after generation. What visit returns but OK ends the walk and is returned, NOT_FOUND
+ * included. */
+static enum slg_status walk_table(const struct slg_shard_read *read, enum table table,
+                                  visit_row *visit, void *ctx)
 {
-    struct slg_kv_cursor *cursor;
-    struct slg_kv_bytes key, value;
-    enum slg_status status = slg_kv_cursor_open(txn, TABLE_RANGES, &cursor);
+    enum slg_status status = SLG_OK;
 
-    if (status != SLG_OK)
-        return status;
-    status = slg_kv_cursor_seek(cursor, NULL, 0, &key, &value);
-    while (status == SLG_OK) {
-        struct slg_incarnation incarnation;
+    for (size_t i = 0; status == SLG_OK && i < read->count; i++) {
+        struct slg_kv_cursor *cursor;
+        struct slg_kv_bytes key, value;
+        enum slg_status found = slg_kv_cursor_open(read->txns[i], table, &cursor);
 
-        if (key.len != SLG_SHARD_ID_KEY_BYTES || value.len != 8) {
-            status = SLG_CORRUPT;
-            break;
+        if (found != SLG_OK)
+            return found;
+        found = slg_kv_cursor_seek(cursor, NULL, 0, &key, &value);
+        while (found == SLG_OK && status == SLG_OK) {
+            status = visit(ctx, (uint32_t)i, key, value);
+            if (status == SLG_OK)
+                found = slg_kv_cursor_next(cursor, &key, &value);
         }
-        memcpy(incarnation.bytes, key.at, SLG_INCARNATION_BYTES);
-        status = slg_batch_set_add_range(set, &incarnation,
-                                         slg_shard_get_u64(key.at + SLG_INCARNATION_BYTES),
-                                         slg_shard_get_u64(value.at));
-        if (status == SLG_OK)
-            status = slg_kv_cursor_next(cursor, &key, &value);
+        slg_kv_cursor_close(cursor);
+        if (status == SLG_OK && found != SLG_NOT_FOUND)
+            status = found;
     }
-    slg_kv_cursor_close(cursor);
-    return status == SLG_NOT_FOUND ? SLG_OK : status;
+    return status;
+}
+
+static enum slg_status add_row_to_set(void *ctx, uint32_t generation_index, struct slg_kv_bytes key,
+                                      struct slg_kv_bytes value)
+{
+    struct slg_incarnation incarnation;
+
+    (void)generation_index; /* one set of all */
+    if (key.len != SLG_SHARD_ID_KEY_BYTES || value.len != 8)
+        return SLG_CORRUPT;
+    memcpy(incarnation.bytes, key.at, SLG_INCARNATION_BYTES);
+    return slg_batch_set_add_range(ctx, &incarnation,
+                                   slg_shard_get_u64(key.at + SLG_INCARNATION_BYTES),
+                                   slg_shard_get_u64(value.at));
 }
 
 enum slg_status slg_shard_read_set(struct slg_shard_read *read, struct slg_batch_set *set)
 {
-    enum slg_status status = SLG_OK;
-
-    for (size_t i = 0; status == SLG_OK && i < read->count; i++)
-        status = read_generation_set(read->txns[i], set);
-    return status;
+    return walk_table(read, TABLE_RANGES, add_row_to_set, set);
 }
 
 enum slg_status slg_shard_read_batch(struct slg_shard_read *read, const struct slg_batch_ref *ref,
@@ -170,80 +184,56 @@ bool slg_shard_read_holds(struct slg_shard_read *read, const struct slg_batch_id
     return false;
 }
 
-static enum slg_status walk_summaries(struct slg_kv_txn *txn, uint32_t generation_index,
-                                      slg_shard_visit_summary *visit, void *ctx)
+/* A visitor of decoded rows, wrapped for walk_table. */
+struct summary_walk {
+    slg_shard_visit_summary *visit;
+    void *ctx;
+};
+
+static enum slg_status visit_summary_row(void *ctx, uint32_t generation_index,
+                                         struct slg_kv_bytes key, struct slg_kv_bytes value)
 {
-    struct slg_kv_cursor *cursor;
-    struct slg_kv_bytes key, value;
-    enum slg_status status = slg_kv_cursor_open(txn, TABLE_SUMMARIES, &cursor);
+    const struct summary_walk *walk = ctx;
+    struct slg_batch_ref ref = { .generation_index = generation_index };
+    struct slg_summary summary;
+    enum slg_status status =
+        key.len == 8 ? slg_summary_decode(value.at, value.len, &summary) : SLG_CORRUPT;
 
     if (status != SLG_OK)
         return status;
-    status = slg_kv_cursor_seek(cursor, NULL, 0, &key, &value);
-    while (status == SLG_OK) {
-        struct slg_batch_ref ref = { .generation_index = generation_index };
-        struct slg_summary summary;
-
-        status = key.len == 8 ? slg_summary_decode(value.at, value.len, &summary) : SLG_CORRUPT;
-        if (status != SLG_OK)
-            break;
-        ref.arrival = slg_shard_get_u64(key.at);
-        status = visit(ctx, &ref, &summary);
-        if (status != SLG_OK) {
-            slg_kv_cursor_close(cursor);
-            return status; /* NOT_FOUND of a visitor is its own */
-        }
-        status = slg_kv_cursor_next(cursor, &key, &value);
-    }
-    slg_kv_cursor_close(cursor);
-    return status == SLG_NOT_FOUND ? SLG_OK : status;
+    ref.arrival = slg_shard_get_u64(key.at);
+    return walk->visit(walk->ctx, &ref, &summary);
 }
 
 enum slg_status slg_shard_each_summary(struct slg_shard_read *read, slg_shard_visit_summary *visit,
                                        void *ctx)
 {
-    enum slg_status status = SLG_OK;
+    struct summary_walk walk = { .visit = visit, .ctx = ctx };
 
-    for (size_t i = 0; status == SLG_OK && i < read->count; i++)
-        status = walk_summaries(read->txns[i], (uint32_t)i, visit, ctx);
-    return status;
+    return walk_table(read, TABLE_SUMMARIES, visit_summary_row, &walk);
 }
 
-static enum slg_status walk_streams(struct slg_kv_txn *txn, uint32_t generation_index,
-                                    slg_shard_visit_stream *visit, void *ctx)
+struct stream_walk {
+    slg_shard_visit_stream *visit;
+    void *ctx;
+};
+
+static enum slg_status visit_stream_row(void *ctx, uint32_t generation_index,
+                                        struct slg_kv_bytes key, struct slg_kv_bytes value)
 {
-    struct slg_kv_cursor *cursor;
-    struct slg_kv_bytes key, value;
-    enum slg_status status = slg_kv_cursor_open(txn, TABLE_STREAMS, &cursor);
+    const struct stream_walk *walk = ctx;
+    struct slg_shard_stream stream = { .generation_index = generation_index };
 
-    if (status != SLG_OK)
-        return status;
-    status = slg_kv_cursor_seek(cursor, NULL, 0, &key, &value);
-    while (status == SLG_OK) {
-        struct slg_shard_stream stream = { .generation_index = generation_index };
-
-        if (key.len != sizeof(stream.id.bytes) || !slg_shard_stream_decode(value, &stream)) {
-            status = SLG_CORRUPT;
-            break;
-        }
-        memcpy(stream.id.bytes, key.at, sizeof(stream.id.bytes));
-        status = visit(ctx, &stream);
-        if (status != SLG_OK) {
-            slg_kv_cursor_close(cursor);
-            return status;
-        }
-        status = slg_kv_cursor_next(cursor, &key, &value);
-    }
-    slg_kv_cursor_close(cursor);
-    return status == SLG_NOT_FOUND ? SLG_OK : status;
+    if (key.len != sizeof(stream.id.bytes) || !slg_shard_stream_decode(value, &stream))
+        return SLG_CORRUPT;
+    memcpy(stream.id.bytes, key.at, sizeof(stream.id.bytes));
+    return walk->visit(walk->ctx, &stream);
 }
 
 enum slg_status slg_shard_each_stream(struct slg_shard_read *read, slg_shard_visit_stream *visit,
                                       void *ctx)
 {
-    enum slg_status status = SLG_OK;
+    struct stream_walk walk = { .visit = visit, .ctx = ctx };
 
-    for (size_t i = 0; status == SLG_OK && i < read->count; i++)
-        status = walk_streams(read->txns[i], (uint32_t)i, visit, ctx);
-    return status;
+    return walk_table(read, TABLE_STREAMS, visit_stream_row, &walk);
 }
