@@ -10,6 +10,7 @@
 #define ASK_TIMEOUT_MS    5000
 #define ARENA_BYTES       ((size_t)4 * 1024 * 1024) /* the list of the batches of one reply */
 #define BUSY_PAUSE_NS     (5 * SLG_NS_PER_MS)
+#define CREDIT_NS         (250 * SLG_NS_PER_MS) /* of a slow piece, made good by the next ones */
 #define REQUEST_BYTES_MAX SLG_MESSAGE_BYTES_MAX
 
 /* What became of the batches of one piece; lanes write it, the copier waits. */
@@ -119,8 +120,8 @@ static void throttle(struct slg_copier *copier, uint64_t bytes)
 
     if (copier->options.bytes_per_second == 0)
         return;
-    if (copier->free_mono_ns < now)
-        copier->free_mono_ns = now;
+    if (copier->free_mono_ns < now - CREDIT_NS) /* asking and storing take part of the time */
+        copier->free_mono_ns = now - CREDIT_NS;
     copier->free_mono_ns += (int64_t)((double)bytes * (double)SLG_NS_PER_SEC /
                                       (double)copier->options.bytes_per_second);
 }
