@@ -5,6 +5,8 @@
 
 #define POLL_NS           (100 * SLG_NS_PER_MS)
 #define CANCEL_TIMEOUT_MS 1000
+/* Of one query: each but the first because storers were lost. */
+#define RUNS_MAX          5
 
 enum slg_status slg_fanout_create(const struct slg_fanout_options *options,
                                   struct slg_fanout **ret_fanout, struct slg_error *reterr)
@@ -80,6 +82,46 @@ enum slg_status slg_fanout_lost(struct slg_fanout *fanout, size_t node_index,
     return slg_errorf(reterr, SLG_UNAVAILABLE, "storer \"%s\" could not be reached", id);
 }
 
+bool slg_fanout_is_own_failure(enum slg_status of_reply)
+{
+    switch (of_reply) {
+    case SLG_UNAVAILABLE: /* behind in its map, a shard was forgotten */
+    case SLG_CANCELED:    /* it stops */
+    case SLG_NOT_FOUND:   /* it was restarted, or has closed what was idle */
+    case SLG_AGAIN:       /* it has too much to do */
+    case SLG_NO_MEMORY:
+    case SLG_IO:
+    case SLG_CORRUPT:
+    case SLG_MALFORMED: /* it reads or writes another form than ours */
+        return true;
+    case SLG_OK:
+    case SLG_INVALID:
+    case SLG_LIMIT:
+    case SLG_UNSUPPORTED:
+    case SLG_TIMEOUT: /* the query's own limits: the same everywhere */
+        return false;
+    }
+    return false;
+}
+
+enum slg_status slg_fanout_blame(const struct slg_fanout *fanout, size_t node_index,
+                                 struct slg_error *reterr)
+{
+    const char *id = slg_peers_map(fanout->options.peers)->nodes[node_index].id;
+
+    if (reterr != NULL) {
+        (void)slg_error_context(reterr, "storer \"%s\"", id); /* the status becomes another */
+        reterr->status = SLG_UNAVAILABLE;
+    }
+    return SLG_UNAVAILABLE;
+}
+
+bool slg_fanout_is_canceled(const struct slg_fanout *fanout)
+{
+    return fanout->options.canceled != NULL &&
+           fanout->options.canceled(fanout->options.canceled_arg);
+}
+
 /* Which turn of asking a reply belongs to is in its tag: late replies of earlier turns are thrown away. */
 static size_t tag_of(const struct slg_fanout *fanout, size_t index)
 {
@@ -127,8 +169,7 @@ enum slg_status slg_fanout_wait_until(struct slg_fanout *fanout, int64_t until_m
 
         if (now >= fanout->options.deadline_mono_ns)
             return slg_errorf(reterr, SLG_TIMEOUT, "query timed out");
-        if (fanout->options.canceled != NULL &&
-            fanout->options.canceled(fanout->options.canceled_arg))
+        if (slg_fanout_is_canceled(fanout))
             return slg_errorf(reterr, SLG_CANCELED, "the client has gone");
         if (now >= until_mono_ns)
             return SLG_AGAIN;
@@ -152,6 +193,39 @@ enum slg_status slg_fanout_wait(struct slg_fanout *fanout, struct slg_reply *ret
                                 struct slg_error *reterr)
 {
     return slg_fanout_wait_until(fanout, INT64_MAX, ret_reply, reterr);
+}
+
+/* ---- again, if storers are lost ---- */
+
+enum slg_status slg_fanout_evaluate(struct slg_fanout *fanout, int64_t from_ns, int64_t to_ns,
+                                    const struct slg_fanout_work *work, void *arg,
+                                    struct slg_error *reterr)
+{
+    struct slg_arena_mark mark = slg_arena_mark(fanout->arena);
+    struct slg_error error = { .status = SLG_OK };
+    enum slg_status status = slg_fanout_fix_sets(fanout, from_ns, to_ns, &error);
+    bool anew = false;
+
+    for (int turn = 0; status == SLG_OK && turn < RUNS_MAX; turn++) {
+        error = (struct slg_error){ .status = SLG_OK };
+        status = work->begin(arg, &error);
+        if (status != SLG_OK)
+            break;
+        status = work->run(arg, &error);
+        if (status != SLG_UNAVAILABLE || turn + 1 == RUNS_MAX)
+            break;
+        if (slg_fanout_fail_over(fanout)) {
+            status = SLG_OK;
+        } else if (
+            !anew) { /* S may name what only the lost ones have, that nobody was told of yet */
+            anew = true;
+            slg_arena_rewind(fanout->arena, mark);
+            status = slg_fanout_fix_sets(fanout, from_ns, to_ns, &error);
+        }
+    }
+    if (status != SLG_OK && reterr != NULL)
+        *reterr = error;
+    return status;
 }
 
 const char *slg_fanout_incomplete(const struct slg_fanout *fanout)

@@ -5,8 +5,8 @@
  *   ensure   what it lacks it fetches from the others
  *   evaluate QUERY to the chosen storers with their shards and S, NEXT while there is more
  *
- * A storer that is lost while it evaluates ends the run with UNAVAILABLE; slg_fanout_fail_over puts others in its place,
- * and the caller runs again from the start, over the same S.
+ * A storer that is lost while it evaluates ends the run with UNAVAILABLE; slg_fanout_evaluate puts others in its place,
+ * and runs again from the start, over the same S.
  * A shard for which W_min or more of {owners, hint candidates} did not answer, or whose S no answering replica holds
  * whole, is incomplete: slg_fanout_incomplete tells which windows (I7).
  * Owner:   one request's thread. Threads: one; several fanouts are independent. */
@@ -55,9 +55,24 @@ SLG_MUST_CHECK enum slg_status slg_fanout_use_shards(struct slg_fanout *fanout,
 /* A text that names the incomplete windows and why, or NULL when the answer is complete. Lives as long as fanout. */
 const char *slg_fanout_incomplete(const struct slg_fanout *fanout);
 
-/* After a run that ended UNAVAILABLE or TIMEOUT: true when other replicas now stand in for every storer that was lost
- * in it. The caller throws away what it has got, and runs again. */
+/* After a run that ended UNAVAILABLE: true when other replicas now stand in for every storer that was lost in it. The
+ * caller throws away what it has got, and runs again. */
 SLG_MUST_CHECK bool slg_fanout_fail_over(struct slg_fanout *fanout);
+
+/* What is evaluated over fixed sets, once or several times. */
+typedef enum slg_status slg_fanout_step(void *arg, struct slg_error *reterr);
+struct slg_fanout_work {
+    slg_fanout_step *
+        begin; /* S is fixed: throw away what came before, refuse what is too incomplete to be of use */
+    slg_fanout_step *run; /* slg_fanout_run_* */
+};
+/* Fix S and do the work. When storers are lost on the way, it begins again: over the same S where replicas stand in for
+ * them, else once over what the others hold. Fails as slg_fanout_fix_sets and the steps; UNAVAILABLE of `run`: nobody
+ * could stand in. */
+SLG_MUST_CHECK enum slg_status slg_fanout_evaluate(struct slg_fanout *fanout, int64_t from_ns,
+                                                   int64_t to_ns,
+                                                   const struct slg_fanout_work *work, void *arg,
+                                                   struct slg_error *reterr);
 
 /* Evaluate every leaf of a metric query and feed it. INVALID, LIMIT and UNSUPPORTED carry the user's text;
  * UNAVAILABLE: a storer was lost on the way. */

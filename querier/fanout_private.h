@@ -42,6 +42,7 @@ struct slg_fanout {
     struct slg_buf request;        /* reused for every message */
     struct fanout_holder *holders; /* by shard id and node */
     size_t holder_count;
+    size_t sets_count;           /* storers that answered SETS */
     struct fanout_shard *shards; /* by shard id */
     size_t shard_count;
     uint64_t turn;                          /* spreads queries over equal replicas */
@@ -74,6 +75,13 @@ int32_t slg_fanout_left_ms(const struct slg_fanout *fanout);
 /* Send fanout->request. A failure to send becomes an error that names the storer. */
 SLG_MUST_CHECK enum slg_status slg_fanout_send(struct slg_fanout *fanout, size_t node_index,
                                                size_t tag, struct slg_error *reterr);
+/* Did a storer fail in its own matters (it stops, restarted, is full, its disk fails)? Another may do then. */
+bool slg_fanout_is_own_failure(enum slg_status of_reply);
+/* UNAVAILABLE: what is in *reterr, said by this storer. */
+enum slg_status slg_fanout_blame(const struct slg_fanout *fanout, size_t node_index,
+                                 struct slg_error *reterr);
+/* Has the client hung up? */
+bool slg_fanout_is_canceled(const struct slg_fanout *fanout);
 /* Note that a storer was lost, and say so. */
 enum slg_status slg_fanout_lost(struct slg_fanout *fanout, size_t node_index,
                                 enum slg_status status, struct slg_error *reterr);

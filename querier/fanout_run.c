@@ -113,7 +113,12 @@ static enum slg_status read_page(struct slg_fanout *fanout, const struct slg_rep
     source->open = status == SLG_OK && ret_page->more;
     if (status == SLG_OK)
         add_stats(&fanout->stats, &ret_page->stats);
-    return status;
+    if (!slg_fanout_is_own_failure(status))
+        return status;
+    if (slg_fanout_is_canceled(fanout)) /* whatever it says now, nobody is there to be answered */
+        return slg_errorf(reterr, SLG_CANCELED, "the client has gone");
+    fanout->node_lost[source->node_index] = true;
+    return slg_fanout_blame(fanout, source->node_index, reterr);
 }
 
 /* ---- leaves whose pages may come in any order ---- */

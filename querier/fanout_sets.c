@@ -86,6 +86,7 @@ static enum slg_status take_sets(struct slg_fanout *fanout, const struct slg_rep
                                                        reply->len, &sets, &error);
     if (status == SLG_OK)
         status = append_holders(fanout, reply->tag, sets.shards, sets.shard_count);
+    fanout->sets_count += status == SLG_OK;
     if (status == SLG_OK && sets.refilling)
         slg_fanout_mark_failed(fanout, reply->tag, "is refilling its disk");
     if (status == SLG_LIMIT)
@@ -353,15 +354,6 @@ static size_t failed_count(const struct slg_fanout *fanout)
     return count;
 }
 
-static size_t live_count(const struct slg_map *map)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < map->node_count; i++)
-        count += map->nodes[i].state != SLG_NODE_REMOVED;
-    return count;
-}
-
 int64_t slg_fanout_oldest_kept(const struct slg_fanout *fanout)
 {
     const struct slg_map *map = slg_peers_map(fanout->options.peers);
@@ -409,7 +401,7 @@ enum slg_status slg_fanout_fix_sets(struct slg_fanout *fanout, int64_t from_ns, 
     int64_t started_ns = slg_clock_mono_ns(slg_clock_system());
     struct unclear unclear = { .count = 0 };
 
-    fanout->holder_count = fanout->shard_count = 0; /* of an earlier fixing */
+    fanout->holder_count = fanout->shard_count = fanout->sets_count = 0; /* of an earlier fixing */
     fanout->holders = NULL;
     fanout->incomplete[0] = '\0';
     memset(fanout->node_failed, 0, sizeof(fanout->node_failed));
@@ -423,7 +415,7 @@ enum slg_status slg_fanout_fix_sets(struct slg_fanout *fanout, int64_t from_ns, 
         status = take_all_sets(fanout, reterr);
     if (status != SLG_OK)
         return status;
-    if (failed_count(fanout) == live_count(map))
+    if (fanout->sets_count == 0) /* what a refilling one holds is better than nothing */
         return slg_errorf(reterr, SLG_UNAVAILABLE, "no storer answered: \"%s\" %s",
                           map->nodes[0].id, fanout->node_reason[0]);
     if (choose_all(fanout, &unclear) != SLG_OK)

@@ -96,11 +96,11 @@ static enum slg_status ask_streams(struct slg_fanout *fanout,
     return slg_fanout_send(fanout, node_index, node_index, reterr);
 }
 
-/* A storer that fails here only makes the list shorter: slg_fanout_incomplete tells. */
+/* *ret_lost: it said nothing of use. Then others stand in, or the list is shorter and slg_fanout_incomplete tells. */
 static enum slg_status take_streams(struct slg_fanout *fanout,
                                     const struct slg_fanout_streams *wanted,
                                     struct stream_list *list, const struct slg_reply *reply,
-                                    struct slg_error *reterr)
+                                    bool *ret_lost, struct slg_error *reterr)
 {
     struct slg_arena_mark mark = slg_arena_mark(fanout->arena);
     struct slg_error error = { 0 };
@@ -109,6 +109,7 @@ static enum slg_status take_streams(struct slg_fanout *fanout,
     size_t count;
     bool more;
 
+    *ret_lost = true;
     if (status != SLG_OK) {
         slg_fanout_mark_failed(fanout, reply->tag, "not reachable");
         return SLG_OK;
@@ -124,6 +125,7 @@ static enum slg_status take_streams(struct slg_fanout *fanout,
         slg_fanout_mark_failed(fanout, reply->tag, error.message);
         return SLG_OK;
     }
+    *ret_lost = false;
     status = append_streams(list, streams, count);
     if (status == SLG_LIMIT)
         (void)slg_errorf(reterr, SLG_LIMIT, "more streams match than the query's memory holds");
@@ -179,44 +181,77 @@ static bool is_chosen(const struct slg_fanout *fanout, size_t node_index)
     return false;
 }
 
-/* Ask everybody who has to be asked, once. *ret_failed: so many of *ret_asked did not answer. */
-static enum slg_status ask_all(struct slg_fanout *fanout, const struct slg_fanout_streams *wanted,
-                               struct stream_list *list, size_t *ret_asked, size_t *ret_failed,
-                               struct slg_error *reterr)
+/* One list of streams: what is asked for, what has come. */
+struct listing {
+    struct slg_fanout *fanout;
+    const struct slg_fanout_streams *wanted;
+    struct stream_list list;
+    size_t asked, lost; /* storers */
+};
+
+static enum slg_status begin_listing(void *arg, struct slg_error *reterr)
 {
+    struct listing *listing = arg;
+
+    (void)reterr; /* a list with a warning is of use */
+    listing->list.count = 0;
+    return SLG_OK;
+}
+
+static enum slg_status ask_all(struct listing *listing)
+{
+    struct slg_fanout *fanout = listing->fanout;
     const struct slg_map *map = slg_peers_map(fanout->options.peers);
     struct slg_stream_id none = { { 0 } };
-    struct slg_reply reply;
-    enum slg_status status;
 
-    *ret_asked = *ret_failed = 0;
+    listing->asked = listing->lost = 0;
     slg_fanout_begin_asking(fanout);
     for (size_t i = 0; i < map->node_count; i++) {
+        enum slg_status status;
+
         if (map->nodes[i].state == SLG_NODE_REMOVED ||
             (is_replicated(map) && !is_chosen(fanout, i)))
             continue;
-        ++*ret_asked;
-        if (ask_streams(fanout, wanted, i, &none, NULL) != SLG_OK) {
+        listing->asked++;
+        status = ask_streams(fanout, listing->wanted, i, &none, NULL);
+        if (status == SLG_LIMIT)
+            return status;
+        if (status != SLG_OK) {
             slg_fanout_mark_failed(fanout, i, "not connected");
-            ++*ret_failed;
+            listing->lost++;
         }
     }
+    return SLG_OK;
+}
+
+/* Ask everybody who has to be asked, once. With copies UNAVAILABLE when one was lost; else that only makes the list
+ * shorter. */
+static enum slg_status run_listing(void *arg, struct slg_error *reterr)
+{
+    struct listing *listing = arg;
+    struct slg_fanout *fanout = listing->fanout;
+    enum slg_status status = ask_all(listing);
+    struct slg_reply reply;
+
+    if (status != SLG_OK)
+        return slg_errorf(reterr, status, "the query's memory does not hold its shards");
     while ((status = slg_fanout_wait(fanout, &reply, reterr)) == SLG_OK) {
-        if (reply.status != SLG_OK) {
-            fanout->node_lost[reply.tag] = true;
-            ++*ret_failed;
-        }
-        status = take_streams(fanout, wanted, list, &reply, reterr);
+        bool lost;
+
+        status = take_streams(fanout, listing->wanted, &listing->list, &reply, &lost, reterr);
+        fanout->node_lost[reply.tag] = fanout->node_lost[reply.tag] || lost;
+        listing->lost += lost;
         slg_reply_free(&reply);
         if (status != SLG_OK)
             return status;
     }
-    if (!is_replicated(map)) { /* those whose answer could not be read, too */
-        *ret_failed = 0;
-        for (size_t i = 0; i < map->node_count; i++)
-            *ret_failed += fanout->node_failed[i];
-    }
-    return status == SLG_NOT_FOUND ? SLG_OK : status;
+    if (status != SLG_NOT_FOUND)
+        return status;
+    if (listing->asked > 0 && listing->lost == listing->asked)
+        return slg_errorf(reterr, SLG_UNAVAILABLE, "no storer answered");
+    if (listing->lost > 0 && is_replicated(slg_peers_map(fanout->options.peers)))
+        return slg_errorf(reterr, SLG_UNAVAILABLE, "a storer was lost on the way");
+    return SLG_OK;
 }
 
 enum slg_status slg_fanout_list_streams(struct slg_fanout *fanout,
@@ -225,31 +260,24 @@ enum slg_status slg_fanout_list_streams(struct slg_fanout *fanout,
                                         struct slg_rpc_stream **ret_streams, size_t *ret_count,
                                         struct slg_error *reterr)
 {
-    bool replicated = is_replicated(slg_peers_map(fanout->options.peers));
-    struct stream_list list = { .arena = arena };
-    enum slg_status status = SLG_OK;
-    size_t asked = 0, failed = 0;
+    static const struct slg_fanout_work work = { begin_listing, run_listing };
+    struct listing listing = { .fanout = fanout, .wanted = wanted, .list = { .arena = arena } };
     int64_t from_ns, to_ns;
+    enum slg_status status;
 
     bound_range(fanout, wanted, &from_ns, &to_ns);
-    if (replicated) /* one replica of each shard, that holds all of it */
-        status = slg_fanout_fix_sets(fanout, from_ns, to_ns, reterr);
-    if (status == SLG_OK)
-        status = ask_all(fanout, wanted, &list, &asked, &failed, reterr);
-    while (status == SLG_OK && replicated && failed > 0 && slg_fanout_fail_over(fanout)) {
-        list.count = 0; /* again, from those who stand in */
-        status = ask_all(fanout, wanted, &list, &asked, &failed, reterr);
+    if (is_replicated(slg_peers_map(fanout->options.peers))) {
+        /* one replica of each shard, that holds all of it */
+        status = slg_fanout_evaluate(fanout, from_ns, to_ns, &work, &listing, reterr);
+    } else {
+        status = run_listing(&listing, reterr);
+        if (status == SLG_OK && listing.lost > 0) /* with copies the sets have told already */
+            say_incomplete(fanout, wanted);
     }
     if (status != SLG_OK)
         return status;
-    if (asked > 0 && failed == asked)
-        return slg_errorf(reterr, SLG_UNAVAILABLE, "no storer answered");
-    if (replicated && failed > 0)
-        return slg_errorf(reterr, SLG_UNAVAILABLE, "a storer was lost on the way");
-    if (failed > 0) /* with copies the sets have told already */
-        say_incomplete(fanout, wanted);
-    merge_equal(&list);
-    *ret_streams = list.items;
-    *ret_count = list.count;
+    merge_equal(&listing.list);
+    *ret_streams = listing.list.items;
+    *ret_count = listing.list.count;
     return SLG_OK;
 }

@@ -83,25 +83,44 @@ static enum slg_status take_row(void *arg, const struct slg_row *row)
     return slg_streams_add(sample->streams, row);
 }
 
-static enum slg_status fetch_lines(struct sample *sample, struct slg_error *reterr)
+/* Throw away the lines of a run before. */
+static enum slg_status begin_lines(void *arg, struct slg_error *reterr)
 {
+    struct sample *sample = arg;
+
+    slg_arena_destroy(sample->arena);
+    sample->arena = slg_arena_create(sample->params.memory_bytes_max);
+    sample->streams =
+        sample->arena == NULL ? NULL : slg_streams_create(sample->arena, /* categorize= */ true);
+    if (sample->streams == NULL)
+        return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for the lines");
+    return SLG_OK;
+}
+
+static enum slg_status run_lines(void *arg, struct slg_error *reterr)
+{
+    struct sample *sample = arg;
     struct slg_merge_params merge = { .direction = sample->params.direction,
                                       .limit = sample->params.limit,
                                       .memory_bytes_max = sample->params.memory_bytes_max };
+
+    return slg_fanout_run_log(sample->fanout, sample->query, &merge, take_row, sample, reterr);
+}
+
+static enum slg_status fetch_lines(struct sample *sample, struct slg_error *reterr)
+{
+    static const struct slg_fanout_work work = { begin_lines, run_lines };
     int64_t from_ns, to_ns;
     enum slg_status status =
         slg_api_fanout(sample->client.querier, &sample->client, &sample->fanout, reterr);
 
     slg_query_leaf_range(sample->query, 0, &from_ns, &to_ns);
     if (status == SLG_OK)
-        status = slg_fanout_fix_sets(sample->fanout, from_ns, to_ns, reterr);
-    if (status != SLG_OK)
-        return status;
-    /* A part of the lines is a sample too: the answer has no place for a warning, the counter tells. */
-    if (slg_fanout_incomplete(sample->fanout) != NULL)
+        status = slg_fanout_evaluate(sample->fanout, from_ns, to_ns, &work, sample, reterr);
+    if (status == SLG_OK && slg_fanout_incomplete(sample->fanout) != NULL)
         slg_metric_add_shared(sample->client.querier->metrics, METRIC_querier_incomplete_total, 0,
                               1);
-    return slg_fanout_run_log(sample->fanout, sample->query, &merge, take_row, sample, reterr);
+    return status;
 }
 
 static enum slg_status detect(struct sample *sample, struct slg_error *reterr)
@@ -124,21 +143,14 @@ static enum slg_status detect(struct sample *sample, struct slg_error *reterr)
 
 static enum slg_status run_admitted(struct sample *sample, struct slg_error *reterr)
 {
-    size_t memory_bytes_max = sample->params.memory_bytes_max;
-    enum slg_status status;
+    enum slg_status status = fetch_lines(sample, reterr);
 
-    sample->arena = slg_arena_create(memory_bytes_max);
-    sample->streams =
-        sample->arena == NULL ? NULL : slg_streams_create(sample->arena, /* categorize= */ true);
-    if (sample->streams == NULL)
-        return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for the lines");
-    status = fetch_lines(sample, reterr);
     if (status == SLG_OK)
         status = detect(sample, reterr);
     if (status == SLG_LIMIT && reterr->message[0] == '\0')
         return slg_error_hintf(reterr, SLG_LIMIT, "ask with a smaller line_limit",
                                "the lines need more than the %zu MiB that one query may use",
-                               memory_bytes_max >> 20);
+                               sample->params.memory_bytes_max >> 20);
     return status;
 }
 
@@ -172,6 +184,20 @@ static void print_texts(struct slg_buf *out, const struct slg_text *texts, size_
     slg_buf_append_byte(out, ']');
 }
 
+/* The end of an answer, with a warning when storers failed. */
+static void print_end(struct sample *sample)
+{
+    const char *warning = slg_fanout_incomplete(sample->fanout);
+
+    slg_buf_printf(&sample->out, ",\"limit\":%llu", (unsigned long long)sample->limit);
+    if (warning != NULL) {
+        slg_buf_append_text(&sample->out, ",\"warnings\":[");
+        slg_buf_append_json_text(&sample->out, warning);
+        slg_buf_append_byte(&sample->out, ']');
+    }
+    slg_buf_append_text(&sample->out, "}\n");
+}
+
 static const char *parsers_text(const struct slg_field *field)
 {
     if (field->json && field->logfmt)
@@ -200,7 +226,8 @@ static void print_fields(struct sample *sample)
         }
         slg_buf_append_byte(out, '}');
     }
-    slg_buf_printf(out, "],\"limit\":%llu}\n", (unsigned long long)sample->limit);
+    slg_buf_append_byte(out, ']');
+    print_end(sample);
 }
 
 /* Loki answers {} when there is no value. */
@@ -210,13 +237,13 @@ static void print_values(struct sample *sample)
     size_t count;
     const struct slg_text *values = slg_fields_values(sample->fields, &count);
 
-    if (count == 0) {
+    if (count == 0 && slg_fanout_incomplete(sample->fanout) == NULL) {
         slg_buf_append_text(out, "{}\n");
         return;
     }
     slg_buf_append_text(out, "{\"values\":");
     print_texts(out, values, count);
-    slg_buf_printf(out, ",\"limit\":%llu}\n", (unsigned long long)sample->limit);
+    print_end(sample);
 }
 
 static void count_sample(const struct sample *sample, enum slg_status status)

@@ -10,6 +10,7 @@
 struct patterns {
     struct slg_leaf_request leaf;
     struct slg_miner *miner;
+    struct slg_meta *meta; /* while it mines */
 };
 
 static enum slg_status read_patterns(struct slg_meta *meta, void *arg, struct slg_error *reterr)
@@ -55,22 +56,38 @@ static enum slg_status feed(void *arg, const void *body, size_t len, struct slg_
     return slg_miner_feed(patterns->miner, body, len, reterr);
 }
 
+static enum slg_status begin_mining(void *arg, struct slg_error *reterr)
+{
+    struct patterns *patterns = arg;
+
+    slg_miner_destroy(patterns->miner);
+    patterns->miner = slg_miner_create(patterns->leaf.step_ns);
+    if (patterns->miner == NULL)
+        return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for the patterns");
+    return SLG_OK;
+}
+
+static enum slg_status run_mining(void *arg, struct slg_error *reterr)
+{
+    struct patterns *patterns = arg;
+    const struct slg_leaf_request *leaf = &patterns->leaf;
+
+    return slg_fanout_run_leaf(patterns->meta->fanout, leaf, leaf->start_ns, leaf->end_ns, feed,
+                               patterns, reterr);
+}
+
 static enum slg_status mine(struct slg_meta *meta, struct patterns *patterns,
                             struct slg_error *reterr)
 {
+    static const struct slg_fanout_work work = { begin_mining, run_mining };
     const struct slg_leaf_request *leaf = &patterns->leaf;
     enum slg_status status =
         slg_api_fanout(meta->client.querier, &meta->client, &meta->fanout, reterr);
 
-    if (status == SLG_OK)
-        status = slg_fanout_fix_sets(meta->fanout, leaf->start_ns, leaf->end_ns, reterr);
     if (status != SLG_OK)
         return status;
-    patterns->miner = slg_miner_create(leaf->step_ns);
-    if (patterns->miner == NULL)
-        return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for the patterns");
-    return slg_fanout_run_leaf(meta->fanout, leaf, leaf->start_ns, leaf->end_ns, feed, patterns,
-                               reterr);
+    patterns->meta = meta;
+    return slg_fanout_evaluate(meta->fanout, leaf->start_ns, leaf->end_ns, &work, patterns, reterr);
 }
 
 /* It reads lines, so it waits for its turn as a query does. */

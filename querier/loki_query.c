@@ -7,8 +7,7 @@
 #include "querier/params.h"
 #include "querier/querier_private.h"
 
-#define FAIL_OVERS_MAX 3
-#define CATEGORIZE     "categorize-labels"
+#define CATEGORIZE "categorize-labels"
 
 /* One query from its parameters to the last byte of its answer. Lives on the heap because the answer is pulled after
  * the handler has returned. */
@@ -21,6 +20,7 @@ struct job {
     struct slg_streams *streams;
     struct slg_answer answer;
     int64_t started_mono_ns;
+    unsigned run_count; /* more than one: storers were lost on the way */
     char flags[256];
 };
 
@@ -196,30 +196,7 @@ static void data_range(const struct job *job, int64_t *ret_from_ns, int64_t *ret
     }
 }
 
-static enum slg_status fix_sets(struct job *job, struct slg_error *reterr)
-{
-    struct slg_querier *querier = job->client.querier;
-    int64_t from_ns, to_ns;
-    enum slg_status status;
-
-    data_range(job, &from_ns, &to_ns);
-    status = slg_api_fanout(querier, &job->client, &job->fanout, reterr);
-    if (status == SLG_OK)
-        status = slg_fanout_fix_sets(job->fanout, from_ns, to_ns, reterr);
-    if (status != SLG_OK)
-        return status;
-    job->answer.warning = slg_fanout_incomplete(job->fanout);
-    job->answer.stats = slg_fanout_stats(job->fanout);
-    if (job->answer.warning == NULL)
-        return SLG_OK;
-    slg_metric_add_shared(querier->metrics, METRIC_querier_incomplete_total, 0, 1);
-    /* Alerting ignores warnings: an incomplete number is an error (H11). */
-    if (!slg_query_is_log(job->query) && !querier->options.partial_warn)
-        return slg_errorf(reterr, SLG_UNAVAILABLE, "%s", job->answer.warning);
-    return SLG_OK;
-}
-
-/* Throw away what a run has collected. */
+/* Throw away what a run before has collected: nothing was sent to the client yet. */
 static enum slg_status begin_again(struct job *job, struct slg_error *reterr)
 {
     slg_arena_destroy(job->arena);
@@ -230,22 +207,45 @@ static enum slg_status begin_again(struct job *job, struct slg_error *reterr)
     return slg_query_create(&job->params, &job->query, reterr);
 }
 
-static enum slg_status run_admitted(struct job *job, struct slg_error *reterr)
+static enum slg_status begin_run(void *arg, struct slg_error *reterr)
 {
-    enum slg_status status = fix_sets(job, reterr);
+    struct job *job = arg;
+    struct slg_querier *querier = job->client.querier;
+    enum slg_status status = job->run_count++ == 0 ? SLG_OK : begin_again(job, reterr);
+    bool warned = job->answer.warning != NULL;
 
     if (status != SLG_OK)
         return status;
-    status = slg_query_is_log(job->query) ? run_log(job, reterr) : run_metric(job, reterr);
-    /* Nothing was sent to the client yet: replicas stand in for storers that were lost, over the same S. */
-    for (int turn = 0;
-         turn < FAIL_OVERS_MAX && status == SLG_UNAVAILABLE && slg_fanout_fail_over(job->fanout);
-         turn++) {
-        status = begin_again(job, reterr);
-        if (status == SLG_OK)
-            status = slg_query_is_log(job->query) ? run_log(job, reterr) : run_metric(job, reterr);
-    }
-    return status;
+    job->answer.warning = slg_fanout_incomplete(job->fanout);
+    if (job->answer.warning == NULL)
+        return SLG_OK;
+    if (!warned)
+        slg_metric_add_shared(querier->metrics, METRIC_querier_incomplete_total, 0, 1);
+    /* Alerting ignores warnings: an incomplete number is an error (H11). */
+    if (!slg_query_is_log(job->query) && !querier->options.partial_warn)
+        return slg_errorf(reterr, SLG_UNAVAILABLE, "%s", job->answer.warning);
+    return SLG_OK;
+}
+
+static enum slg_status run_once(void *arg, struct slg_error *reterr)
+{
+    struct job *job = arg;
+
+    return slg_query_is_log(job->query) ? run_log(job, reterr) : run_metric(job, reterr);
+}
+
+static enum slg_status run_admitted(struct job *job, struct slg_error *reterr)
+{
+    static const struct slg_fanout_work work = { begin_run, run_once };
+    int64_t from_ns, to_ns;
+    enum slg_status status =
+        slg_api_fanout(job->client.querier, &job->client, &job->fanout, reterr);
+
+    if (status != SLG_OK)
+        return status;
+    job->answer.stats = slg_fanout_stats(job->fanout);
+    data_range(job, &from_ns, &to_ns);
+    return slg_fanout_evaluate(job->fanout, from_ns, to_ns, &work, job, reterr);
 }
 
 static enum slg_status run_gated(struct job *job, struct slg_error *reterr)

@@ -109,6 +109,9 @@ enum slg_status slg_meta_list(struct slg_meta *meta, void *arg, struct slg_error
                                          &meta->stream_count, reterr);
     if (status != SLG_OK)
         return status;
+    if (slg_fanout_incomplete(meta->fanout) != NULL && meta->warning[0] == '\0')
+        (void)snprintf(meta->warning, sizeof(meta->warning), "%s",
+                       slg_fanout_incomplete(meta->fanout)); /* a cut text is still a warning */
     meta->labels = slg_arena_calloc(meta->arena, meta->stream_count, sizeof(*meta->labels));
     if (meta->labels == NULL)
         return slg_meta_no_memory(reterr);
@@ -134,6 +137,7 @@ enum slg_status slg_meta_list_by_day(struct slg_meta *meta, void *arg, struct sl
         return status;
     wanted->from_ns = slg_window_start(wanted->from_ns > 0 ? wanted->from_ns : 0, DAY_NS);
     wanted->to_ns = slg_window_start(wanted->to_ns - 1, DAY_NS) + DAY_NS;
+    meta->warning[0] = '\0'; /* the range is in the days */
     return slg_meta_list(meta, arg, reterr);
 }
 
@@ -187,8 +191,10 @@ static void add_warning(struct slg_meta *meta, const char *warning)
 static void finish(struct slg_meta *meta, enum slg_status status, struct slg_error *error)
 {
     struct slg_querier *querier = meta->client.querier;
-    const char *warning = meta->fanout == NULL ? NULL : slg_fanout_incomplete(meta->fanout);
+    const char *warning = meta->warning;
 
+    if (warning[0] == '\0')
+        warning = meta->fanout == NULL ? NULL : slg_fanout_incomplete(meta->fanout);
     if (status == SLG_OK && warning != NULL) {
         slg_metric_add_shared(querier->metrics, METRIC_querier_incomplete_total, 0, 1);
         if (!slg_buf_failed(&meta->out))

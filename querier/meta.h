@@ -23,6 +23,7 @@ struct slg_meta {
     struct slg_rpc_stream *streams;
     struct slg_label_set *labels; /* of each stream */
     size_t stream_count;
+    char warning[512];  /* of the first list that was incomplete; "": none */
     struct slg_buf out; /* the answer's body */
 };
 

@@ -1,10 +1,11 @@
 /* The fan-out fixes S as the union of what storers hold, evaluates each shard on one replica that holds all of it, and
  * says so when it cannot.
- * Covers: querier/calls.c querier/peers.c querier/fanout_run.c querier/fanout_streams.c
+ * Covers: querier/calls.c querier/peers.c querier/fanout_run.c querier/fanout_streams.c querier/fanout_sets.c
  * Oracle: scripted storers behind the real transport; what they were asked is compared with what they hold. */
 #include "tests/helper/test.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "base/clock.h"
 #include "querier/fanout.h"
@@ -18,8 +19,11 @@ struct fake {
     struct slg_transport_server *server;
     uint64_t held;
     int64_t windows;
-    bool mute;           /* answers nothing at all: replies when the test ends */
-    bool refuse;         /* answers SETS and STREAMS with a failure */
+    bool mute;   /* answers nothing at all: replies when the test ends */
+    bool refuse; /* answers SETS and STREAMS with a failure */
+    bool refilling;
+    enum slg_status failure; /* of QUERY and STREAMS while *failures_left lasts; OK: none */
+    atomic_size_t *failures_left;
     size_t query_count;  /* QUERY messages seen */
     size_t shards_asked; /* shards in them */
     struct slg_transport_call *kept[8];
@@ -70,8 +74,10 @@ static void reply_sets(const struct fake *fake, struct slg_buf *out)
             slg_batch_set_digest_add(&shards[i].digest, &id);
         }
     }
-    slg_rpc_encode_sets_reply(out, &(struct slg_rpc_sets_reply){
-                                       .shards = shards, .shard_count = (size_t)fake->windows });
+    slg_rpc_encode_sets_reply(out,
+                              &(struct slg_rpc_sets_reply){ .shards = shards,
+                                                            .shard_count = (size_t)fake->windows,
+                                                            .refilling = fake->refilling });
     slg_buf_fini(&encoded);
     slg_batch_set_destroy(set);
 }
@@ -103,6 +109,19 @@ static void count_query(struct fake *fake, const uint8_t *request, size_t len)
     slg_arena_destroy(arena);
 }
 
+/* Is it this storer's turn to fail? */
+static bool fails(struct fake *fake, enum slg_rpc_type type)
+{
+    size_t left;
+
+    if (fake->failure == SLG_OK || (type != SLG_RPC_QUERY && type != SLG_RPC_STREAMS))
+        return false;
+    left = atomic_load(fake->failures_left);
+    while (left > 0 && !atomic_compare_exchange_weak(fake->failures_left, &left, left - 1))
+        continue;
+    return left > 0;
+}
+
 static void on_call(void *ctx, struct slg_transport_call *call, const uint8_t *request, size_t len)
 {
     struct fake *fake = ctx;
@@ -117,6 +136,10 @@ static void on_call(void *ctx, struct slg_transport_call *call, const uint8_t *r
         call = NULL;
     } else if (type == SLG_RPC_SETS && !fake->refuse) {
         reply_sets(fake, &out);
+    } else if (fails(fake, type)) {
+        if (type == SLG_RPC_QUERY)
+            count_query(fake, request, len);
+        slg_rpc_encode_failure(&out, fake->failure, "the disk is on fire");
     } else if (type == SLG_RPC_QUERY) {
         count_query(fake, request, len);
         reply_page(&out);
@@ -232,7 +255,7 @@ static enum slg_status no_rows(void *arg, const struct slg_row *row)
     return SLG_OK;
 }
 
-static void run_log(struct world *world, const char *text)
+static enum slg_status try_log(struct world *world, const char *text, struct slg_error *error)
 {
     struct slg_query_params params = { .text = slg_text_of(text),
                                        .start_ns = WINDOW * HOUR_NS,
@@ -246,12 +269,20 @@ static void run_log(struct world *world, const char *text)
                                        .leaf_bytes_scan_max = 1 << 30 };
     struct slg_merge_params merge = { .limit = 100, .memory_bytes_max = 16 << 20 };
     struct slg_query *query = NULL;
+    enum slg_status status;
+
+    assert_int_equal(slg_query_create(&params, &query, error), SLG_OK);
+    status = slg_fanout_run_log(world->fanout, query, &merge, no_rows, NULL, error);
+    slg_query_destroy(query);
+    return status;
+}
+
+static void run_log(struct world *world, const char *text)
+{
     struct slg_error error = { 0 };
 
-    assert_int_equal(slg_query_create(&params, &query, &error), SLG_OK);
-    if (slg_fanout_run_log(world->fanout, query, &merge, no_rows, NULL, &error) != SLG_OK)
+    if (try_log(world, text, &error) != SLG_OK)
         fail_msg("%s", error.message);
-    slg_query_destroy(query);
 }
 
 static void test_each_shard_is_asked_once(void **state)
@@ -329,6 +360,23 @@ static void test_a_failed_storer_is_named(void **state)
     close_world(&world);
 }
 
+/* What the only one that answers has is shown, although it may have lost a part: with a warning. */
+static void test_a_refilling_storer_is_better_than_none(void **state)
+{
+    struct world world = {
+        .count = 2, .fakes = { { .held = 1, .windows = 4, .refilling = true }, { .refuse = true } }
+    };
+    struct slg_error error = { 0 };
+
+    (void)state;
+    open_world(&world, "refilling", 2, 20 * SLG_NS_PER_SEC);
+    assert_int_equal(fix_sets(&world, &error), SLG_OK);
+    assert_non_null(strstr(slg_fanout_incomplete(world.fanout), "storer \"s0\" is refilling"));
+    run_log(&world, "{a=\"b\"}");
+    assert_int_equal(world.fakes[0].shards_asked, 4);
+    close_world(&world);
+}
+
 static void test_no_storer_at_all(void **state)
 {
     struct world world = { .count = 1, .fakes = { { .refuse = true } } };
@@ -396,6 +444,213 @@ static void test_streams_are_added_by_id(void **state)
     close_world(&world);
 }
 
+/* ---- storers that are lost on the way ---- */
+
+/* Two storers with the same, of which the one that is asked first fails. */
+static void open_failing(struct world *world, const char *test_name, enum slg_status failure,
+                         atomic_size_t *failures_left)
+{
+    struct slg_error error = { 0 };
+
+    world->count = 2;
+    for (size_t i = 0; i < world->count; i++)
+        world->fakes[i] = (struct fake){
+            .held = 3, .windows = 4, .failure = failure, .failures_left = failures_left
+        };
+    open_world(world, test_name, 2, 20 * SLG_NS_PER_SEC);
+    assert_int_equal(fix_sets(world, &error), SLG_OK);
+}
+
+static const struct failure_case {
+    const char *name;
+    enum slg_status failure, want;
+} failure_cases[] = {
+    { "behind in its map", SLG_UNAVAILABLE, SLG_UNAVAILABLE },
+    { "stops", SLG_CANCELED, SLG_UNAVAILABLE },
+    { "was restarted", SLG_NOT_FOUND, SLG_UNAVAILABLE },
+    { "too much to do", SLG_AGAIN, SLG_UNAVAILABLE },
+    { "no memory", SLG_NO_MEMORY, SLG_UNAVAILABLE },
+    { "disk", SLG_IO, SLG_UNAVAILABLE },
+    { "damaged shard", SLG_CORRUPT, SLG_UNAVAILABLE },
+    { "other form", SLG_MALFORMED, SLG_UNAVAILABLE },
+    { "the user's fault", SLG_INVALID, SLG_INVALID },
+    { "a limit", SLG_LIMIT, SLG_LIMIT },
+    { "not supported", SLG_UNSUPPORTED, SLG_UNSUPPORTED },
+    { "the query's time is over", SLG_TIMEOUT, SLG_TIMEOUT },
+};
+
+/* A run breaks off with the storer's words; another stands in and the one that failed is not asked again. What any
+ * storer would say is said to the client. */
+static void test_a_storer_that_fails_is_replaced(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SLG_ARRAY_LEN(failure_cases); i++) {
+        const struct failure_case *row = &failure_cases[i];
+        struct world world = { .count = 0 };
+        struct slg_error error = { 0 };
+        atomic_size_t failures_left;
+        size_t failed;
+
+        atomic_init(&failures_left, 1);
+        open_failing(&world, "replaced", row->failure, &failures_left);
+        CHECK(row->name, try_log(&world, "{a=\"b\"}", &error) == row->want);
+        CHECK(row->name, error.status == row->want);
+        CHECK(row->name, strstr(error.message, "the disk is on fire") != NULL);
+        CHECK(row->name, slg_fanout_fail_over(world.fanout) == (row->want == SLG_UNAVAILABLE));
+        if (row->want == SLG_UNAVAILABLE) {
+            CHECK(row->name, strstr(error.message, "storer \"s") != NULL);
+            failed = world.fakes[0].query_count > 0 ? 0 : 1;
+            run_log(&world, "{a=\"b\"}");
+            CHECK(row->name, world.fakes[failed].query_count == 1);
+            CHECK(row->name, world.fakes[1 - failed].shards_asked == 4);
+        }
+        close_world(&world);
+    }
+}
+
+static void test_nobody_is_left(void **state)
+{
+    struct world world = { .count = 0 };
+    struct slg_error error = { 0 };
+    atomic_size_t failures_left;
+
+    (void)state;
+    atomic_init(&failures_left, 1000);
+    open_failing(&world, "nobody", SLG_IO, &failures_left);
+    assert_int_equal(try_log(&world, "{a=\"b\"}", &error), SLG_UNAVAILABLE);
+    assert_true(slg_fanout_fail_over(world.fanout));
+    assert_int_equal(try_log(&world, "{a=\"b\"}", &error), SLG_UNAVAILABLE);
+    assert_false(slg_fanout_fail_over(world.fanout));
+    close_world(&world);
+}
+
+/* What slg_fanout_evaluate is given: a log query, counted. */
+struct work {
+    struct world *world;
+    size_t begin_count, run_count;
+};
+
+static enum slg_status begin_work(void *arg, struct slg_error *reterr)
+{
+    struct work *work = arg;
+
+    (void)reterr;
+    work->begin_count++;
+    return SLG_OK;
+}
+
+static enum slg_status run_work(void *arg, struct slg_error *reterr)
+{
+    struct work *work = arg;
+
+    work->run_count++;
+    return try_log(work->world, "{a=\"b\"}", reterr);
+}
+
+/* With two storers that fail k times in turn: the first run, one over the same S by the other, and once more over sets
+ * that are fixed anew. */
+static void test_it_begins_again(void **state)
+{
+    static const struct again_case {
+        const char *name;
+        size_t failures, runs;
+        enum slg_status want;
+    } rows[] = {
+        { "nobody fails", 0, 1, SLG_OK },
+        { "another stands in", 1, 2, SLG_OK },
+        { "both fail once: over sets of now", 2, 3, SLG_OK },
+        { "they go on failing", 1000, 4, SLG_UNAVAILABLE },
+    };
+    static const struct slg_fanout_work steps = { begin_work, run_work };
+
+    (void)state;
+    for (size_t i = 0; i < SLG_ARRAY_LEN(rows); i++) {
+        struct world world = { .count = 0 };
+        struct work work = { .world = &world };
+        struct slg_error error = { 0 };
+        atomic_size_t failures_left;
+
+        atomic_init(&failures_left, rows[i].failures);
+        open_failing(&world, "again", SLG_CANCELED, &failures_left);
+        CHECK(rows[i].name,
+              slg_fanout_evaluate(world.fanout, WINDOW * HOUR_NS, (WINDOW + 4) * HOUR_NS, &steps,
+                                  &work, &error) == rows[i].want);
+        CHECK(rows[i].name, work.run_count == rows[i].runs);
+        CHECK(rows[i].name, work.begin_count == rows[i].runs);
+        close_world(&world);
+    }
+}
+
+/* A list that one storer cuts short is asked of another; it never gets shorter silently. */
+static void test_a_list_is_never_silently_shorter(void **state)
+{
+    static const struct list_case {
+        const char *name;
+        size_t failures;
+        enum slg_status want;
+    } rows[] = {
+        { "another stands in", 1, SLG_OK },
+        { "all fail", 1000, SLG_UNAVAILABLE },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < SLG_ARRAY_LEN(rows); i++) {
+        struct world world = { .count = 0 };
+        const struct slg_fanout_streams wanted = { .from_ns = WINDOW * HOUR_NS,
+                                                   .to_ns = (WINDOW + 4) * HOUR_NS };
+        struct slg_arena *arena = slg_arena_create(1 << 20);
+        struct slg_rpc_stream *streams = NULL;
+        struct slg_error error = { 0 };
+        atomic_size_t failures_left;
+        size_t count = 77;
+
+        atomic_init(&failures_left, rows[i].failures);
+        open_failing(&world, "shorter", SLG_CORRUPT, &failures_left);
+        CHECK(rows[i].name, slg_fanout_list_streams(world.fanout, &wanted, arena, &streams, &count,
+                                                    &error) == rows[i].want);
+        CHECK(rows[i].name, count == (rows[i].want == SLG_OK ? 1 : 77));
+        CHECK(rows[i].name, slg_fanout_incomplete(world.fanout) == NULL);
+        close_world(&world);
+        slg_arena_destroy(arena);
+    }
+}
+
+static bool canceled_when(void *arg)
+{
+    return atomic_load((atomic_bool *)arg);
+}
+
+/* The client hangs up while a storer says CANCELED: that is no reason to ask another. */
+static void test_a_client_that_left_is_no_fail_over(void **state)
+{
+    struct world world = { .count = 0 };
+    struct slg_fanout_options options = {
+        .tenant = { "default", 7 },
+        .deadline_mono_ns = slg_clock_mono_ns(slg_clock_system()) + 60 * SLG_NS_PER_SEC,
+        .now_wall_ns = (WINDOW + 10) * HOUR_NS,
+        .memory_bytes_max = 16 << 20,
+        .parallel_max = 1,
+        .canceled = canceled_when,
+    };
+    struct slg_error error = { 0 };
+    atomic_size_t failures_left;
+    atomic_bool gone;
+
+    (void)state;
+    atomic_init(&failures_left, 1);
+    atomic_init(&gone, false);
+    open_failing(&world, "hung", SLG_CANCELED, &failures_left);
+    slg_fanout_destroy(world.fanout);
+    options.peers = world.peers;
+    options.canceled_arg = &gone;
+    assert_int_equal(slg_fanout_create(&options, &world.fanout, NULL), SLG_OK);
+    assert_int_equal(fix_sets(&world, &error), SLG_OK);
+    atomic_store(&gone, true);
+    assert_int_equal(try_log(&world, "{a=\"b\"}", &error), SLG_CANCELED);
+    assert_false(slg_fanout_fail_over(world.fanout));
+    close_world(&world);
+}
+
 static const struct partial_case {
     const char *name;
     unsigned replication;
@@ -448,10 +703,16 @@ int main(void)
         cmocka_unit_test(test_a_filter_is_split),
         cmocka_unit_test(test_the_fuller_replica_evaluates),
         cmocka_unit_test(test_a_failed_storer_is_named),
+        cmocka_unit_test(test_a_refilling_storer_is_better_than_none),
         cmocka_unit_test(test_no_storer_at_all),
         cmocka_unit_test(test_a_silent_storer_ends_with_the_deadline),
         cmocka_unit_test(test_a_client_that_left_cancels),
         cmocka_unit_test(test_streams_are_added_by_id),
+        cmocka_unit_test(test_a_storer_that_fails_is_replaced),
+        cmocka_unit_test(test_nobody_is_left),
+        cmocka_unit_test(test_it_begins_again),
+        cmocka_unit_test(test_a_list_is_never_silently_shorter),
+        cmocka_unit_test(test_a_client_that_left_is_no_fail_over),
         cmocka_unit_test(test_partial_lists_say_so),
     };
 
