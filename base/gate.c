@@ -63,6 +63,14 @@ static size_t count_inside(const struct slg_gate *gate, uint64_t client_hash)
     return count;
 }
 
+/* The last place is kept for a client that has none: one that fills the gate with slow jobs does not close it. */
+static bool has_place(const struct slg_gate *gate, size_t own_count)
+{
+    size_t left = gate->place_count - gate->inside_count;
+
+    return left > 1 || (left == 1 && (own_count == 0 || gate->place_count == 1));
+}
+
 static void take_place(struct slg_gate *gate, uint64_t client_hash)
 {
     gate->inside[gate->inside_count++] = client_hash;
@@ -81,7 +89,7 @@ static void unlink_waiter(struct slg_gate *gate, struct waiter *waiter)
 /* Give free places to waiters, the least served client first. */
 static void admit_waiters(struct slg_gate *gate)
 {
-    while (gate->inside_count < gate->place_count && gate->first != NULL) {
+    while (gate->first != NULL) {
         struct waiter *best = gate->first;
         size_t best_inside = count_inside(gate, best->client_hash);
 
@@ -93,6 +101,8 @@ static void admit_waiters(struct slg_gate *gate)
                 best_inside = inside;
             }
         }
+        if (!has_place(gate, best_inside))
+            return;
         unlink_waiter(gate, best);
         take_place(gate, best->client_hash);
         best->admitted = true;
@@ -162,7 +172,8 @@ enum slg_status slg_gate_enter(struct slg_gate *gate, uint64_t client_hash,
     enum slg_status status = SLG_OK;
 
     (void)pthread_mutex_lock(&gate->lock); /* cannot fail on an ordinary mutex */
-    if (gate->inside_count < gate->place_count && gate->first == NULL) {
+    /* Whoever waits has no claim to the place: it would have been given. */
+    if (has_place(gate, count_inside(gate, client_hash))) {
         take_place(gate, client_hash);
     } else {
         status = enqueue(gate, &waiter);

@@ -1,7 +1,8 @@
 /* base/gate.h - a bounded number of jobs at once, the others wait in fair order.
  *
  * When a place comes free it goes to the waiting job whose client has the fewest jobs inside; among those to the one
- * that has waited longest. So a dashboard with 40 panels cannot keep one panel of another user waiting for all 40.
+ * that has waited longest. So a dashboard with 40 panels cannot keep one panel of another user waiting for all 40. Of
+ * several places the last is kept for a client that has none inside: jobs may last a minute.
  * Threads: any (docs/adr/0005: this is one of the few places with a lock of its own; nothing waits inside it). */
 #ifndef SLG_BASE_GATE_H
 #define SLG_BASE_GATE_H

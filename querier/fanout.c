@@ -7,6 +7,9 @@
 #define CANCEL_TIMEOUT_MS 1000
 /* Of one query: each but the first because storers were lost. */
 #define RUNS_MAX          5
+/* A storer is told a little less time than there is, so that its verdict (who is to blame?) arrives. */
+#define VERDICT_SHARE     20
+#define VERDICT_MS_MAX    1000
 
 enum slg_status slg_fanout_create(const struct slg_fanout_options *options,
                                   struct slg_fanout **ret_fanout, struct slg_error *reterr)
@@ -18,6 +21,7 @@ enum slg_status slg_fanout_create(const struct slg_fanout_options *options,
     if (fanout == NULL)
         return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for the query");
     fanout->options = *options;
+    fanout->begun_mono_ns = slg_clock_mono_ns(slg_clock_system());
     slg_buf_init(&fanout->request, SLG_MESSAGE_BYTES_MAX);
     fanout->arena = slg_arena_create(options->memory_bytes_max);
     fanout->calls = slg_calls_create(FANOUT_SOURCE_MAX);
@@ -69,6 +73,28 @@ int32_t slg_fanout_left_ms(const struct slg_fanout *fanout)
     if (left < 1)
         return 1;
     return left > INT32_MAX ? INT32_MAX : (int32_t)left;
+}
+
+int32_t slg_fanout_left_to_storer_ms(const struct slg_fanout *fanout)
+{
+    int32_t left = slg_fanout_left_ms(fanout);
+    int32_t grace = left / VERDICT_SHARE > VERDICT_MS_MAX ? VERDICT_MS_MAX : left / VERDICT_SHARE;
+
+    return left - grace;
+}
+
+enum slg_status slg_fanout_judge(const struct slg_fanout *fanout, enum slg_status status,
+                                 struct slg_error *reterr)
+{
+    int64_t now = slg_clock_mono_ns(slg_clock_system());
+    int64_t took_ns = now - fanout->begun_mono_ns;
+
+    if (status != SLG_TIMEOUT || fanout->stats.scan_ns < (uint64_t)took_ns / 2)
+        return status;
+    return slg_errorf(reterr, SLG_LIMIT,
+                      "the query is too much work for its time: storers worked at it for %.1f s "
+                      "and were not done; ask for a shorter time range or something simpler",
+                      (double)fanout->stats.scan_ns / 1e9);
 }
 
 enum slg_status slg_fanout_lost(struct slg_fanout *fanout, size_t node_index,

@@ -37,6 +37,7 @@ struct fanout_source {
 
 struct slg_fanout {
     struct slg_fanout_options options;
+    int64_t begun_mono_ns;
     struct slg_arena *arena;
     struct slg_calls *calls;
     struct slg_buf request;        /* reused for every message */
@@ -72,6 +73,12 @@ SLG_MUST_CHECK enum slg_status slg_fanout_ask(struct slg_fanout *fanout, size_t 
                                               size_t tag, int32_t timeout_ms);
 /* Milliseconds left, 1 at least. */
 int32_t slg_fanout_left_ms(const struct slg_fanout *fanout);
+/* What a storer is told of it. */
+int32_t slg_fanout_left_to_storer_ms(const struct slg_fanout *fanout);
+/* A TIMEOUT of a query for which storers have worked most of the time becomes LIMIT: it is itself to blame, and to ask
+ * again is of no use. Any other status stays. */
+enum slg_status slg_fanout_judge(const struct slg_fanout *fanout, enum slg_status status,
+                                 struct slg_error *reterr);
 /* Send fanout->request. A failure to send becomes an error that names the storer. */
 SLG_MUST_CHECK enum slg_status slg_fanout_send(struct slg_fanout *fanout, size_t node_index,
                                                size_t tag, struct slg_error *reterr);

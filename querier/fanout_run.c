@@ -71,7 +71,7 @@ static enum slg_status open_source(struct slg_fanout *fanout, size_t source_inde
         (ssize_t)sizeof(source->query_id))
         return slg_errorf(reterr, SLG_IO, "the system gave no random bytes");
     memcpy(query.query_id, source->query_id, sizeof(query.query_id));
-    query.leaf.deadline_ms = slg_fanout_left_ms(fanout);
+    query.leaf.deadline_ms = slg_fanout_left_to_storer_ms(fanout);
     slg_buf_clear(&fanout->request);
     slg_rpc_encode_query(&fanout->request, &query);
     source->open = true;
@@ -151,7 +151,7 @@ enum slg_status slg_fanout_run_leaf(struct slg_fanout *fanout, const struct slg_
         slg_reply_free(&reply);
     }
     slg_fanout_close_sources(fanout);
-    return status;
+    return slg_fanout_judge(fanout, status, reterr);
 }
 
 /* A leaf of a metric query. */
@@ -258,5 +258,5 @@ enum slg_status slg_fanout_run_log(struct slg_fanout *fanout, const struct slg_q
         status = merge_rows(fanout, merge, take, arg, reterr);
     slg_fanout_close_sources(fanout);
     slg_merge_destroy(merge);
-    return status;
+    return slg_fanout_judge(fanout, status, reterr);
 }

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -19,12 +20,14 @@
  * | sessions         | storer/session.h                          | -                                         |
  */
 
-/* How long a query keeps a worker while others wait. One that has had a lot goes over to workers of its own, which the
- * kernel gives less time: a slice can take long (one line and a bad regex), and a short query must not wait for it. */
-#define SLICE_NS              (5 * SLG_NS_PER_MS)
+/* How long a query keeps a worker while others wait. One that has had a lot, or whose text alone is a lot of work, goes
+ * over to workers of its own, which the kernel gives less time: a slice can take long (one line and a bad regex), and a
+ * short query must not wait for it. For the same reason there is one more worker for short ones than was asked for. */
+#define SLICE_NS              (1 * SLG_NS_PER_MS)
 #define LONG_QUERY_NS         (50 * SLG_NS_PER_MS)
+#define LONG_TEXT_BYTES       ((size_t)4096)
 #define LONG_NICE             10
-#define WORKER_COUNT_MAX      (2 * SLG_SERVE_WORKER_COUNT_MAX) /* as many again for long queries */
+#define WORKER_COUNT_MAX      (2 * SLG_SERVE_WORKER_COUNT_MAX + 1) /* short, long, and the one more */
 #define REQUEST_ARENA_BYTES   ((size_t)64 * 1024 * 1024)
 #define KEEP_REPLY_BYTES      ((size_t)256 * 1024) /* a worker's buffer that grew larger is freed */
 #define SMALL_REPLY_BYTES     ((size_t)4096)
@@ -431,24 +434,53 @@ static enum slg_status send_page(struct worker *worker, struct job *job, bool mo
     return SLG_OK;
 }
 
+static bool is_long(const struct slg_session *session)
+{
+    return session->spent_ns >= (uint64_t)LONG_QUERY_NS ||
+           session->query.leaf.text.len > LONG_TEXT_BYTES;
+}
+
+static int64_t thread_cpu_ns(void)
+{
+    struct timespec used = { 0 };
+
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used); /* a valid clock */
+    return used.tv_sec * SLG_NS_PER_SEC + used.tv_nsec;
+}
+
 static enum slg_status run_slice(struct slg_session *session, bool *ret_more,
                                  struct slg_error *reterr)
 {
-    uint64_t before_ns = session->stats.scan_ns;
-    enum slg_status status =
-        slg_scan_step(session->scan, SLICE_NS, &session->page, ret_more, &session->stats, reterr);
+    int64_t begin_ns = slg_clock_mono_ns(slg_clock_system()), begin_cpu_ns = thread_cpu_ns();
+    enum slg_status status = slg_session_prepare(session, reterr);
 
-    session->spent_ns += session->stats.scan_ns - before_ns;
+    if (status == SLG_OK)
+        status = slg_scan_step(session->scan, SLICE_NS, &session->page, ret_more, &session->stats,
+                               reterr);
+    session->spent_ns += (uint64_t)(slg_clock_mono_ns(slg_clock_system()) - begin_ns);
+    session->computed_ns += thread_cpu_ns() - begin_cpu_ns;
     return status;
 }
 
 /* Hand the query to whose turn it is next. False: nobody takes it, the storer stops. */
 static bool pass_on(struct worker *worker, struct job *job)
 {
-    bool is_long = job->session->spent_ns >= (uint64_t)LONG_QUERY_NS;
+    return slg_queue_push(is_long(job->session) ? worker->serve->long_queue : worker->serve->queue,
+                          job) == SLG_OK;
+}
 
-    return slg_queue_push(is_long ? worker->serve->long_queue : worker->serve->queue, job) ==
-           SLG_OK;
+/* A query that had a worker for most of its time, and is a long one by what it computed, is itself to blame that it did
+ * not end; else the server was busy. */
+static enum slg_status judge_timeout(const struct slg_session *session, struct slg_error *reterr)
+{
+    int64_t took_ns = slg_clock_mono_ns(slg_clock_system()) - session->opened_mono_ns;
+
+    if (session->spent_ns < (uint64_t)took_ns / 2 || session->computed_ns < LONG_QUERY_NS)
+        return SLG_TIMEOUT;
+    return slg_errorf(reterr, SLG_LIMIT,
+                      "the query is too much work for its time: a storer computed for %.1f s of "
+                      "%.1f s and was not done; ask for a shorter time range or something simpler",
+                      (double)session->computed_ns / 1e9, (double)took_ns / 1e9);
 }
 
 static void run_query(struct worker *worker, struct job *job)
@@ -459,8 +491,8 @@ static void run_query(struct worker *worker, struct job *job)
 
     if (job->session == NULL) {
         status = open_query(worker, job, &err);
-        if (status == SLG_OK && job->session->spent_ns >= (uint64_t)LONG_QUERY_NS &&
-            pass_on(worker, job))
+        if (status == SLG_OK && is_long(job->session) &&
+            worker->queue != worker->serve->long_queue && pass_on(worker, job))
             return;
     }
     if (status == SLG_OK) {
@@ -475,6 +507,8 @@ static void run_query(struct worker *worker, struct job *job)
             status = send_page(worker, job, more, &err);
         if (status == SLG_OK)
             return;
+        if (status == SLG_TIMEOUT)
+            status = judge_timeout(session, &err);
         slg_session_close(worker->serve->sessions, session);
     }
     slg_metric_add_shared(worker->serve->options.metrics, METRIC_storer_queries_failed_total, 0, 1);
@@ -676,7 +710,7 @@ enum slg_status slg_serve_start(const struct slg_serve_options *options,
         status = slg_errorf(reterr, SLG_NO_MEMORY, "no memory for the server");
     for (size_t i = 0; status == SLG_OK && i < SLG_SERVE_JOB_COUNT; i++)
         status = slg_queue_push(serve->free_jobs, &serve->jobs[i]);
-    for (size_t i = 0; status == SLG_OK && i < 2 * options->worker_count; i++)
+    for (size_t i = 0; status == SLG_OK && i < 2 * options->worker_count + 1; i++)
         status = start_worker(serve, &serve->workers[i],
                               i % 2 == 0 ? serve->queue : serve->long_queue, reterr);
     if (status != SLG_OK) {

@@ -137,7 +137,8 @@ enum slg_status slg_session_open(struct slg_session_table *table, struct slg_cat
     atomic_init(&session->canceled, false);
     status = decode(session, request, request_len, reterr);
     if (status == SLG_OK) { /* the limits were checked: nothing overflows */
-        const struct slg_scan_options options = {
+        session->opened_mono_ns = received_mono_ns;
+        session->scan_options = (struct slg_scan_options){
             .catalogue = catalogue,
             .query = &session->query,
             .cutoff_ns = cutoff_ns,
@@ -145,17 +146,21 @@ enum slg_status slg_session_open(struct slg_session_table *table, struct slg_cat
             .view_bytes_max = view_bytes_max,
             .canceled = &session->canceled,
         };
-
-        status = slg_scan_create(&options, &session->scan, reterr);
-    }
-    if (status == SLG_OK)
         status = add(table, session, reterr);
+    }
     if (status != SLG_OK) {
         free_session(session);
         return status;
     }
     *ret_session = session;
     return SLG_OK;
+}
+
+enum slg_status slg_session_prepare(struct slg_session *session, struct slg_error *reterr)
+{
+    if (session->scan != NULL)
+        return SLG_OK;
+    return slg_scan_create(&session->scan_options, &session->scan, reterr);
 }
 
 enum slg_status slg_session_acquire(struct slg_session_table *table, const uint8_t query_id[16],

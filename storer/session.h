@@ -20,10 +20,13 @@ struct slg_session_table;
 struct slg_session {
     struct slg_arena *arena; /* the request and what was decoded of it */
     struct slg_rpc_query query;
-    struct slg_scan *scan;
+    struct slg_scan *scan; /* NULL before slg_session_prepare */
+    struct slg_scan_options scan_options;
+    int64_t opened_mono_ns; /* when the request came */
     atomic_bool canceled;
     struct slg_scan_stats stats; /* of the page in hand */
-    uint64_t spent_ns;           /* of a worker's time, over all pages */
+    uint64_t spent_ns;           /* of a worker's time, over all pages, */
+    int64_t computed_ns;         /* and of a core's */
     struct slg_buf page;         /* body in hand */
     void *call;                  /* who waits for the page; the server's */
     /* Of the table: */
@@ -46,6 +49,9 @@ slg_session_open(struct slg_session_table *table, struct slg_catalogue *catalogu
 SLG_MUST_CHECK enum slg_status slg_session_acquire(struct slg_session_table *table,
                                                    const uint8_t query_id[16],
                                                    struct slg_session **ret_session,
+                                                   struct slg_error *reterr);
+/* Before its first step: compile the query, which can take long. INVALID, UNSUPPORTED, LIMIT: as slg_scan_create. */
+SLG_MUST_CHECK enum slg_status slg_session_prepare(struct slg_session *session,
                                                    struct slg_error *reterr);
 /* Running -> parked. One that was canceled meanwhile is closed. */
 void slg_session_park(struct slg_session_table *table, struct slg_session *session,

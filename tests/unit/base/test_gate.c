@@ -75,10 +75,33 @@ static void *guest_thread(void *arg)
     return NULL;
 }
 
-/* Client 1 holds a place of two and queues first; client 2 queues last and must come in first. */
+/* Of three places one client gets two; the third is for any other. A single place is for anybody. */
+static void test_the_last_place_is_for_another(void **state)
+{
+    struct slg_gate *gate = slg_gate_create(3, 10), *single = slg_gate_create(1, 1);
+
+    (void)state;
+    assert_int_equal(slg_gate_enter(gate, 1, in_seconds(1), NULL, NULL), SLG_OK);
+    assert_int_equal(slg_gate_enter(gate, 1, in_seconds(1), NULL, NULL), SLG_OK);
+    assert_int_equal(slg_gate_enter(gate, 1, in_seconds(0), NULL, NULL), SLG_TIMEOUT);
+    assert_int_equal(slg_gate_enter(gate, 2, in_seconds(0), NULL, NULL), SLG_OK);
+    assert_int_equal(slg_gate_enter(gate, 3, in_seconds(0), NULL, NULL), SLG_TIMEOUT);
+    slg_gate_leave(gate, 1);
+    assert_int_equal(slg_gate_enter(gate, 2, in_seconds(0), NULL, NULL), SLG_TIMEOUT);
+    assert_int_equal(slg_gate_enter(gate, 3, in_seconds(0), NULL, NULL), SLG_OK);
+    assert_int_equal(slg_gate_enter(single, 1, in_seconds(0), NULL, NULL), SLG_OK);
+    assert_int_equal(slg_gate_enter(single, 2, in_seconds(0), NULL, NULL), SLG_TIMEOUT);
+    slg_gate_leave(single, 1);
+    for (uint64_t client = 1; client <= 3; client++)
+        slg_gate_leave(gate, client);
+    slg_gate_destroy(gate);
+    slg_gate_destroy(single);
+}
+
+/* Client 1 holds two places of three and queues first; client 2 queues last and must come in first. */
 static void test_the_least_served_client_is_next(void **state)
 {
-    struct slg_gate *gate = slg_gate_create(2, 100);
+    struct slg_gate *gate = slg_gate_create(3, 100);
     atomic_int order = 0;
     struct guest guests[4];
     pthread_t threads[4];
@@ -86,13 +109,17 @@ static void test_the_least_served_client_is_next(void **state)
     (void)state;
     assert_int_equal(slg_gate_enter(gate, 1, in_seconds(1), NULL, NULL), SLG_OK);
     assert_int_equal(slg_gate_enter(gate, 1, in_seconds(1), NULL, NULL), SLG_OK);
+    assert_int_equal(slg_gate_enter(gate, 3, in_seconds(1), NULL, NULL), SLG_OK);
     for (size_t i = 0; i < 4; i++) {
         guests[i] = (struct guest){ .gate = gate, .client = i < 3 ? 1 : 2, .order = &order };
         assert_int_equal(pthread_create(&threads[i], NULL, guest_thread, &guests[i]), 0);
         while (slg_gate_waiting_count(gate) != i + 1)
             (void)sched_yield();
     }
-    slg_gate_leave(gate, 1);
+    slg_gate_leave(gate, 3);
+    while (atomic_load(&order) == 0)
+        (void)sched_yield();
+    slg_gate_leave(gate, 1); /* now there is a place that client 1 may have, too */
     for (size_t i = 0; i < 4; i++)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     assert_int_equal(guests[3].place, 0);
@@ -128,6 +155,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_places_are_kept),
+        cmocka_unit_test(test_the_last_place_is_for_another),
         cmocka_unit_test(test_the_least_served_client_is_next),
         cmocka_unit_test(test_waiters_are_bounded_and_may_leave),
     };

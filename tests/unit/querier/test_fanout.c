@@ -8,7 +8,7 @@
 #include <stdatomic.h>
 
 #include "base/clock.h"
-#include "querier/fanout.h"
+#include "querier/fanout_private.h"
 
 #define HOUR_NS    (INT64_C(3600) * SLG_NS_PER_SEC)
 #define WINDOW     INT64_C(490000) /* hours since the epoch */
@@ -402,6 +402,34 @@ static void test_a_silent_storer_ends_with_the_deadline(void **state)
     close_world(&world);
 }
 
+static void test_who_is_to_blame_for_the_deadline(void **state)
+{
+    static const struct blame_case {
+        const char *name;
+        uint64_t scan_ms; /* in the second that the query took */
+        enum slg_status status, want;
+    } cases[] = {
+        { "storers worked", 900, SLG_TIMEOUT, SLG_LIMIT },
+        { "two parts of it at once", 1800, SLG_TIMEOUT, SLG_LIMIT },
+        { "it waited", 100, SLG_TIMEOUT, SLG_TIMEOUT },
+        { "another failure", 900, SLG_UNAVAILABLE, SLG_UNAVAILABLE },
+        { "no failure", 900, SLG_OK, SLG_OK },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct slg_fanout fanout = {
+            .begun_mono_ns = slg_clock_mono_ns(slg_clock_system()) - SLG_NS_PER_SEC,
+            .stats = { .scan_ns = cases[i].scan_ms * (uint64_t)SLG_NS_PER_MS },
+        };
+        struct slg_error error = { 0 };
+
+        if (slg_fanout_judge(&fanout, cases[i].status, &error) != cases[i].want)
+            fail_msg("%s", cases[i].name);
+        assert_int_equal(error.message[0] != '\0', cases[i].want == SLG_LIMIT);
+    }
+}
+
 static void test_a_client_that_left_cancels(void **state)
 {
     struct world world = { .count = 1, .fakes = { { .mute = true } } };
@@ -706,6 +734,7 @@ int main(void)
         cmocka_unit_test(test_a_refilling_storer_is_better_than_none),
         cmocka_unit_test(test_no_storer_at_all),
         cmocka_unit_test(test_a_silent_storer_ends_with_the_deadline),
+        cmocka_unit_test(test_who_is_to_blame_for_the_deadline),
         cmocka_unit_test(test_a_client_that_left_cancels),
         cmocka_unit_test(test_streams_are_added_by_id),
         cmocka_unit_test(test_a_storer_that_fails_is_replaced),

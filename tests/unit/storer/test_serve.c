@@ -166,6 +166,27 @@ static size_t get_sets(struct fixture *f, struct slg_rpc_shard_set **ret_shards)
     return sets.shard_count;
 }
 
+static void encode_text(struct slg_buf *out, uint8_t id, const char *text, int64_t deadline_ms,
+                        const struct slg_rpc_shard_set *shards, size_t count)
+{
+    struct slg_rpc_query query = { .tenant = slg_text_of("fake"),
+                                   .map_epoch = 1,
+                                   .leaf = { .kind = SLG_LEAF_LOG,
+                                             .text = slg_text_of(text),
+                                             .start_ns = TEST_WINDOW_NS,
+                                             .end_ns = TEST_WINDOW_NS + TEST_HOUR_NS,
+                                             .direction = SLG_FORWARD,
+                                             .memory_bytes_max = 64 << 20,
+                                             .series_max = 100,
+                                             .bytes_scan_max = UINT64_MAX,
+                                             .deadline_ms = deadline_ms },
+                                   .shards = shards,
+                                   .shard_count = count };
+
+    memset(query.query_id, id, sizeof(query.query_id));
+    slg_rpc_encode_query(out, &query);
+}
+
 static void encode_query(struct slg_buf *out, uint8_t id, const struct slg_rpc_shard_set *shards,
                          size_t count, uint64_t epoch)
 {
@@ -300,6 +321,39 @@ static void test_cancel_idle_and_stop(void **state)
     slg_serve_expire(f.serve, slg_clock_mono_ns(slg_clock_system()) + 2 * SLG_NS_PER_SEC);
     assert_int_equal(slg_serve_query_count(f.serve), 0);
     open_and_park(&f, 4); /* stop closes it */
+    tear_down(&f);
+}
+
+/* A query whose lines each take long: its time ends while it computes, so it is told that it is too much work; one that
+ * had no time at all has nothing to answer for. */
+static void test_who_is_to_blame_for_the_deadline(void **state)
+{
+    static const struct blame_case {
+        const char *name, *text;
+        int64_t deadline_ms;
+        enum slg_status want;
+    } cases[] = {
+        { "a bad regex", "{app=~\".+\"} |~ \"(x?){1000}x{1000}\"", 1000, SLG_LIMIT },
+        { "a good one", "{app=~\".+\"} |~ \"x$\"", 60000, SLG_OK },
+    };
+    struct slg_rpc_shard_set *shards;
+    struct fixture f;
+    size_t count;
+
+    (void)state;
+    set_up(&f);
+    store_big_lines(&f, 30);
+    count = get_sets(&f, &shards);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct reply reply;
+
+        init_reply(&reply);
+        encode_text(&reply.request, (uint8_t)i, cases[i].text, cases[i].deadline_ms, shards, count);
+        ask(&f, &reply);
+        if (reply_status(&reply) != cases[i].want)
+            fail_msg("%s: %s", cases[i].name, slg_status_text(reply_status(&reply)));
+        fini_reply(&reply);
+    }
     tear_down(&f);
 }
 
@@ -567,6 +621,7 @@ int main(void)
         cmocka_unit_test(test_store_sets_query_next),
         cmocka_unit_test(test_fetch),
         cmocka_unit_test(test_cancel_idle_and_stop),
+        cmocka_unit_test(test_who_is_to_blame_for_the_deadline),
         cmocka_unit_test(test_forty_at_once),
         cmocka_unit_test(test_hello),
         cmocka_unit_test(test_streams_and_status),
