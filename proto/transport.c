@@ -512,6 +512,7 @@ struct slg_transport_client {
     atomic_size_t next_slot; /* a hint: where a free one may be */
     atomic_int connection_count;
     atomic_int_least64_t change_mono_ns; /* start, or the last loss of a connection */
+    atomic_int_least64_t heard_mono_ns;  /* the last reply; 0: none yet */
     size_t slot_count;
     struct slot slots[];
 };
@@ -539,6 +540,11 @@ bool slg_transport_client_connected(const struct slg_transport_client *client)
     return atomic_load(&client->connection_count) > 0;
 }
 
+int64_t slg_transport_client_heard_mono_ns(const struct slg_transport_client *client)
+{
+    return atomic_load(&client->heard_mono_ns);
+}
+
 static enum slg_status status_of(const struct slot *slot, int rc)
 {
     if (atomic_load(&slot->client->stopping))
@@ -558,6 +564,8 @@ static void finish(struct slot *slot, enum slg_status status, nng_msg *reply)
     slg_transport_done *done = slot->done;
     void *done_ctx = slot->done_ctx;
 
+    if (reply != NULL)
+        atomic_store(&slot->client->heard_mono_ns, now_ns());
     atomic_store(&slot->taken, false);
     done(done_ctx, status, reply == NULL ? NULL : nng_msg_body(reply),
          reply == NULL ? 0 : nng_msg_len(reply));

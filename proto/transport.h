@@ -75,6 +75,8 @@ void slg_transport_client_stop(struct slg_transport_client *client);
 
 /* Is there a connection now? For status displays; a request may still fail. */
 bool slg_transport_client_connected(const struct slg_transport_client *client);
+/* When the last reply came, of the system's monotonic clock; 0: none yet. Also of requests that nobody waits for. */
+int64_t slg_transport_client_heard_mono_ns(const struct slg_transport_client *client);
 
 /* status: OK with reply; TIMEOUT; UNAVAILABLE (no connection, or it closed: the peer may have acted); CANCELED.
  * Runs on a library thread. */

@@ -365,7 +365,20 @@ int64_t slg_fanout_oldest_kept(const struct slg_fanout *fanout)
     return oldest;
 }
 
-/* All answers; or, once enough have come, those that come within the grace. */
+/* Is somebody waited for who spoke when last asked? */
+static bool expects_more(const struct slg_fanout *fanout, const bool *answered)
+{
+    const struct slg_map *map = slg_peers_map(fanout->options.peers);
+
+    for (size_t i = 0; i < map->node_count; i++)
+        if (!answered[i] && !fanout->node_failed[i] && map->nodes[i].state != SLG_NODE_REMOVED &&
+            !slg_peers_silent(fanout->options.peers, i))
+            return true;
+    return false;
+}
+
+/* All answers; or, once enough have come, those that come within the grace. Storers that let the grace of an earlier
+ * query pass get none. */
 static enum slg_status take_all_sets(struct slg_fanout *fanout, struct slg_error *reterr)
 {
     const struct slg_map *map = slg_peers_map(fanout->options.peers);
@@ -378,6 +391,8 @@ static enum slg_status take_all_sets(struct slg_fanout *fanout, struct slg_error
     for (;;) {
         if (until_ns == INT64_MAX && failed_count(fanout) + fanout->waiting <= spare)
             until_ns = slg_clock_mono_ns(slg_clock_system()) + SETS_GRACE_NS;
+        if (until_ns != INT64_MAX && !expects_more(fanout, answered))
+            until_ns = slg_clock_mono_ns(slg_clock_system());
         status = slg_fanout_wait_until(fanout, until_ns, &reply, reterr);
         if (status != SLG_OK)
             break;
@@ -388,8 +403,10 @@ static enum slg_status take_all_sets(struct slg_fanout *fanout, struct slg_error
             return status;
     }
     for (size_t i = 0; i < map->node_count && status == SLG_AGAIN; i++)
-        if (!answered[i] && !fanout->node_failed[i] && map->nodes[i].state != SLG_NODE_REMOVED)
+        if (!answered[i] && !fanout->node_failed[i] && map->nodes[i].state != SLG_NODE_REMOVED) {
             slg_fanout_mark_failed(fanout, i, "did not answer in time");
+            slg_peers_note_silent(fanout->options.peers, i);
+        }
     return status == SLG_NOT_FOUND || status == SLG_AGAIN ? SLG_OK : status;
 }
 

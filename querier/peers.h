@@ -19,4 +19,8 @@ const struct slg_map *slg_peers_map(const struct slg_peers *peers);
 /* Connection of map->nodes[node_index]; NULL for a removed node. */
 struct slg_transport_client *slg_peers_client(const struct slg_peers *peers, size_t node_index);
 
+/* A storer was given its time and said nothing: nobody waits for it again until a reply of it has come, however late. */
+void slg_peers_note_silent(const struct slg_peers *peers, size_t node_index);
+bool slg_peers_silent(const struct slg_peers *peers, size_t node_index);
+
 #endif

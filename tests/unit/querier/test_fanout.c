@@ -5,6 +5,7 @@
 #include "tests/helper/test.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 
 #include "base/clock.h"
@@ -34,6 +35,7 @@ struct fake {
 struct world {
     struct fake fakes[STORER_MAX];
     size_t count;
+    unsigned write_quorum; /* 0: 1 */
     struct slg_map *map;
     struct slg_peers *peers;
     struct slg_fanout *fanout;
@@ -182,8 +184,8 @@ static void make_map(struct world *world, unsigned replication)
     for (size_t i = 0; i < world->count; i++)
         slg_buf_printf(&text, "%s{\"id\":\"s%zu\",\"address\":\"%s\"}", i == 0 ? "" : ",", i,
                        slg_transport_server_url(world->fakes[i].server));
-    slg_buf_printf(&text, "],\"layouts\":[{\"replication\":%u,\"write_quorum\":1,\"nodes\":[",
-                   replication);
+    slg_buf_printf(&text, "],\"layouts\":[{\"replication\":%u,\"write_quorum\":%u,\"nodes\":[",
+                   replication, world->write_quorum > 0 ? world->write_quorum : 1);
     for (size_t i = 0; i < world->count; i++)
         slg_buf_printf(&text, "%s{\"id\":\"s%zu\"}", i == 0 ? "" : ",", i);
     slg_buf_append_text(&text, "]}]}");
@@ -428,6 +430,41 @@ static void test_who_is_to_blame_for_the_deadline(void **state)
             fail_msg("%s", cases[i].name);
         assert_int_equal(error.message[0] != '\0', cases[i].want == SLG_LIMIT);
     }
+}
+
+/* The grace of 0.3 s is spent once on it, not with every query; any reply of it, however late, ends that. */
+static void test_a_silent_storer_is_waited_for_once(void **state)
+{
+    struct world world = { .count = 2,
+                           .write_quorum = 2,
+                           .fakes = { { .held = 5, .windows = 1 }, { .mute = true } } };
+    struct slg_error error = { 0 };
+    int64_t begin;
+
+    (void)state;
+    open_world(&world, "once", 2, 60 * SLG_NS_PER_SEC);
+    assert_false(slg_peers_silent(world.peers, 1));
+    assert_int_equal(fix_sets(&world, &error), SLG_OK);
+    assert_null(slg_fanout_incomplete(world.fanout));
+    assert_true(slg_peers_silent(world.peers, 1));
+    assert_false(slg_peers_silent(world.peers, 0));
+    begin = slg_clock_mono_ns(slg_clock_system());
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(fix_sets(&world, &error), SLG_OK);
+        assert_null(slg_fanout_incomplete(world.fanout));
+    }
+    assert_true(slg_clock_mono_ns(slg_clock_system()) - begin < 5 * 300 * SLG_NS_PER_MS);
+    assert_true(slg_peers_silent(world.peers, 1));
+    (void)pthread_mutex_lock(&world.fakes[1].lock);
+    assert_true(world.fakes[1].kept_count > 0);
+    slg_transport_call_reply(world.fakes[1].kept[--world.fakes[1].kept_count], "", 0);
+    (void)pthread_mutex_unlock(&world.fakes[1].lock);
+    begin = slg_clock_mono_ns(slg_clock_system());
+    while (slg_peers_silent(world.peers, 1) &&
+           slg_clock_mono_ns(slg_clock_system()) - begin < 20 * SLG_NS_PER_SEC)
+        (void)sched_yield();
+    assert_false(slg_peers_silent(world.peers, 1));
+    close_world(&world);
 }
 
 static void test_a_client_that_left_cancels(void **state)
@@ -735,6 +772,7 @@ int main(void)
         cmocka_unit_test(test_no_storer_at_all),
         cmocka_unit_test(test_a_silent_storer_ends_with_the_deadline),
         cmocka_unit_test(test_who_is_to_blame_for_the_deadline),
+        cmocka_unit_test(test_a_silent_storer_is_waited_for_once),
         cmocka_unit_test(test_a_client_that_left_cancels),
         cmocka_unit_test(test_streams_are_added_by_id),
         cmocka_unit_test(test_a_storer_that_fails_is_replaced),
