@@ -162,6 +162,59 @@ enum slg_status slg_api_step(const struct slg_http_request *request, int64_t sta
     return SLG_OK;
 }
 
+enum slg_status slg_api_direction(const struct slg_http_request *request,
+                                  enum slg_direction *ret_direction, struct slg_error *reterr)
+{
+    struct slg_text text;
+
+    *ret_direction = SLG_BACKWARD;
+    if (!slg_http_param(request, "direction", &text) || text.len == 0)
+        return SLG_OK;
+    return slg_params_direction(text, ret_direction, reterr);
+}
+
+enum slg_status slg_api_check_order(int64_t start_ns, int64_t end_ns, struct slg_error *reterr)
+{
+    if (end_ns >= start_ns)
+        return SLG_OK;
+    return slg_errorf(reterr, SLG_INVALID,
+                      "end timestamp must not be before or equal to start time");
+}
+
+static enum slg_status read_interval(const struct slg_http_request *request, int64_t *ret_ns,
+                                     struct slg_error *reterr)
+{
+    struct slg_text text;
+    enum slg_status status;
+
+    *ret_ns = 0;
+    if (!slg_http_param(request, "interval", &text) || text.len == 0)
+        return SLG_OK;
+    status = slg_params_step(text, ret_ns, reterr);
+    if (status == SLG_OK && *ret_ns < 0)
+        return slg_errorf(reterr, SLG_INVALID, "interval must be >= 0");
+    return status;
+}
+
+enum slg_status slg_api_resolution(const struct slg_http_request *request, int64_t start_ns,
+                                   int64_t end_ns, int64_t *ret_step_ns, int64_t *ret_interval_ns,
+                                   struct slg_error *reterr)
+{
+    enum slg_status status = slg_api_step(request, start_ns, end_ns, ret_step_ns, reterr);
+
+    if (status != SLG_OK)
+        return status;
+    if (*ret_step_ns <= 0)
+        return slg_errorf(reterr, SLG_INVALID,
+                          "zero or negative query resolution step widths are not accepted. "
+                          "Try a positive integer");
+    if ((end_ns - start_ns) / *ret_step_ns > SLG_QUERY_STEP_COUNT_MAX)
+        return slg_errorf(reterr, SLG_INVALID,
+                          "exceeded maximum resolution of 11,000 points per time series. Try "
+                          "increasing the value of the step parameter");
+    return ret_interval_ns == NULL ? SLG_OK : read_interval(request, ret_interval_ns, reterr);
+}
+
 enum slg_status slg_api_fanout(struct slg_querier *querier, struct api_client *client,
                                struct slg_fanout **ret_fanout, struct slg_error *reterr)
 {
@@ -186,9 +239,8 @@ enum slg_status slg_api_check_range(const struct slg_querier_limits *limits,
     int64_t length_ns;
     struct slg_buf text;
 
-    if (params->end_ns < params->start_ns)
-        return slg_errorf(reterr, SLG_INVALID,
-                          "end timestamp must not be before or equal to start time");
+    if (slg_api_check_order(params->start_ns, params->end_ns, reterr) != SLG_OK)
+        return SLG_INVALID;
     if (!__builtin_sub_overflow(params->end_ns, params->start_ns, &length_ns) &&
         length_ns <= limits->query_length_max_ns)
         return SLG_OK;

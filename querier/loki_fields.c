@@ -41,6 +41,7 @@ static enum slg_status read_params(struct sample *sample, struct slg_error *rete
     const struct slg_querier_limits *limits = &sample->client.querier->options.limits;
     const struct slg_http_request *request = sample->client.request;
     struct slg_query_params *params = &sample->params;
+    struct slg_text text;
     enum slg_status status;
 
     if (!slg_http_param(request, "query", &params->text))
@@ -51,15 +52,20 @@ static enum slg_status read_params(struct sample *sample, struct slg_error *rete
     params->leaf_memory_bytes_max = limits->memory_bytes_max;
     params->leaf_series_max = 1;
     params->leaf_bytes_scan_max = limits->bytes_scan_max;
-    status = slg_api_limit(request, "limit", FIELDS_DEFAULT, &sample->limit, reterr);
+    status = slg_api_range(request, &params->start_ns, &params->end_ns, reterr);
+    if (status == SLG_OK)
+        status = slg_api_check_order(params->start_ns, params->end_ns, reterr);
     if (status == SLG_OK)
         status = slg_api_limit(request, "line_limit", LINES_DEFAULT, &params->limit, reterr);
+    if (status == SLG_OK) /* field_limit: its name in old clients */
+        status = slg_api_limit(
+            request,
+            slg_http_param(request, "limit", &text) && text.len > 0 ? "limit" : "field_limit",
+            FIELDS_DEFAULT, &sample->limit, reterr);
     if (status == SLG_OK)
-        status = slg_api_range(request, &params->start_ns, &params->end_ns, reterr);
-    if (status == SLG_OK)
-        status = slg_api_check_range(limits, params, reterr);
-    params->step_ns = slg_params_default_step(params->start_ns, params->end_ns);
-    return status;
+        status = slg_api_resolution(request, params->start_ns, params->end_ns, &params->step_ns,
+                                    /* ret_interval_ns= */ NULL, reterr);
+    return status == SLG_OK ? slg_api_check_range(limits, params, reterr) : status;
 }
 
 static enum slg_status read_query(struct sample *sample, struct slg_error *reterr)

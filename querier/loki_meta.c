@@ -137,10 +137,27 @@ static enum slg_status print_stats(struct slg_meta *meta, void *arg, struct slg_
     return SLG_OK;
 }
 
+/* Loki reads all parameters of a range query here, and refuses what it would there. */
+static enum slg_status read_stats(struct slg_meta *meta, void *arg, struct slg_error *reterr)
+{
+    const struct slg_http_request *request = meta->client.request;
+    int64_t from_ns = meta->wanted.from_ns, to_ns = meta->wanted.to_ns, step_ns, interval_ns;
+    enum slg_direction direction;
+    uint64_t limit;
+    enum slg_status status = slg_api_check_order(from_ns, to_ns, reterr);
+
+    if (status == SLG_OK)
+        status = slg_api_limit(request, "limit", 1, &limit, reterr);
+    if (status == SLG_OK)
+        status = slg_api_direction(request, &direction, reterr);
+    if (status == SLG_OK)
+        status = slg_api_resolution(request, from_ns, to_ns, &step_ns, &interval_ns, reterr);
+    return status == SLG_OK ? slg_meta_read_required(meta, arg, reterr) : status;
+}
+
 void slg_api_stats(void *ctx, struct slg_http_request *request)
 {
-    static const struct slg_meta_endpoint endpoint = { slg_meta_read_required, slg_meta_list,
-                                                       print_stats };
+    static const struct slg_meta_endpoint endpoint = { read_stats, slg_meta_list, print_stats };
 
     slg_meta_answer(ctx, request, &endpoint, NULL);
 }

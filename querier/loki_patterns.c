@@ -4,8 +4,7 @@
 #include "querier/meta.h"
 
 /* Loki counts in buckets of 10 s; a smaller step shows no more. */
-#define STEP_NS_MIN    (10 * SLG_NS_PER_SEC)
-#define STEP_COUNT_MAX 11000
+#define STEP_NS_MIN (10 * SLG_NS_PER_SEC)
 
 struct patterns {
     struct slg_leaf_request leaf;
@@ -25,20 +24,12 @@ static enum slg_status read_patterns(struct slg_meta *meta, void *arg, struct sl
     if (status == SLG_OK)
         status = slg_api_check_range(limits, &params, reterr);
     if (status == SLG_OK)
-        status = slg_api_step(meta->client.request, params.start_ns, params.end_ns, &leaf->step_ns,
-                              reterr);
+        status = slg_api_resolution(meta->client.request, params.start_ns, params.end_ns,
+                                    &leaf->step_ns, /* ret_interval_ns= */ NULL, reterr);
     if (status != SLG_OK)
         return status;
-    if (leaf->step_ns <= 0)
-        return slg_errorf(reterr, SLG_INVALID,
-                          "zero or negative query resolution step widths are not accepted. Try a "
-                          "positive integer");
     if (leaf->step_ns < STEP_NS_MIN)
         leaf->step_ns = STEP_NS_MIN;
-    if ((params.end_ns - params.start_ns) / leaf->step_ns > STEP_COUNT_MAX)
-        return slg_errorf(reterr, SLG_INVALID,
-                          "exceeded maximum resolution of 11,000 points per time series. Try "
-                          "increasing the value of the step parameter");
     leaf->kind = SLG_LEAF_PATTERNS;
     leaf->text = meta->selectors[0];
     leaf->start_ns = params.start_ns;

@@ -38,53 +38,16 @@ static void free_job(void *arg)
 
 /* ---- parameters ---- */
 
-static enum slg_status read_interval(const struct slg_http_request *request, int64_t *ret_ns,
-                                     struct slg_error *reterr)
-{
-    struct slg_text text;
-    enum slg_status status;
-
-    *ret_ns = 0;
-    if (!slg_http_param(request, "interval", &text) || text.len == 0)
-        return SLG_OK;
-    status = slg_params_step(text, ret_ns, reterr);
-    if (status == SLG_OK && *ret_ns < 0)
-        return slg_errorf(reterr, SLG_INVALID, "interval must be >= 0");
-    return status;
-}
-
-static enum slg_status read_direction(const struct slg_http_request *request,
-                                      enum slg_direction *ret_direction, struct slg_error *reterr)
-{
-    struct slg_text text;
-
-    *ret_direction = SLG_BACKWARD;
-    if (!slg_http_param(request, "direction", &text) || text.len == 0)
-        return SLG_OK;
-    return slg_params_direction(text, ret_direction, reterr);
-}
-
 static enum slg_status read_range_params(const struct slg_http_request *request,
                                          struct slg_query_params *params, struct slg_error *reterr)
 {
     enum slg_status status = slg_api_range(request, &params->start_ns, &params->end_ns, reterr);
 
-    if (status == SLG_OK && params->end_ns < params->start_ns)
-        status = slg_errorf(reterr, SLG_INVALID,
-                            "end timestamp must not be before or equal to start time");
     if (status == SLG_OK)
-        status = slg_api_step(request, params->start_ns, params->end_ns, &params->step_ns, reterr);
-    if (status == SLG_OK && params->step_ns <= 0)
-        status = slg_errorf(reterr, SLG_INVALID,
-                            "zero or negative query resolution step widths are not accepted. "
-                            "Try a positive integer");
-    if (status == SLG_OK &&
-        (params->end_ns - params->start_ns) / params->step_ns > SLG_QUERY_STEP_COUNT_MAX)
-        status = slg_errorf(reterr, SLG_INVALID,
-                            "exceeded maximum resolution of 11,000 points per time series. Try "
-                            "increasing the value of the step parameter");
+        status = slg_api_check_order(params->start_ns, params->end_ns, reterr);
     if (status == SLG_OK)
-        status = read_interval(request, &params->interval_ns, reterr);
+        status = slg_api_resolution(request, params->start_ns, params->end_ns, &params->step_ns,
+                                    &params->interval_ns, reterr);
     return status;
 }
 
@@ -120,7 +83,7 @@ static enum slg_status read_params(struct job *job, bool instant, struct slg_err
     params->leaf_bytes_scan_max = limits->bytes_scan_max;
     status = slg_api_limit(request, "limit", 100, &params->limit, reterr);
     if (status == SLG_OK)
-        status = read_direction(request, &params->direction, reterr);
+        status = slg_api_direction(request, &params->direction, reterr);
     if (status == SLG_OK)
         status = instant ? read_instant_params(request, params, reterr)
                          : read_range_params(request, params, reterr);

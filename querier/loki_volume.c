@@ -3,9 +3,9 @@
 #include "logql/eval/series.h"
 #include "querier/answer.h"
 #include "querier/meta.h"
+#include "querier/params.h"
 #include "querier/volumes.h"
 
-#define VOLUME_STEPS_MAX     1000
 #define VOLUME_LIMIT_DEFAULT 100
 
 /* ---- parameters ---- */
@@ -25,16 +25,61 @@ static enum slg_status read_targets(const struct slg_http_request *request,
     return SLG_OK;
 }
 
+/* `limit`; 0 stands for the default. */
+static enum slg_status read_limit(const struct slg_http_request *request,
+                                  struct slg_volume_rule *rule, struct slg_error *reterr)
+{
+    struct slg_text text;
+    int64_t value;
+
+    rule->limit = VOLUME_LIMIT_DEFAULT;
+    if (slg_http_param(request, "limit", &text) && slg_params_int(text, &value, NULL) == SLG_OK &&
+        value == 0)
+        return SLG_OK;
+    return slg_api_limit(request, "limit", VOLUME_LIMIT_DEFAULT, &rule->limit, reterr);
+}
+
+/* `query`; "{}", which no other request may be, is every stream with all its labels. */
+static enum slg_status read_streams(struct slg_meta *meta, struct slg_volume_rule *rule,
+                                    struct slg_error *reterr)
+{
+    const struct slg_logql_log none = { .matcher_count = 0 }, *log = &none;
+    struct slg_text text;
+
+    if (slg_http_param(meta->client.request, "query", &text) && slg_text_equal_to(text, "{}")) {
+        rule->all_labels = true;
+    } else {
+        enum slg_status status = slg_meta_read_selector(meta, &log, reterr);
+
+        if (status != SLG_OK)
+            return status;
+    }
+    return read_targets(meta->client.request, log, rule, reterr);
+}
+
+/* Loki reads the parameters of an instant query, and refuses what it would there. */
+static enum slg_status check_time(const struct slg_http_request *request, struct slg_error *reterr)
+{
+    struct slg_text text;
+    int64_t ts_ns;
+
+    if (!slg_http_param(request, "time", &text) || text.len == 0)
+        return SLG_OK;
+    return slg_params_time(text, &ts_ns, reterr);
+}
+
 static enum slg_status read_request(struct slg_meta *meta, void *arg, struct slg_error *reterr)
 {
     const struct slg_http_request *request = meta->client.request;
     struct slg_volume_rule *rule = arg;
-    const struct slg_logql_log *log;
+    enum slg_direction direction;
     struct slg_text text;
-    enum slg_status status = slg_meta_read_selector(meta, &log, reterr);
+    enum slg_status status = slg_api_check_order(meta->wanted.from_ns, meta->wanted.to_ns, reterr);
 
     if (status == SLG_OK)
-        status = slg_api_limit(request, "limit", VOLUME_LIMIT_DEFAULT, &rule->limit, reterr);
+        status = read_limit(request, rule, reterr);
+    if (status == SLG_OK)
+        status = slg_api_direction(request, &direction, reterr);
     if (status != SLG_OK)
         return status;
     if (slg_http_param(request, "aggregateBy", &text) && text.len > 0) {
@@ -42,7 +87,7 @@ static enum slg_status read_request(struct slg_meta *meta, void *arg, struct slg
         if (!rule->by_label && !slg_text_equal_to(text, "series"))
             return slg_errorf(reterr, SLG_INVALID, "invalid aggregation option");
     }
-    return read_targets(request, log, rule, reterr);
+    return read_streams(meta, rule, reterr);
 }
 
 /* ---- volume ---- */
@@ -93,9 +138,18 @@ static enum slg_status print_volumes(struct slg_meta *meta, void *arg, struct sl
     return SLG_OK;
 }
 
+static enum slg_status read_instant_request(struct slg_meta *meta, void *arg,
+                                            struct slg_error *reterr)
+{
+    enum slg_status status = check_time(meta->client.request, reterr);
+
+    return status == SLG_OK ? read_request(meta, arg, reterr) : status;
+}
+
 void slg_api_volume(void *ctx, struct slg_http_request *request)
 {
-    static const struct slg_meta_endpoint endpoint = { read_request, slg_meta_list, print_volumes };
+    static const struct slg_meta_endpoint endpoint = { read_instant_request, slg_meta_list,
+                                                       print_volumes };
     struct slg_volume_rule rule = { 0 };
 
     slg_meta_answer(ctx, request, &endpoint, &rule);
@@ -109,7 +163,8 @@ struct volume_point {
 };
 
 struct volume_matrix {
-    struct slg_volume_rule rule; /* first: read_request reads into it */
+    struct slg_volume_rule rule;
+    int64_t step_ns;
     struct volume_point *points;
     size_t count;
     size_t capacity;
@@ -152,18 +207,27 @@ static enum slg_status add_step(struct slg_meta *meta, struct volume_matrix *mat
     return SLG_OK;
 }
 
+static enum slg_status read_range_request(struct slg_meta *meta, void *arg,
+                                          struct slg_error *reterr)
+{
+    struct volume_matrix *matrix = arg;
+    int64_t interval_ns; /* checked, as Loki does, and not used */
+    enum slg_status status = slg_api_check_order(meta->wanted.from_ns, meta->wanted.to_ns, reterr);
+
+    if (status == SLG_OK)
+        status = slg_api_resolution(meta->client.request, meta->wanted.from_ns, meta->wanted.to_ns,
+                                    &matrix->step_ns, &interval_ns, reterr);
+    return status == SLG_OK ? read_request(meta, &matrix->rule, reterr) : status;
+}
+
 /* Each step is stamped with its end less 1 ms, the last with the end of the range. */
 static enum slg_status list_steps(struct slg_meta *meta, void *arg, struct slg_error *reterr)
 {
     struct volume_matrix *matrix = arg;
-    int64_t start_ns = meta->wanted.from_ns, end_ns = meta->wanted.to_ns, step_ns;
-    enum slg_status status = slg_api_step(meta->client.request, start_ns, end_ns, &step_ns, reterr);
+    int64_t start_ns = meta->wanted.from_ns, end_ns = meta->wanted.to_ns;
+    int64_t step_ns = matrix->step_ns;
+    enum slg_status status = SLG_OK;
 
-    if (status != SLG_OK)
-        return status;
-    if (step_ns <= 0 || (end_ns - start_ns) / step_ns > VOLUME_STEPS_MAX)
-        return slg_errorf(reterr, SLG_INVALID,
-                          "the step must be positive and give at most %d steps", VOLUME_STEPS_MAX);
     for (int64_t at = start_ns; at < end_ns && status == SLG_OK; at += step_ns) {
         bool last = at + step_ns >= end_ns;
 
@@ -205,7 +269,8 @@ static enum slg_status print_matrix(struct slg_meta *meta, void *arg, struct slg
 
 void slg_api_volume_range(void *ctx, struct slg_http_request *request)
 {
-    static const struct slg_meta_endpoint endpoint = { read_request, list_steps, print_matrix };
+    static const struct slg_meta_endpoint endpoint = { read_range_request, list_steps,
+                                                       print_matrix };
     struct volume_matrix matrix = { 0 };
 
     slg_meta_answer(ctx, request, &endpoint, &matrix);

@@ -48,11 +48,24 @@ static bool parse_int(struct slg_text text, int64_t *ret_value)
     return true;
 }
 
+/* What Go says of a text that is no int64. */
+static const char *why_no_int(struct slg_text text)
+{
+    size_t at = text.len > 0 && (text.at[0] == '-' || text.at[0] == '+');
+
+    if (at == text.len)
+        return "invalid syntax";
+    for (; at < text.len; at++)
+        if (!is_digit(text.at[at]))
+            return "invalid syntax";
+    return "value out of range";
+}
+
 enum slg_status slg_params_int(struct slg_text text, int64_t *ret_value, struct slg_error *reterr)
 {
     if (!parse_int(text, ret_value))
-        return slg_errorf(reterr, SLG_INVALID, "strconv.Atoi: parsing \"%.*s\": invalid syntax",
-                          (int)text.len, text.at);
+        return slg_errorf(reterr, SLG_INVALID, "strconv.Atoi: parsing \"%.*s\": %s", (int)text.len,
+                          text.at, why_no_int(text));
     return SLG_OK;
 }
 
@@ -105,7 +118,7 @@ static bool take_zone(struct slg_cursor *c, int64_t *ret_offset_s)
     bool east;
 
     *ret_offset_s = 0;
-    if (slg_cursor_take_byte(c, 'Z') || slg_cursor_take_byte(c, 'z'))
+    if (slg_cursor_take_byte(c, 'Z'))
         return true;
     east = slg_cursor_take_byte(c, '+');
     if (!east && !slg_cursor_take_byte(c, '-'))
@@ -116,7 +129,7 @@ static bool take_zone(struct slg_cursor *c, int64_t *ret_offset_s)
     return true;
 }
 
-/* RFC 3339 section 5.6. */
+/* RFC 3339 section 5.6, as strict about letters as Go's time.Parse: T and Z. */
 static bool parse_rfc3339(struct slg_text text, int64_t *ret_ts_ns)
 {
     static const uint8_t month_days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
@@ -128,7 +141,7 @@ static bool parse_rfc3339(struct slg_text text, int64_t *ret_ts_ns)
     if (!take_two(&c, 99, &century) || !take_two(&c, 99, &year) || !slg_cursor_take_byte(&c, '-') ||
         !take_two(&c, 12, &month) || !slg_cursor_take_byte(&c, '-') || !take_two(&c, 31, &day))
         return false;
-    if (!slg_cursor_take_byte(&c, 'T') && !slg_cursor_take_byte(&c, 't'))
+    if (!slg_cursor_take_byte(&c, 'T'))
         return false;
     if (!take_two(&c, 23, &hour) || !slg_cursor_take_byte(&c, ':') || !take_two(&c, 59, &minute) ||
         !slg_cursor_take_byte(&c, ':') || !take_two(&c, 59, &second) ||
@@ -175,8 +188,8 @@ enum slg_status slg_params_time(struct slg_text text, int64_t *ret_ts_ns, struct
     }
     if (parse_rfc3339(text, ret_ts_ns))
         return SLG_OK;
-    return slg_errorf(reterr, SLG_INVALID, "strconv.ParseInt: parsing \"%.*s\": invalid syntax",
-                      (int)text.len, text.len > 0 ? text.at : "");
+    return slg_errorf(reterr, SLG_INVALID, "strconv.ParseInt: parsing \"%.*s\": %s", (int)text.len,
+                      text.len > 0 ? text.at : "", why_no_int(text));
 }
 
 /* ---- durations ---- */

@@ -44,6 +44,18 @@ SLG_MUST_CHECK enum slg_status slg_api_range(const struct slg_http_request *requ
 SLG_MUST_CHECK enum slg_status slg_api_limit(const struct slg_http_request *request,
                                              const char *name, uint64_t fallback,
                                              uint64_t *ret_limit, struct slg_error *reterr);
+/* `direction`; absent: backward. */
+SLG_MUST_CHECK enum slg_status slg_api_direction(const struct slg_http_request *request,
+                                                 enum slg_direction *ret_direction,
+                                                 struct slg_error *reterr);
+/* INVALID: end before start. */
+SLG_MUST_CHECK enum slg_status slg_api_check_order(int64_t start_ns, int64_t end_ns,
+                                                   struct slg_error *reterr);
+/* `step` and `interval` (0: none; NULL: not read) of a range. INVALID also: more than 11,000 steps. */
+SLG_MUST_CHECK enum slg_status slg_api_resolution(const struct slg_http_request *request,
+                                                  int64_t start_ns, int64_t end_ns,
+                                                  int64_t *ret_step_ns, int64_t *ret_interval_ns,
+                                                  struct slg_error *reterr);
 /* INVALID: end before start. LIMIT: longer than a query may be. */
 SLG_MUST_CHECK enum slg_status slg_api_check_range(const struct slg_querier_limits *limits,
                                                    const struct slg_query_params *params,

@@ -22,6 +22,8 @@ static int compare_volume_bytes(const void *left, const void *right)
 
 static bool is_target(const struct slg_volume_rule *rule, struct slg_text name)
 {
+    if (rule->all_labels && !rule->explicit_targets)
+        return true;
     for (size_t i = 0; i < rule->target_count; i++) {
         if (slg_text_equal(rule->targets[i], name))
             return true;

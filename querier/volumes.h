@@ -23,6 +23,7 @@ struct slg_volume_rule {
     struct slg_text targets[SLG_VOLUME_TARGETS_MAX];
     size_t target_count;
     bool explicit_targets; /* named by the request, not taken from its matchers */
+    bool all_labels;       /* without targets, every label is one */
     bool by_label;         /* one volume per label name; all names unless targets are explicit */
     uint64_t limit;        /* volumes in the result, 1 at least */
 };

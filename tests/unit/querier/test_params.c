@@ -26,6 +26,8 @@ static const struct value_case {
     { "leap day", "2024-02-29T00:00:00Z", SLG_OK, 1709164800 * SECOND },
     { "no leap day", "2026-02-29T00:00:00Z", SLG_INVALID, UNTOUCHED },
     { "before the epoch", "1969-12-31T23:59:59Z", SLG_OK, -SECOND },
+    { "small t, as Go refuses it", "2026-03-02t06:00:00Z", SLG_INVALID, UNTOUCHED },
+    { "small z", "2026-03-02T06:00:00z", SLG_INVALID, UNTOUCHED },
     { "date alone", "2026-03-02", SLG_INVALID, UNTOUCHED },
     { "no zone", "2026-03-02T06:00:00", SLG_INVALID, UNTOUCHED },
     { "a word", "now", SLG_INVALID, UNTOUCHED },
