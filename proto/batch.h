@@ -128,6 +128,9 @@ struct slg_batch_header {
 /* Version of the batch, for the message about one that is UNSUPPORTED; false: not a batch at all. */
 bool slg_batch_peek_version(const uint8_t *bytes, size_t len, uint64_t *ret_version);
 
+/* Are these the bytes that were sealed, by the checksum at their end? Cheaper than reading the header. */
+SLG_MUST_CHECK bool slg_batch_checksum_fits(const uint8_t *bytes, size_t len);
+
 /* Parse and check the envelope (its own checksum included), not the payload.
  * OK; MALFORMED; UNSUPPORTED (version); LIMIT (arena). *ret_header is written only on OK. */
 SLG_MUST_CHECK enum slg_status slg_batch_read_header(struct slg_arena *arena, const uint8_t *bytes,

@@ -177,6 +177,13 @@ static enum slg_status take_table(struct slg_arena *arena, struct slg_text table
     return SLG_OK;
 }
 
+bool slg_batch_checksum_fits(const uint8_t *bytes, size_t len)
+{
+    return len <= SLG_BATCH_BYTES_MAX && len >= SLG_BATCH_CHECKSUM_BYTES &&
+           slg_hash_xxh3(bytes, len - SLG_BATCH_CHECKSUM_BYTES) ==
+               read_u64be(bytes + len - SLG_BATCH_CHECKSUM_BYTES);
+}
+
 /* The envelope; *ret_table is the encoded stream table. */
 static enum slg_status read_envelope(struct slg_arena *arena, const uint8_t *bytes, size_t len,
                                      struct slg_batch_header *ret_header,
@@ -191,9 +198,7 @@ static enum slg_status read_envelope(struct slg_arena *arena, const uint8_t *byt
         return SLG_MALFORMED;
     if (version != SLG_BATCH_VERSION)
         return SLG_UNSUPPORTED;
-    if (len > SLG_BATCH_BYTES_MAX || len < SLG_BATCH_CHECKSUM_BYTES ||
-        slg_hash_xxh3(bytes, len - SLG_BATCH_CHECKSUM_BYTES) !=
-            read_u64be(bytes + len - SLG_BATCH_CHECKSUM_BYTES))
+    if (!slg_batch_checksum_fits(bytes, len))
         return SLG_MALFORMED;
     /* From the start again, now that the number of items is known. */
     r = slg_wire_reader_make(bytes, len);

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "storer/disk.h"
+#include "storer/quarantine.h"
 
 /* Concurrency
  * | state                          | owner                    | others                                           |
@@ -41,6 +42,7 @@ struct entry {
     bool dying;  /* to be forgotten: no new pins */
     bool quarantined;
     bool suspect;
+    bool reported;   /* damage was met and not looked at yet */
     bool remembered; /* totals and set of a closed shard */
     uint32_t pin_count;
     int64_t used_mono_ns;
@@ -69,7 +71,10 @@ struct slg_catalogue {
     int opening_fd;
     size_t map_bytes;
     struct slg_kv_faults *faults;
+    struct slg_clock *clock;
     struct slg_storage storage;
+    size_t reported_count;
+    uint64_t quarantined_count; /* since the start */
 };
 
 /* pthread calls fail only by our own mistakes. */
@@ -172,6 +177,7 @@ static void remove_entry(struct slg_catalogue *catalogue, struct entry *entry)
 
     SLG_ASSERT(catalogue->entries[at] == entry);
     catalogue->entry_count--;
+    catalogue->reported_count -= entry->reported;
     memmove(catalogue->entries + at, catalogue->entries + at + 1,
             (catalogue->entry_count - at) * sizeof(*catalogue->entries));
     free(entry->set_bytes);
@@ -275,6 +281,38 @@ static bool close_surplus(struct slg_catalogue *catalogue)
     return closed;
 }
 
+/* Open it; one whose files are damaged, or that is marked, is moved away and begun anew. Without the mutex. */
+static enum slg_status open_shard(struct slg_catalogue *catalogue,
+                                  struct slg_shard_options *options, struct slg_shard **ret_shard,
+                                  bool *ret_moved, struct slg_error *reterr)
+{
+    struct slg_shard_name name = slg_shard_name_of(&options->id);
+    struct slg_error why = { .message = "" };
+    enum slg_status status = slg_shard_open(options, ret_shard, &why);
+
+    *ret_moved = false;
+    if (status == SLG_CORRUPT || status == SLG_UNAVAILABLE) {
+        struct slg_error err = { .message = "" };
+
+        status = slg_quarantine_move(catalogue->data_dir.text, name.text,
+                                     status == SLG_CORRUPT ? why.message : NULL,
+                                     slg_clock_wall_ns(catalogue->clock), &err);
+        if (status != SLG_OK) {
+            (void)slg_errorf(reterr, SLG_UNAVAILABLE,
+                             "shard \"%s\" is damaged (%.100s) and could not be quarantined: %.60s",
+                             name.text, why.message, err.message);
+            return SLG_UNAVAILABLE;
+        }
+        slg_log_error("shard quarantined, to be fetched from its peers shard=%s reason=%s",
+                      name.text, why.message);
+        *ret_moved = true;
+        status = slg_shard_open(options, ret_shard, &why);
+    }
+    if (status != SLG_OK && reterr != NULL)
+        *reterr = why;
+    return status;
+}
+
 /* Called and returns with the mutex. The entry is CLOSED and nobody else opens. */
 static enum slg_status open_entry(struct slg_catalogue *catalogue, struct entry *entry, bool create,
                                   struct slg_error *reterr)
@@ -285,7 +323,7 @@ static enum slg_status open_entry(struct slg_catalogue *catalogue, struct entry 
                                          .create = create,
                                          .read_only = !create,
                                          .faults = catalogue->faults };
-    bool unborn = entry->unborn;
+    bool unborn = entry->unborn, moved;
     struct slg_shard *shard = NULL;
     enum slg_status status;
 
@@ -294,11 +332,12 @@ static enum slg_status open_entry(struct slg_catalogue *catalogue, struct entry 
     unlock(catalogue);
     if (!unborn)
         note_opening(catalogue, &options.id);
-    status = slg_shard_open(&options, &shard, reterr);
+    status = open_shard(catalogue, &options, &shard, &moved, reterr);
     if (!unborn)
         note_opened(catalogue);
     lock(catalogue);
     catalogue->is_opening = false;
+    catalogue->quarantined_count += moved;
     entry->state = ENTRY_CLOSED;
     entry->quarantined = status == SLG_UNAVAILABLE;
     if (status == SLG_OK) {
@@ -476,8 +515,162 @@ enum slg_status slg_catalogue_totals(struct slg_catalogue *catalogue, const stru
         return status;
     status = read_totals(shard, ret_totals, set, reterr);
     slg_catalogue_unpin(catalogue, shard);
+    if (status == SLG_CORRUPT)
+        slg_catalogue_report(catalogue, id);
     return status;
 }
+
+bool slg_catalogue_next(struct slg_catalogue *catalogue, const struct slg_shard_id *after,
+                        struct slg_shard_id *ret_id)
+{
+    size_t at = 0;
+    bool found;
+
+    lock(catalogue);
+    if (after != NULL) {
+        at = lower_bound(catalogue, after);
+        if (at < catalogue->entry_count &&
+            slg_shard_id_compare(&catalogue->entries[at]->id, after) == 0)
+            at++;
+    }
+    while (at < catalogue->entry_count && catalogue->entries[at]->unborn)
+        at++;
+    found = at < catalogue->entry_count;
+    if (found)
+        *ret_id = catalogue->entries[at]->id;
+    unlock(catalogue);
+    return found;
+}
+
+/* ---- damage ---- */
+
+void slg_catalogue_report(struct slg_catalogue *catalogue, const struct slg_shard_id *id)
+{
+    struct entry *entry;
+
+    lock(catalogue);
+    entry = find_entry(catalogue, id);
+    if (entry != NULL && !entry->reported) {
+        entry->reported = true;
+        catalogue->reported_count++;
+    }
+    unlock(catalogue);
+}
+
+bool slg_catalogue_take_reported(struct slg_catalogue *catalogue, struct slg_shard_id *ret_id)
+{
+    bool found = false;
+
+    lock(catalogue);
+    for (size_t i = 0; i < catalogue->entry_count && catalogue->reported_count > 0 && !found; i++) {
+        if (!catalogue->entries[i]->reported)
+            continue;
+        catalogue->entries[i]->reported = false;
+        catalogue->reported_count--;
+        *ret_id = catalogue->entries[i]->id;
+        found = true;
+    }
+    unlock(catalogue);
+    return found;
+}
+
+/* With the mutex: wait until the shard is closed and nobody's. */
+static enum slg_status seize(struct slg_catalogue *catalogue, const struct slg_shard_id *id,
+                             struct entry **ret_entry, struct slg_error *reterr)
+{
+    for (;;) {
+        struct entry *entry = find_entry(catalogue, id);
+
+        if (entry == NULL || entry->unborn || entry->dying)
+            return slg_errorf(reterr, SLG_NOT_FOUND, "there is no shard \"%s\"",
+                              slg_shard_name_of(id).text);
+        if (entry->state == ENTRY_CLOSED) {
+            entry->state = ENTRY_BUSY;
+            *ret_entry = entry;
+            return SLG_OK;
+        }
+        if (entry->state == ENTRY_OPEN)
+            entry->state = ENTRY_BROKEN; /* no new pins; closed with its last */
+        if (entry->state == ENTRY_BROKEN && entry->pin_count == 0)
+            close_entry(catalogue, entry);
+        else
+            wait_for_change(catalogue);
+    }
+}
+
+static void release(struct slg_catalogue *catalogue, struct entry *entry)
+{
+    entry->state = ENTRY_CLOSED;
+    entry->remembered = false;
+    tell_change(catalogue);
+}
+
+enum slg_status slg_catalogue_set_aside(struct slg_catalogue *catalogue,
+                                        const struct slg_shard_id *id,
+                                        const struct slg_aside_order *orders, size_t count,
+                                        struct slg_error *reterr)
+{
+    const struct slg_shard_options options = { .shards_directory = catalogue->shards_dir.text,
+                                               .id = *id,
+                                               .map_bytes = catalogue->map_bytes,
+                                               .maintain = true,
+                                               .faults = catalogue->faults };
+    struct slg_shard *shard = NULL;
+    struct entry *entry;
+    enum slg_status status;
+
+    lock(catalogue);
+    status = seize(catalogue, id, &entry, reterr);
+    unlock(catalogue);
+    if (status != SLG_OK)
+        return status;
+    status = slg_shard_open(&options, &shard, reterr);
+    if (status == SLG_OK)
+        status =
+            slg_shard_set_aside(shard, orders, count, slg_clock_wall_ns(catalogue->clock), reterr);
+    slg_shard_close(shard);
+    lock(catalogue);
+    release(catalogue, entry);
+    unlock(catalogue);
+    return status;
+}
+
+enum slg_status slg_catalogue_quarantine(struct slg_catalogue *catalogue,
+                                         const struct slg_shard_id *id, const char *reason,
+                                         struct slg_error *reterr)
+{
+    struct slg_shard_name name = slg_shard_name_of(id);
+    struct entry *entry;
+    enum slg_status status;
+
+    lock(catalogue);
+    status = seize(catalogue, id, &entry, reterr);
+    unlock(catalogue);
+    if (status != SLG_OK)
+        return status;
+    status = slg_quarantine_move(catalogue->data_dir.text, name.text, reason,
+                                 slg_clock_wall_ns(catalogue->clock), reterr);
+    lock(catalogue);
+    catalogue->quarantined_count += status == SLG_OK;
+    release(catalogue, entry);
+    unlock(catalogue);
+    if (status == SLG_OK)
+        slg_log_error("shard quarantined, to be fetched from its peers shard=%s reason=%s",
+                      name.text, reason);
+    return status;
+}
+
+uint64_t slg_catalogue_quarantined_count(struct slg_catalogue *catalogue)
+{
+    uint64_t count;
+
+    lock(catalogue);
+    count = catalogue->quarantined_count;
+    unlock(catalogue);
+    return count;
+}
+
+/* ---- listing ---- */
 
 enum slg_status slg_catalogue_list(struct slg_catalogue *catalogue, int64_t from_ns, int64_t to_ns,
                                    struct slg_arena *arena, struct slg_catalogue_row **ret_rows,
@@ -795,10 +988,12 @@ static void read_note(struct slg_catalogue *catalogue)
                  last->crash_count);
     if (last->crash_count < CRASH_COUNT_MAX)
         return;
-    if (slg_shard_quarantine(catalogue->shards_dir.text, last->name, &err) != SLG_OK)
+    if (slg_shard_quarantine(catalogue->shards_dir.text, last->name,
+                             "opening it ended the process twice", &err) != SLG_OK)
         slg_log_failure(SLG_LOG_ERROR, "could not quarantine a shard", &err);
     else
-        slg_log_error("shard quarantined: it ended the process twice shard=%s", last->name);
+        slg_log_error("opening a shard ended the process twice, it is not opened any more shard=%s",
+                      last->name);
     note_opened(catalogue);
     last->name[0] = '\0';
 }
@@ -845,6 +1040,7 @@ enum slg_status slg_catalogue_create(const struct slg_catalogue_options *options
     catalogue->open_count_max = options->open_count_max;
     catalogue->map_bytes = options->map_bytes;
     catalogue->faults = options->faults;
+    catalogue->clock = options->clock != NULL ? options->clock : slg_clock_system();
     if (strlen(options->data_dir) >= sizeof(catalogue->data_dir.text))
         status = slg_errorf(reterr, SLG_LIMIT, "the data directory's path is too long");
     else
@@ -857,8 +1053,10 @@ enum slg_status slg_catalogue_create(const struct slg_catalogue_options *options
         status = load_storage(catalogue, reterr);
     if (status == SLG_OK) {
         read_note(catalogue);
-        status = list_shards(catalogue, reterr);
+        status = slg_quarantine_resume(catalogue->data_dir.text, reterr);
     }
+    if (status == SLG_OK)
+        status = list_shards(catalogue, reterr);
     if (status != SLG_OK) {
         slg_catalogue_destroy(catalogue);
         return status;

@@ -6,10 +6,12 @@
  * Owner:   the storer. A pinned shard stays open and in place until unpin; every pin needs its unpin.
  * Threads: all functions but create and destroy, any thread (one mutex, docs/adr/0007). Opening is done by one thread
  *          at a time; pins of open shards do not wait for it.
- * H20:     the shard that is being opened is noted on disk; one that ended the process twice is quarantined. */
+ * H20:     the shard that is being opened is noted on disk; one that ended the process twice is quarantined, as is one
+ *          whose files are damaged (storer/quarantine.h): an empty copy takes its place, which does not vouch. */
 #ifndef SLG_STORER_CATALOGUE_H
 #define SLG_STORER_CATALOGUE_H
 
+#include "base/clock.h"
 #include "storer/manifest.h"
 #include "storer/shard.h"
 
@@ -25,6 +27,7 @@ struct slg_catalogue_options {
     size_t map_bytes;      /* of each generation file */
     size_t open_count_max; /* 1 to SLG_CATALOGUE_OPEN_COUNT_MAX; pinned shards may exceed it */
     struct slg_kv_faults *faults; /* NULL: none */
+    struct slg_clock *clock;      /* wall time of what is put aside; NULL: the system's */
 };
 /* UNAVAILABLE: another process has the directory. CORRUPT: its `storage` record. Raises the counter. */
 SLG_MUST_CHECK enum slg_status slg_catalogue_create(const struct slg_catalogue_options *options,
@@ -34,7 +37,8 @@ SLG_MUST_CHECK enum slg_status slg_catalogue_create(const struct slg_catalogue_o
 void slg_catalogue_destroy(struct slg_catalogue *catalogue);
 
 /* create: to write; the shard is made when it is not there. Else to read: it is opened read-only if nobody writes it,
- * and reopened when somebody wants to. NOT_FOUND: no such shard and !create. UNAVAILABLE: quarantined, or being forgotten. */
+ * and reopened when somebody wants to. NOT_FOUND: no such shard and !create. UNAVAILABLE: quarantined and not to be moved
+ * away, or being forgotten. */
 SLG_MUST_CHECK enum slg_status slg_catalogue_pin(struct slg_catalogue *catalogue,
                                                  const struct slg_shard_id *id, bool create,
                                                  struct slg_shard **ret_shard,
@@ -52,6 +56,29 @@ SLG_MUST_CHECK enum slg_status slg_catalogue_totals(struct slg_catalogue *catalo
                                                     struct slg_shard_totals *ret_totals,
                                                     struct slg_batch_set *set,
                                                     struct slg_error *reterr);
+
+/* The first shard with a greater id; NULL: the first of all. False: there is none. */
+bool slg_catalogue_next(struct slg_catalogue *catalogue, const struct slg_shard_id *after,
+                        struct slg_shard_id *ret_id);
+
+/* ---- damage ---- */
+
+/* A reader met bytes that fail a check: the scrub looks at the shard next. */
+void slg_catalogue_report(struct slg_catalogue *catalogue, const struct slg_shard_id *id);
+/* A shard that was reported, once. */
+bool slg_catalogue_take_reported(struct slg_catalogue *catalogue, struct slg_shard_id *ret_id);
+/* Waits until nobody has the shard pinned; pins wait meanwhile. See slg_shard_set_aside. */
+SLG_MUST_CHECK enum slg_status slg_catalogue_set_aside(struct slg_catalogue *catalogue,
+                                                       const struct slg_shard_id *id,
+                                                       const struct slg_aside_order *orders,
+                                                       size_t count, struct slg_error *reterr);
+/* Likewise: the whole copy is put aside, an empty one takes its place. LIMIT: too many are. */
+SLG_MUST_CHECK enum slg_status slg_catalogue_quarantine(struct slg_catalogue *catalogue,
+                                                        const struct slg_shard_id *id,
+                                                        const char *reason,
+                                                        struct slg_error *reterr);
+/* Whole copies put aside since the start. */
+uint64_t slg_catalogue_quarantined_count(struct slg_catalogue *catalogue);
 
 struct slg_catalogue_row {
     struct slg_shard_id id;

@@ -421,6 +421,8 @@ static void store_items(struct lane *lane, struct item **items, size_t count)
         handle_broken(lane, shard, &err);
     else
         slg_catalogue_unpin(catalogue, shard);
+    if (status == SLG_CORRUPT)
+        slg_catalogue_report(catalogue, &id);
 }
 
 /* items are of one shard, in order of arrival. */

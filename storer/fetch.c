@@ -12,6 +12,8 @@ struct picked {
     uint64_t bytes;
     uint64_t bytes_max;
     bool more;
+    bool
+        damaged; /* a batch was left out, for its bytes fail their checksum: nobody else shall store it */
 };
 
 /* Add the batch if it is held and fits. OK; or why the shard cannot be read. */
@@ -25,6 +27,10 @@ static enum slg_status pick(struct slg_shard_read *read, const struct slg_incarn
         return SLG_OK;
     if (status != SLG_OK)
         return status;
+    if (!slg_batch_checksum_fits(bytes.at, bytes.len)) {
+        picked->damaged = true;
+        return SLG_OK;
+    }
     if (picked->count == BATCH_COUNT_MAX ||
         (picked->count > 0 && bytes.len > picked->bytes_max - picked->bytes)) {
         picked->more = true;
@@ -104,6 +110,8 @@ enum slg_status slg_fetch_answer(struct slg_catalogue *catalogue,
     if (status == SLG_OK) {
         status = answer_from(shard, wanted, picked, out, reterr);
         slg_catalogue_unpin(catalogue, shard);
+        if (status == SLG_CORRUPT || picked->damaged)
+            slg_catalogue_report(catalogue, &request->shard);
     } else if (status == SLG_NOT_FOUND) {
         slg_rpc_encode_fetch_reply(out, &(struct slg_rpc_fetch_reply){ .batch_count = 0 });
         status = SLG_OK;

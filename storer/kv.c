@@ -70,6 +70,7 @@ static enum slg_status status_of(int rc)
     case MDB_INCOMPATIBLE:
     case MDB_PAGE_FULL:
     case MDB_CURSOR_FULL:
+    case EIO: /* the disk does not give back what was stored */
         return SLG_CORRUPT;
     case MDB_BAD_VALSIZE:
     case MDB_KEYEXIST:
@@ -78,7 +79,7 @@ static enum slg_status status_of(int rc)
         return SLG_NO_MEMORY;
     case ENOENT:
         return SLG_NOT_FOUND;
-    default: /* LMDB hands on errno: EIO, ENOSPC, EDQUOT, EROFS, EACCES, EMFILE... */
+    default: /* LMDB hands on errno: ENOSPC, EDQUOT, EROFS, EACCES, EMFILE... */
         return SLG_IO;
     }
 }
@@ -155,8 +156,8 @@ static enum slg_status check_file(const char *path, struct slg_error *reterr)
     enum slg_status status;
 
     if (fd < 0)
-        return slg_errorf(reterr, errno == ENOENT ? SLG_NOT_FOUND : SLG_IO,
-                          "could not open \"%s\": %s", path, strerror(errno));
+        return slg_errorf(reterr, status_of(errno), "could not open \"%s\": %s", path,
+                          strerror(errno));
     if (!read_meta(fd, 0, &page_bytes, &txn_id[0], &end[0]) ||
         !read_meta(fd, page_bytes, &other_page_bytes, &txn_id[1], &end[1]) ||
         other_page_bytes != page_bytes)

@@ -10,7 +10,7 @@
  *          Never open one file twice in a process.
  * Refuses: a file without LMDB's magic in both meta pages, of another page size or shorter than its meta pages say
  *          (CORRUPT): touching the missing pages of a map would be a SIGBUS.
- * Errors:  LIMIT = the map is full; IO = the disk refused (full or broken: ask statvfs); CORRUPT; NO_MEMORY;
+ * Errors:  LIMIT = the map is full; IO = the disk refused (full: ask statvfs); CORRUPT = damaged, or EIO; NO_MEMORY;
  *          AGAIN = too many readers; NOT_FOUND. */
 #ifndef SLG_STORER_KV_H
 #define SLG_STORER_KV_H

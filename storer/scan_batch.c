@@ -148,7 +148,8 @@ enum slg_status slg_scan_batch_load(struct slg_shard *shard, const struct slg_ba
         bytes = (const uint8_t *)slg_arena_copy(arena, stored.at, stored.len);
     slg_shard_read_end(read);
     if (status != SLG_OK)
-        return slg_errorf(reterr, status == SLG_NOT_FOUND ? SLG_CORRUPT : status,
+        /* Not there: it was set aside meanwhile; another replica may have it. */
+        return slg_errorf(reterr, status == SLG_NOT_FOUND ? SLG_UNAVAILABLE : status,
                           "a batch of shard \"%s\" could not be read: %s",
                           slg_shard_name_of(slg_shard_id_of(shard)).text, slg_status_text(status));
     if (bytes == NULL)

@@ -173,6 +173,8 @@ static enum slg_status collect_shard(struct slg_scan *scan, uint32_t shard_index
         if (status == SLG_OK) {
             status = collect_opened(&c, shard);
             slg_catalogue_unpin(scan->options.catalogue, shard);
+            if (status == SLG_CORRUPT)
+                slg_catalogue_report(scan->options.catalogue, &wanted->id);
         }
         status = check_found(&c, &wanted->id, status);
     }

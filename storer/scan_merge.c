@@ -83,6 +83,8 @@ static enum slg_status load_view(struct slg_scan *scan, struct cursor *cursor,
         status =
             slg_scan_batch_load(shard, &candidate->ref, &scan->wish, arena, &cursor->batch, reterr);
         slg_catalogue_unpin(scan->options.catalogue, shard);
+        if (status == SLG_CORRUPT)
+            slg_catalogue_report(scan->options.catalogue, &scan->shards[candidate->shard_index].id);
     } else if (status == SLG_NOT_FOUND) {
         status = slg_errorf(reterr, SLG_UNAVAILABLE, "a shard was forgotten during the query");
     }

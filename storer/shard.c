@@ -19,6 +19,7 @@ static const char *const table_names[TABLE_COUNT] = { "batches",   "ids",     "r
 
 #define SCRATCH_BYTES   ((size_t)1 << 20)
 #define QUARANTINE_NAME "quarantined"
+#define REFILLING_NAME  "refilling"
 #define MANIFEST_NAME   "manifest"
 
 static enum slg_status generation_path(const struct slg_shard *shard, uint32_t number,
@@ -177,7 +178,8 @@ static enum slg_status check_unborn(const struct slg_shard *shard, const struct 
 static enum slg_status open_generations(struct slg_shard *shard, struct slg_error *reterr)
 {
     for (size_t i = 0; i < shard->manifest.generation_count; i++) {
-        bool takes_writes = !shard->read_only && i + 1 == shard->manifest.generation_count;
+        bool takes_writes =
+            shard->maintain || (!shard->read_only && i + 1 == shard->manifest.generation_count);
         struct slg_kv_txn *txn;
         enum slg_status status = open_generation(
             shard, shard->manifest.generations[i],
@@ -202,23 +204,37 @@ static enum slg_status open_generations(struct slg_shard *shard, struct slg_erro
     return SLG_OK;
 }
 
+/* An empty or small file whose being there is what counts. */
+static enum slg_status has_mark(const struct slg_shard *shard, const char *name, bool *ret_has,
+                                struct slg_error *reterr)
+{
+    struct slg_disk_path mark;
+    enum slg_status status = slg_disk_join(&mark, shard->directory.text, name, reterr);
+
+    if (status == SLG_OK)
+        *ret_has = access(mark.text, F_OK) == 0;
+    return status;
+}
+
 static enum slg_status open_directory(struct slg_shard *shard,
                                       const struct slg_shard_options *options,
                                       struct slg_error *reterr)
 {
-    struct slg_disk_path mark;
-    enum slg_status status = slg_disk_join(&mark, shard->directory.text, QUARANTINE_NAME, reterr);
+    bool quarantined = false, refilling = false;
+    enum slg_status status = has_mark(shard, QUARANTINE_NAME, &quarantined, reterr);
 
+    if (status == SLG_OK)
+        status = has_mark(shard, REFILLING_NAME, &refilling, reterr);
     if (status != SLG_OK)
         return status;
-    if (access(mark.text, F_OK) == 0)
-        return slg_error_hintf(reterr, SLG_UNAVAILABLE,
-                               "check the disk, then remove the file \"quarantined\" to try again",
+    if (quarantined)
+        return slg_error_hintf(reterr, SLG_UNAVAILABLE, "check the disk",
                                "shard \"%s\" is quarantined", slg_shard_name_of(&options->id).text);
+    atomic_store(&shard->refilling, refilling);
     status = read_manifest(shard, &options->id, reterr);
     if (status == SLG_NOT_FOUND) {
         status = check_unborn(shard, &options->id, reterr);
-        if (status == SLG_OK && !options->create)
+        if (status == SLG_OK && !options->create && !refilling)
             status = slg_errorf(reterr, SLG_NOT_FOUND, "shard \"%s\" was never written",
                                 slg_shard_name_of(&options->id).text);
         return status == SLG_OK ? create_shard(shard, &options->id, reterr) : status;
@@ -233,17 +249,21 @@ enum slg_status slg_shard_open(const struct slg_shard_options *options,
     enum slg_status status;
 
     SLG_ASSERT(!options->create || !options->read_only);
+    SLG_ASSERT(!options->maintain || !options->create);
     if (shard == NULL)
         return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for a shard");
     shard->map_bytes = options->map_bytes;
     shard->faults = options->faults;
     shard->read_only = options->read_only;
+    shard->maintain = options->maintain;
     shard->state = slg_shard_state_empty;
     slg_buf_init(&shard->scratch, SCRATCH_BYTES);
     status = slg_disk_join(&shard->directory, options->shards_directory,
                            slg_shard_name_of(&options->id).text, reterr);
     if (status == SLG_OK)
         status = open_directory(shard, options, reterr);
+    if (status == SLG_OK)
+        status = slg_shard_count_aside(shard, reterr);
     if (status != SLG_OK) {
         slg_shard_close(shard);
         return status;
@@ -268,14 +288,49 @@ void slg_shard_close(struct slg_shard *shard)
 }
 
 enum slg_status slg_shard_quarantine(const char *shards_directory, const char *shard_name,
-                                     struct slg_error *reterr)
+                                     const char *reason, struct slg_error *reterr)
 {
     struct slg_disk_path directory, mark;
     enum slg_status status = slg_disk_join(&directory, shards_directory, shard_name, reterr);
 
     if (status == SLG_OK)
         status = slg_disk_join(&mark, directory.text, QUARANTINE_NAME, reterr);
-    return status == SLG_OK ? slg_disk_write(mark.text, "", 0, reterr) : status;
+    return status == SLG_OK ? slg_disk_write(mark.text, reason, strlen(reason), reterr) : status;
+}
+
+enum slg_shard_doubt slg_shard_doubt(const struct slg_shard *shard)
+{
+    if (atomic_load_explicit(&shard->refilling, memory_order_relaxed))
+        return SLG_SHARD_DOUBT_REFILLING;
+    return slg_shard_aside_count(shard) > 0 ? SLG_SHARD_DOUBT_ASIDE : SLG_SHARD_DOUBT_NONE;
+}
+
+size_t slg_shard_aside_count(const struct slg_shard *shard)
+{
+    return atomic_load_explicit(&shard->aside_count, memory_order_relaxed);
+}
+
+enum slg_status slg_shard_vouch(struct slg_shard *shard, struct slg_error *reterr)
+{
+    struct slg_disk_path mark;
+    enum slg_status status = slg_disk_join(&mark, shard->directory.text, REFILLING_NAME, reterr);
+
+    if (status == SLG_OK && unlink(mark.text) != 0 && errno != ENOENT)
+        status =
+            slg_errorf(reterr, SLG_IO, "could not unlink \"%s\": %s", mark.text, strerror(errno));
+    if (status == SLG_OK)
+        status = slg_disk_sync_directory(shard->directory.text, reterr);
+    if (status == SLG_OK)
+        atomic_store_explicit(&shard->refilling, false, memory_order_relaxed);
+    return status;
+}
+
+enum slg_status slg_shard_generation_path(const struct slg_shard *shard, size_t generation_index,
+                                          struct slg_disk_path *ret_path, struct slg_error *reterr)
+{
+    SLG_ASSERT(generation_index < slg_shard_generation_count(shard));
+    return generation_path(shard, shard->manifest.generations[generation_index], "", ret_path,
+                           reterr);
 }
 
 const struct slg_shard_id *slg_shard_id_of(const struct slg_shard *shard)

@@ -13,6 +13,7 @@
 #define SLG_STORER_SHARD_H
 
 #include "proto/batch_set.h"
+#include "storer/disk.h"
 #include "storer/kv.h"
 #include "storer/manifest.h"
 #include "storer/summary.h"
@@ -27,6 +28,7 @@ struct slg_shard_options {
     size_t map_bytes;
     bool create;    /* make it when it is not there */
     bool read_only; /* never to be written through this one: cheaper; not with create */
+    bool maintain;  /* batches of any generation may be set aside through this one */
     struct slg_kv_faults *faults; /* NULL: none */
 };
 /* NOT_FOUND: not there and !create. UNAVAILABLE: quarantined. CORRUPT, UNSUPPORTED, IO. */
@@ -34,15 +36,31 @@ SLG_MUST_CHECK enum slg_status slg_shard_open(const struct slg_shard_options *op
                                               struct slg_shard **ret_shard,
                                               struct slg_error *reterr);
 void slg_shard_close(struct slg_shard *shard); /* NULL is fine; no read or write may be open */
-/* Put the mark on disk that makes every later open UNAVAILABLE, until an operator removes the file `quarantined`. */
+/* Put the mark on disk that makes every later open UNAVAILABLE; storer/quarantine.h then moves the directory away. */
 SLG_MUST_CHECK enum slg_status slg_shard_quarantine(const char *shards_directory,
-                                                    const char *shard_name,
+                                                    const char *shard_name, const char *reason,
                                                     struct slg_error *reterr);
 
 const struct slg_shard_id *slg_shard_id_of(const struct slg_shard *shard);
 bool slg_shard_suspect(const struct slg_shard *shard);
 bool slg_shard_read_only(const struct slg_shard *shard); /* opened so */
 size_t slg_shard_generation_count(const struct slg_shard *shard);
+
+/* Why this copy cannot vouch for all that it once held (I7). */
+enum slg_shard_doubt {
+    SLG_SHARD_DOUBT_NONE,
+    SLG_SHARD_DOUBT_ASIDE,     /* batches were set aside and are not back yet */
+    SLG_SHARD_DOUBT_REFILLING, /* the copy before was quarantined; this one began empty */
+};
+enum slg_shard_doubt slg_shard_doubt(const struct slg_shard *shard);
+size_t slg_shard_aside_count(const struct slg_shard *shard); /* batches set aside and not back */
+/* It holds again what its peers hold: remove the file `refilling`. Any thread that has the shard pinned. */
+SLG_MUST_CHECK enum slg_status slg_shard_vouch(struct slg_shard *shard, struct slg_error *reterr);
+/* The file of a generation. */
+SLG_MUST_CHECK enum slg_status slg_shard_generation_path(const struct slg_shard *shard,
+                                                         size_t generation_index,
+                                                         struct slg_disk_path *ret_path,
+                                                         struct slg_error *reterr);
 
 /* ---- writing ---- */
 
@@ -86,6 +104,8 @@ struct slg_shard_totals {
     uint64_t stream_count; /* summed over generations */
     size_t generation_count;
     uint64_t file_bytes; /* pages of the generation files */
+    enum slg_shard_doubt doubt;
+    uint64_t aside_count;
 };
 /* Where a batch lies. */
 struct slg_batch_ref {
@@ -132,5 +152,35 @@ struct slg_shard_stream {
 typedef enum slg_status slg_shard_visit_stream(void *ctx, const struct slg_shard_stream *stream);
 SLG_MUST_CHECK enum slg_status slg_shard_each_stream(struct slg_shard_read *read,
                                                      slg_shard_visit_stream *visit, void *ctx);
+
+/* ---- batches that are damaged ---- */
+
+enum slg_aside_reason {
+    SLG_ASIDE_CHECKSUM = 1,   /* its bytes fail a check */
+    SLG_ASIDE_UNREADABLE = 2, /* the disk refuses them */
+    SLG_ASIDE_OTHER = 3,      /* they are those of another batch */
+};
+struct slg_aside_order {
+    uint32_t generation_index;
+    uint64_t arrival;
+    enum slg_aside_reason reason;
+};
+/* Take batches out of the set, durably, and note that they were in it: one transaction for each generation. The shard was
+ * opened to maintain. A batch of the same id may be put again. NOT_FOUND: one is not there. */
+SLG_MUST_CHECK enum slg_status slg_shard_set_aside(struct slg_shard *shard,
+                                                   const struct slg_aside_order *orders,
+                                                   size_t count, int64_t now_ns,
+                                                   struct slg_error *reterr);
+struct slg_aside {
+    struct slg_incarnation incarnation;
+    uint64_t sequence;
+    enum slg_aside_reason reason;
+    uint32_t entry_count;
+    int64_t set_aside_ns;
+};
+typedef enum slg_status slg_shard_visit_aside(void *ctx, const struct slg_aside *aside);
+/* Those that are not back. */
+SLG_MUST_CHECK enum slg_status slg_shard_each_aside(struct slg_shard_read *read,
+                                                    slg_shard_visit_aside *visit, void *ctx);
 
 #endif

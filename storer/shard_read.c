@@ -82,18 +82,14 @@ enum slg_status slg_shard_read_totals(struct slg_shard_read *read,
             totals.ts_max_ns = state.ts_max_ns;
         totals.file_bytes += slg_kv_bytes(read->shard->generations[i]);
     }
+    totals.doubt = slg_shard_doubt(read->shard);
+    totals.aside_count = slg_shard_aside_count(read->shard);
     *ret_totals = totals;
     return SLG_OK;
 }
 
-/* A row of a table of one generation. OK to go on. */
-typedef enum slg_status visit_row(void *ctx, uint32_t generation_index, struct slg_kv_bytes key,
-                                  struct slg_kv_bytes value);
-
-/* Every row of a table, generation after generation. What visit returns but OK ends the walk and is returned, NOT_FOUND
- * included. */
-static enum slg_status walk_table(const struct slg_shard_read *read, enum table table,
-                                  visit_row *visit, void *ctx)
+enum slg_status slg_shard_each_row(const struct slg_shard_read *read, enum table table,
+                                   slg_shard_visit_row *visit, void *ctx)
 {
     enum slg_status status = SLG_OK;
 
@@ -133,7 +129,7 @@ static enum slg_status add_row_to_set(void *ctx, uint32_t generation_index, stru
 
 enum slg_status slg_shard_read_set(struct slg_shard_read *read, struct slg_batch_set *set)
 {
-    return walk_table(read, TABLE_RANGES, add_row_to_set, set);
+    return slg_shard_each_row(read, TABLE_RANGES, add_row_to_set, set);
 }
 
 enum slg_status slg_shard_read_batch(struct slg_shard_read *read, const struct slg_batch_ref *ref,
@@ -184,7 +180,7 @@ bool slg_shard_read_holds(struct slg_shard_read *read, const struct slg_batch_id
     return false;
 }
 
-/* A visitor of decoded rows, wrapped for walk_table. */
+/* A visitor of decoded rows, wrapped for slg_shard_each_row. */
 struct summary_walk {
     slg_shard_visit_summary *visit;
     void *ctx;
@@ -210,7 +206,7 @@ enum slg_status slg_shard_each_summary(struct slg_shard_read *read, slg_shard_vi
 {
     struct summary_walk walk = { .visit = visit, .ctx = ctx };
 
-    return walk_table(read, TABLE_SUMMARIES, visit_summary_row, &walk);
+    return slg_shard_each_row(read, TABLE_SUMMARIES, visit_summary_row, &walk);
 }
 
 struct stream_walk {
@@ -235,5 +231,5 @@ enum slg_status slg_shard_each_stream(struct slg_shard_read *read, slg_shard_vis
 {
     struct stream_walk walk = { .visit = visit, .ctx = ctx };
 
-    return walk_table(read, TABLE_STREAMS, visit_stream_row, &walk);
+    return slg_shard_each_row(read, TABLE_STREAMS, visit_stream_row, &walk);
 }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "storer/shard_private.h"
 
 enum slg_status slg_shard_write_begin(struct slg_shard *shard, struct slg_shard_write **ret_write,
@@ -72,8 +73,12 @@ enum slg_status slg_shard_write_commit(struct slg_shard_write *write, struct slg
         return slg_errorf(reterr, status, "could not write the totals");
     }
     status = slg_kv_commit(write->txn, reterr);
-    if (status == SLG_OK)
+    if (status == SLG_OK) {
         write->shard->state = write->state;
+        /* A count that fails leaves the old one: more doubt than there need be. */
+        if (write->brings_back && slg_shard_count_aside(write->shard, NULL) != SLG_OK)
+            slg_log_debug("batches set aside could not be counted");
+    }
     free_write(write);
     return status;
 }
@@ -217,27 +222,56 @@ static enum slg_status find_ranges(struct slg_kv_txn *txn, const struct slg_batc
     return status;
 }
 
-static enum slg_status put_range(struct slg_shard_write *write, const struct slg_batch_id *id)
+static enum slg_status write_range(struct slg_kv_txn *txn,
+                                   const struct slg_incarnation *incarnation, struct range range)
+{
+    uint8_t key[SLG_SHARD_ID_KEY_BYTES], value[8];
+
+    slg_shard_id_key(key, incarnation, range.first);
+    slg_shard_put_u64(value, range.last);
+    return slg_kv_put(txn, TABLE_RANGES, SLG_KV_PUT, key, sizeof(key), value, sizeof(value));
+}
+
+enum slg_status slg_shard_put_range(struct slg_kv_txn *txn, const struct slg_batch_id *id)
 {
     struct range before = { 0, 0 }, after = { 0, 0 };
     struct range joined = { .first = id->sequence, .last = id->sequence };
-    uint8_t key[SLG_SHARD_ID_KEY_BYTES], value[8];
-    enum slg_status status = find_ranges(write->txn, id, &before, &after);
+    uint8_t key[SLG_SHARD_ID_KEY_BYTES];
+    enum slg_status status = find_ranges(txn, id, &before, &after);
 
     if (status != SLG_OK)
         return status;
     if (after.last != 0 && after.first == id->sequence + 1) {
         joined.last = after.last;
         slg_shard_id_key(key, &id->incarnation, after.first);
-        status = slg_kv_delete(write->txn, TABLE_RANGES, key, sizeof(key));
+        status = slg_kv_delete(txn, TABLE_RANGES, key, sizeof(key));
         if (status != SLG_OK)
             return status;
     }
     if (before.last != 0 && before.last == id->sequence - 1)
         joined.first = before.first;
-    slg_shard_id_key(key, &id->incarnation, joined.first);
-    slg_shard_put_u64(value, joined.last);
-    return slg_kv_put(write->txn, TABLE_RANGES, SLG_KV_PUT, key, sizeof(key), value, sizeof(value));
+    return write_range(txn, &id->incarnation, joined);
+}
+
+enum slg_status slg_shard_cut_range(struct slg_kv_txn *txn, const struct slg_batch_id *id)
+{
+    struct range before = { 0, 0 }, after = { 0, 0 }, whole;
+    uint8_t key[SLG_SHARD_ID_KEY_BYTES];
+    enum slg_status status = find_ranges(txn, id, &before, &after);
+
+    if (status != SLG_OK)
+        return status;
+    whole = after.last != 0 && after.first == id->sequence ? after : before;
+    if (whole.last == 0 || whole.first > id->sequence || whole.last < id->sequence)
+        return SLG_CORRUPT; /* an id without its range */
+    slg_shard_id_key(key, &id->incarnation, whole.first);
+    status = slg_kv_delete(txn, TABLE_RANGES, key, sizeof(key));
+    if (status == SLG_OK && whole.first < id->sequence)
+        status =
+            write_range(txn, &id->incarnation, (struct range){ whole.first, id->sequence - 1 });
+    if (status == SLG_OK && whole.last > id->sequence)
+        status = write_range(txn, &id->incarnation, (struct range){ id->sequence + 1, whole.last });
+    return status;
 }
 
 static void add_to_state(struct slg_shard_state *state, const struct slg_batch_header *header,
@@ -282,7 +316,11 @@ static enum slg_status put_records(struct slg_shard_write *write,
     if (status == SLG_OK)
         status = slg_kv_put(write->txn, TABLE_IDS, SLG_KV_PUT, id_key, SLG_SHARD_ID_KEY_BYTES,
                             id_value, sizeof(id_value));
-    return status == SLG_OK ? put_range(write, &header->id) : status;
+    if (status == SLG_OK && slg_shard_aside_count(write->shard) > 0) {
+        write->brings_back = true; /* perhaps: it is counted after the commit */
+        status = slg_shard_drop_aside(write->txn, id_key);
+    }
+    return status == SLG_OK ? slg_shard_put_range(write->txn, &header->id) : status;
 }
 
 enum slg_status slg_shard_write_put(struct slg_shard_write *write,

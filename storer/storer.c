@@ -239,7 +239,8 @@ static enum slg_status open_data(struct slg_storer *storer, struct slg_error *re
     const struct slg_storer_options *options = &storer->options;
     const struct slg_catalogue_options catalogue = { .data_dir = options->data_dir,
                                                      .map_bytes = options->map_bytes_max,
-                                                     .open_count_max = options->open_shards_max };
+                                                     .open_count_max = options->open_shards_max,
+                                                     .clock = options->clock };
     struct slg_commit_options commit = { .map = options->map,
                                          .node_id = options->node_id,
                                          .data_dir = options->data_dir,

@@ -242,6 +242,8 @@ static enum slg_status read_one(struct answer *a, struct slg_catalogue *catalogu
         return status;
     status = read_shard(a, shard);
     slg_catalogue_unpin(catalogue, shard);
+    if (status == SLG_CORRUPT)
+        slg_catalogue_report(catalogue, id);
     return status;
 }
 

@@ -1,8 +1,10 @@
 /* The catalogue knows every shard of a directory without opening it, opens few at a time, remembers what closed ones
- * held, and forgets whole shards. Oracle: what was put through slg_shard. */
+ * held, forgets whole shards, and puts damaged ones aside. Covers: storer/catalogue.c storer/quarantine.c
+ * Oracle: what was put through slg_shard. */
 #include "tests/helper/storer.h"
 
 #include "storer/catalogue.h"
+#include "storer/quarantine.h"
 
 #define MAP_BYTES ((size_t)1 << 20)
 
@@ -185,12 +187,35 @@ static void write_note(const char *directory, const struct slg_shard_id *id, uin
     fclose(file);
 }
 
+static enum slg_shard_doubt doubt_of(struct slg_catalogue *catalogue, const struct slg_shard_id *id)
+{
+    struct slg_shard_totals totals;
+
+    assert_int_equal(slg_catalogue_totals(catalogue, id, &totals, NULL, NULL), SLG_OK);
+    return totals.doubt;
+}
+
+/* The copy is empty and does not vouch, what it was lies in quarantine, and other shards go on. */
+static void check_quarantined(const char *name, const char *directory,
+                              struct slg_catalogue *catalogue, const struct slg_shard_id *id,
+                              const char *reason)
+{
+    static struct slg_quarantine_row rows[SLG_QUARANTINE_COUNT_MAX];
+
+    CHECK(name, doubt_of(catalogue, id) == SLG_SHARD_DOUBT_REFILLING);
+    CHECK(name, held_count(catalogue, id) == 0);
+    CHECK(name, slg_quarantine_list(directory, rows) == 1);
+    CHECK(name, slg_shard_id_compare(&rows[0].shard, id) == 0);
+    CHECK(name, rows[0].bytes > 0 && rows[0].since_ns > 0);
+    CHECK(name, strstr(rows[0].reason, reason) != NULL);
+}
+
 static void test_h20_two_crashes_over_one_shard_quarantine_it(void **state)
 {
     char *directory = test_make_directory();
     struct slg_catalogue *catalogue = open_catalogue(directory, 4);
     struct slg_shard_id id = test_shard(0), other = test_shard(1);
-    struct slg_shard_totals totals;
+    struct slg_shard *shard;
 
     (void)state;
     store(catalogue, &id, 1);
@@ -199,14 +224,183 @@ static void test_h20_two_crashes_over_one_shard_quarantine_it(void **state)
     write_note(directory, &id, 1); /* one crash: it is tried again */
     catalogue = open_catalogue(directory, 4);
     assert_int_equal(held_count(catalogue, &id), 1);
+    assert_int_equal(doubt_of(catalogue, &id), SLG_SHARD_DOUBT_NONE);
     slg_catalogue_destroy(catalogue);
     write_note(directory, &id, 2);
+    for (int start = 0; start < 2; start++) { /* and stays so */
+        catalogue = open_catalogue(directory, 4);
+        check_quarantined("crashes", directory, catalogue, &id, "ended the process twice");
+        assert_int_equal(held_count(catalogue, &other), 1);
+        assert_int_equal(doubt_of(catalogue, &other), SLG_SHARD_DOUBT_NONE);
+        slg_catalogue_destroy(catalogue);
+    }
     catalogue = open_catalogue(directory, 4);
-    assert_int_equal(slg_catalogue_totals(catalogue, &id, &totals, NULL, NULL), SLG_UNAVAILABLE);
-    assert_int_equal(held_count(catalogue, &other), 1);
+    store(catalogue, &id, 5); /* it is refilled */
+    assert_int_equal(doubt_of(catalogue, &id), SLG_SHARD_DOUBT_REFILLING);
+    assert_int_equal(slg_catalogue_pin(catalogue, &id, false, &shard, NULL), SLG_OK);
+    assert_int_equal(slg_shard_vouch(shard, NULL), SLG_OK);
+    slg_catalogue_unpin(catalogue, shard);
+    assert_int_equal(doubt_of(catalogue, &id), SLG_SHARD_DOUBT_NONE);
     slg_catalogue_destroy(catalogue);
-    catalogue = open_catalogue(directory, 4); /* and stays so */
-    assert_int_equal(slg_catalogue_totals(catalogue, &id, &totals, NULL, NULL), SLG_UNAVAILABLE);
+    catalogue = open_catalogue(directory, 4);
+    assert_int_equal(doubt_of(catalogue, &id), SLG_SHARD_DOUBT_NONE);
+    assert_int_equal(held_count(catalogue, &id), 1);
+    slg_catalogue_destroy(catalogue);
+    test_drop_directory(directory);
+}
+
+/* Files that are damaged are put aside when they are met, whoever opens the shard. */
+static const struct damage_case {
+    const char *name;
+    const char *file;
+    off_t offset; /* of 16 bytes of noise; -1: the file goes; below: it is cut there */
+    bool write;   /* a writer meets it */
+    const char *reason;
+} damages[] = {
+    { "manifest altered", "manifest", 10, false, "manifest" },
+    { "manifest lost", "manifest", -1, true, "lost its manifest" },
+    { "generation lost", "g0000000001.lmdb", -1, false, "missing" },
+    { "meta page altered", "g0000000001.lmdb", 16, true, "no LMDB" },
+    { "generation cut", "g0000000001.lmdb", -4097, false, "LMDB" },
+};
+
+static void damage(const char *path, off_t offset)
+{
+    int fd;
+
+    if (offset == -1) {
+        assert_int_equal(unlink(path), 0);
+        return;
+    }
+    fd = open(path, O_WRONLY);
+    assert_true(fd >= 0);
+    if (offset < 0)
+        assert_int_equal(ftruncate(fd, -offset), 0);
+    else
+        assert_int_equal(pwrite(fd, "\xff noise \x01\x02\x03\x04\x05\x06\x07", 16, offset), 16);
+    (void)close(fd);
+}
+
+static void test_damaged_files_are_put_aside(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SLG_ARRAY_LEN(damages); i++) {
+        char *directory = test_make_directory();
+        struct slg_catalogue *catalogue = open_catalogue(directory, 4);
+        struct slg_shard_id id = test_shard(0);
+        char shards[1024], shard[1024], path[1024];
+
+        store(catalogue, &id, 1);
+        slg_catalogue_destroy(catalogue);
+        test_join(shards, directory, "shards");
+        test_join(shard, shards, slg_shard_name_of(&id).text);
+        test_join(path, shard, damages[i].file);
+        damage(path, damages[i].offset);
+        catalogue = open_catalogue(directory, 4);
+        if (damages[i].write) {
+            store(catalogue, &id, 9);
+            CHECK(damages[i].name, doubt_of(catalogue, &id) == SLG_SHARD_DOUBT_REFILLING);
+            CHECK(damages[i].name, held_count(catalogue, &id) == 1);
+        } else {
+            check_quarantined(damages[i].name, directory, catalogue, &id, damages[i].reason);
+        }
+        CHECK(damages[i].name, slg_catalogue_quarantined_count(catalogue) == 1);
+        slg_catalogue_destroy(catalogue);
+        test_drop_directory(directory);
+    }
+}
+
+/* A crash at each step of a quarantine: the next start, or the next open, ends it. */
+static void test_a_quarantine_is_finished(void **state)
+{
+    (void)state;
+    for (int step = 0; step < 3; step++) {
+        char *directory = test_make_directory();
+        struct slg_catalogue *catalogue = open_catalogue(directory, 4);
+        struct slg_shard_id id = test_shard(0);
+        const char *name = slg_shard_name_of(&id).text;
+        char shards[1024], alive[1024], quarantine[1024], path[1024], mark[1024];
+        char fresh[128];
+        FILE *file;
+
+        store(catalogue, &id, 1);
+        slg_catalogue_destroy(catalogue);
+        test_join(shards, directory, "shards");
+        test_join(alive, shards, name);
+        assert_int_equal(slg_shard_quarantine(shards, name, "step by step", NULL), SLG_OK);
+        if (step >= 1) {
+            (void)snprintf(fresh, sizeof(fresh), "fresh-%s", name);
+            test_join(path, shards, fresh);
+            assert_int_equal(mkdir(path, 0700), 0);
+            test_join(mark, path, "refilling");
+            file = fopen(mark, "w");
+            assert_non_null(file);
+            fclose(file);
+        }
+        if (step >= 2) {
+            test_join(quarantine, directory, "quarantine");
+            assert_int_equal(mkdir(quarantine, 0700), 0);
+            (void)snprintf(fresh, sizeof(fresh), "%s.1767225600", name);
+            test_join(path, quarantine, fresh);
+            assert_int_equal(rename(alive, path), 0);
+        }
+        catalogue = open_catalogue(directory, 4);
+        check_quarantined("step", directory, catalogue, &id, "step by step");
+        slg_catalogue_destroy(catalogue);
+        test_drop_directory(directory);
+    }
+}
+
+static void test_quarantine_has_an_end(void **state)
+{
+    static struct slg_quarantine_row rows[SLG_QUARANTINE_COUNT_MAX];
+    char *directory = test_make_directory();
+    struct slg_catalogue *catalogue = open_catalogue(directory, 4);
+    struct slg_shard_id id = test_shard(0);
+
+    (void)state;
+    store(catalogue, &id, 1);
+    for (size_t i = 0; i < SLG_QUARANTINE_COUNT_MAX; i++) {
+        char name[128];
+        char path[1024], inside[1024];
+
+        (void)snprintf(name, sizeof(name), "%s.%zu", slg_shard_name_of(&id).text, 1000 + i);
+        test_join(path, directory, "quarantine");
+        (void)mkdir(path, 0700);
+        test_join(inside, path, name);
+        assert_int_equal(mkdir(inside, 0700), 0);
+    }
+    assert_int_equal(slg_catalogue_quarantine(catalogue, &id, "x", NULL), SLG_LIMIT);
+    assert_int_equal(held_count(catalogue, &id), 1);
+    assert_int_equal(slg_quarantine_list(directory, rows), SLG_QUARANTINE_COUNT_MAX);
+    assert_int_equal(slg_quarantine_remove(directory, rows[0].name, NULL), SLG_OK);
+    assert_int_equal(slg_catalogue_quarantine(catalogue, &id, "x", NULL), SLG_OK);
+    assert_int_equal(doubt_of(catalogue, &id), SLG_SHARD_DOUBT_REFILLING);
+    slg_catalogue_destroy(catalogue);
+    test_drop_directory(directory);
+}
+
+static void test_reports_are_taken_once(void **state)
+{
+    char *directory = test_make_directory();
+    struct slg_catalogue *catalogue = open_catalogue(directory, 4);
+    struct slg_shard_id id = test_shard(1), none = test_shard(7), found;
+
+    (void)state;
+    for (int64_t i = 0; i < 3; i++)
+        store(catalogue, &(struct slg_shard_id){ test_shard(i).window_ns, TEST_HOUR_NS, 0, 1 }, 1);
+    assert_false(slg_catalogue_take_reported(catalogue, &found));
+    slg_catalogue_report(catalogue, &none);
+    slg_catalogue_report(catalogue, &id);
+    slg_catalogue_report(catalogue, &id);
+    assert_true(slg_catalogue_take_reported(catalogue, &found));
+    assert_int_equal(slg_shard_id_compare(&found, &id), 0);
+    assert_false(slg_catalogue_take_reported(catalogue, &found));
+    assert_true(slg_catalogue_next(catalogue, NULL, &found));
+    assert_true(slg_catalogue_next(catalogue, &found, &found));
+    assert_int_equal(slg_shard_id_compare(&found, &id), 0);
+    assert_true(slg_catalogue_next(catalogue, &found, &found));
+    assert_false(slg_catalogue_next(catalogue, &found, &found));
     slg_catalogue_destroy(catalogue);
     test_drop_directory(directory);
 }
@@ -265,6 +459,10 @@ int main(void)
         cmocka_unit_test(test_forgotten_is_gone),
         cmocka_unit_test(test_remains_are_swept),
         cmocka_unit_test(test_h20_two_crashes_over_one_shard_quarantine_it),
+        cmocka_unit_test(test_damaged_files_are_put_aside),
+        cmocka_unit_test(test_a_quarantine_is_finished),
+        cmocka_unit_test(test_quarantine_has_an_end),
+        cmocka_unit_test(test_reports_are_taken_once),
         cmocka_unit_test(test_broken_is_reopened_by_the_next_pin),
         cmocka_unit_test(test_start_does_not_open),
     };

@@ -285,11 +285,102 @@ static void test_suspect_and_quarantine(void **state)
     check_holds(&f, &(uint64_t){ 1 }, 1);
     slg_shard_close(f.shard);
     f.shard = NULL;
-    assert_int_equal(slg_shard_quarantine(f.directory, slg_shard_name_of(&f.options.id).text, NULL),
-                     SLG_OK);
+    assert_int_equal(
+        slg_shard_quarantine(f.directory, slg_shard_name_of(&f.options.id).text, "a test", NULL),
+        SLG_OK);
     assert_int_equal(slg_shard_open(&f.options, &f.shard, &err), SLG_UNAVAILABLE);
     assert_null(f.shard);
     tear_down(&f);
+}
+
+static enum slg_status find_second(void *ctx, const struct slg_batch_ref *ref,
+                                   struct slg_summary *summary)
+{
+    struct slg_aside_order *order = ctx;
+
+    if (summary->sequence == 2)
+        *order =
+            (struct slg_aside_order){ ref->generation_index, ref->arrival, SLG_ASIDE_CHECKSUM };
+    return SLG_OK;
+}
+
+static enum slg_status see_aside(void *ctx, const struct slg_aside *aside)
+{
+    struct slg_aside *seen = ctx;
+
+    assert_int_equal(seen->sequence, 0);
+    *seen = *aside;
+    return SLG_OK;
+}
+
+static struct slg_aside read_aside(struct fixture *f)
+{
+    struct slg_aside aside = { .sequence = 0 };
+    struct slg_shard_read *read;
+
+    assert_int_equal(slg_shard_read_begin(f->shard, &read, NULL), SLG_OK);
+    assert_int_equal(slg_shard_each_aside(read, see_aside, &aside), SLG_OK);
+    slg_shard_read_end(read);
+    return aside;
+}
+
+/* Set aside batch 2, wherever it lies. */
+static void set_second_aside(struct fixture *f)
+{
+    struct slg_aside_order order = { .arrival = 0 };
+    struct slg_shard_read *read;
+
+    assert_int_equal(slg_shard_read_begin(f->shard, &read, NULL), SLG_OK);
+    assert_int_equal(slg_shard_each_summary(read, find_second, &order), SLG_OK);
+    slg_shard_read_end(read);
+    assert_true(order.arrival > 0);
+    slg_shard_close(f->shard);
+    f->options.create = false;
+    f->options.maintain = true;
+    assert_int_equal(slg_shard_open(&f->options, &f->shard, NULL), SLG_OK);
+    assert_int_equal(slg_shard_set_aside(f->shard, &order, 1, 77, NULL), SLG_OK);
+    f->options.create = true;
+    f->options.maintain = false;
+}
+
+/* I7: a batch that was set aside is not held, in no generation, and its copy does not vouch; the same id put again is held,
+ * with the new bytes. */
+static void test_set_aside_and_back(void **state)
+{
+    const uint64_t all[] = { 1, 2, 3 }, rest[] = { 1, 3 };
+
+    (void)state;
+    for (int generations = 1; generations <= 2; generations++) {
+        struct slg_aside aside;
+        struct fixture f;
+
+        set_up(&f, 4 << 20);
+        store_line(&f, 1, 1, "one");
+        store_line(&f, 1, 2, "two");
+        store_line(&f, 1, 3, "three");
+        if (generations == 2) /* the batch lies in a closed one */
+            assert_int_equal(slg_shard_roll(f.shard, NULL), SLG_OK);
+        set_second_aside(&f);
+        for (int round = 0; round < 2; round++) {
+            check_holds(&f, rest, 2);
+            assert_int_equal(slg_shard_doubt(f.shard), SLG_SHARD_DOUBT_ASIDE);
+            assert_int_equal(slg_shard_aside_count(f.shard), 1);
+            aside = read_aside(&f);
+            assert_int_equal(aside.sequence, 2);
+            assert_int_equal(aside.reason, SLG_ASIDE_CHECKSUM);
+            assert_int_equal(aside.entry_count, 1);
+            assert_int_equal(aside.set_aside_ns, 77);
+            reopen(&f);
+        }
+        store_line(&f, 1, 2, "two");
+        check_holds(&f, all, 3);
+        assert_int_equal(slg_shard_doubt(f.shard), SLG_SHARD_DOUBT_NONE);
+        reopen(&f);
+        check_holds(&f, all, 3);
+        assert_int_equal(slg_shard_doubt(f.shard), SLG_SHARD_DOUBT_NONE);
+        assert_int_equal(read_aside(&f).sequence, 0);
+        tear_down(&f);
+    }
 }
 
 /* What was lost is an error, never an empty shard (I7). */
@@ -331,6 +422,7 @@ int main(void)
         cmocka_unit_test(test_stream_of_other_labels_is_refused),
         cmocka_unit_test(test_rolls_over_when_full),
         cmocka_unit_test(test_suspect_and_quarantine),
+        cmocka_unit_test(test_set_aside_and_back),
         cmocka_unit_test(test_losses_are_seen),
     };
 
