@@ -399,7 +399,8 @@ enum slg_status slg_rpc_decode_store_reply(const uint8_t *bytes, size_t len,
 
 /* ---- SETS ---- */
 
-#define SETS_FIELDS 6
+#define SETS_FIELDS       6
+#define SETS_REPLY_FIELDS 3
 
 void slg_rpc_encode_sets(struct slg_buf *out, const struct slg_rpc_sets *sets)
 {
@@ -437,11 +438,12 @@ enum slg_status slg_rpc_decode_sets(struct slg_arena *arena, const uint8_t *byte
 
 void slg_rpc_encode_sets_reply(struct slg_buf *out, const struct slg_rpc_sets_reply *reply)
 {
-    slg_rpc_begin_reply(out, 2);
+    slg_rpc_begin_reply(out, SETS_REPLY_FIELDS);
     slg_wire_bool(out, reply->refilling);
     slg_wire_array(out, reply->shard_count);
     for (size_t i = 0; i < reply->shard_count; i++)
         slg_rpc_put_shard_set(out, &reply->shards[i]);
+    slg_rpc_put_shards(out, reply->doubtful, reply->doubtful_count);
 }
 
 enum slg_status slg_rpc_decode_sets_reply(struct slg_arena *arena, const uint8_t *bytes, size_t len,
@@ -451,12 +453,14 @@ enum slg_status slg_rpc_decode_sets_reply(struct slg_arena *arena, const uint8_t
     struct slg_wire_reader r;
     struct slg_rpc_sets_reply reply = { .shards = NULL };
     struct slg_rpc_shard_set *shards = NULL;
-    enum slg_status status = slg_rpc_open_reply(bytes, len, 2, &r, reterr);
+    enum slg_status status = slg_rpc_open_reply(bytes, len, SETS_REPLY_FIELDS, &r, reterr);
 
     if (status != SLG_OK)
         return status;
     (void)slg_wire_take_bool(&r, &reply.refilling); /* a failure stays in the reader */
     status = slg_rpc_take_shard_sets(arena, &r, &shards, &reply.shard_count);
+    if (status == SLG_OK)
+        status = slg_rpc_take_shards(arena, &r, &reply.doubtful, &reply.doubtful_count);
     if (status == SLG_LIMIT)
         return slg_errorf(reterr, SLG_LIMIT,
                           "the sets of the query's shards need more memory "

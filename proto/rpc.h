@@ -111,6 +111,10 @@ struct slg_rpc_sets_reply {
     bool refilling; /* the node may have lost what it once held: no answer for completeness (H6) */
     const struct slg_rpc_shard_set *shards; /* those it holds something of, ascending */
     size_t shard_count;
+    /* Of the shards asked about, those that it cannot vouch for: batches that it once held are damaged or lost and not
+     * back yet. What it holds of them counts; that it holds no more says nothing. Ascending. */
+    const struct slg_shard_id *doubtful;
+    size_t doubtful_count;
 };
 void slg_rpc_encode_sets_reply(struct slg_buf *out, const struct slg_rpc_sets_reply *reply);
 SLG_MUST_CHECK enum slg_status slg_rpc_decode_sets_reply(struct slg_arena *arena,

@@ -116,6 +116,14 @@ bool slg_choose_incomplete(const struct slg_map *map, const struct slg_shard_id 
     return count >= slg_map_layout_at(map, shard->window_ns)->write_quorum_min;
 }
 
+void slg_choose_add_doubts(const struct slg_choose_doubt *doubts, size_t count,
+                           const struct slg_shard_id *shard, bool *failed)
+{
+    for (size_t i = 0; i < count; i++)
+        if (slg_shard_id_compare(&doubts[i].shard, shard) == 0)
+            failed[doubts[i].node_index] = true;
+}
+
 size_t slg_choose_spare_count(const struct slg_map *map)
 {
     size_t least = SLG_MAP_REPLICATION_MAX;

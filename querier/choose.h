@@ -34,6 +34,14 @@ SLG_MUST_CHECK enum slg_status slg_choose(const struct slg_choose_holder *holder
 /* May a batch that was accepted be missing from S, since these nodes did not answer? failed: by node index. */
 bool slg_choose_incomplete(const struct slg_map *map, const struct slg_shard_id *shard,
                            const bool *failed);
+/* A shard that a node answered for without vouching for it: as far as completeness goes it did not answer. */
+struct slg_choose_doubt {
+    struct slg_shard_id shard;
+    size_t node_index;
+};
+/* failed |= the nodes that doubt this shard. */
+void slg_choose_add_doubts(const struct slg_choose_doubt *doubts, size_t count,
+                           const struct slg_shard_id *shard, bool *failed);
 /* So many storers may be silent while no shard at all becomes incomplete. */
 size_t slg_choose_spare_count(const struct slg_map *map);
 

@@ -4,6 +4,7 @@
 #define SLG_QUERIER_FANOUT_PRIVATE_H
 
 #include "querier/calls.h"
+#include "querier/choose.h"
 #include "querier/fanout.h"
 
 #define FANOUT_TAG_SHIFT    24
@@ -50,6 +51,8 @@ struct slg_fanout {
     bool node_lost[SLG_MAP_NODE_COUNT_MAX]; /* during evaluation, or it could not fetch */
     bool node_failed[SLG_MAP_NODE_COUNT_MAX];
     char node_reason[SLG_MAP_NODE_COUNT_MAX][96];
+    struct slg_choose_doubt *doubts; /* shards that storers do not vouch for; few */
+    size_t doubt_count;
     struct fanout_source *sources; /* of the leaf that runs now */
     size_t source_count;
     uint32_t asking; /* which turn of asking this is: sets, a leaf, ... */

@@ -67,6 +67,25 @@ static enum slg_status append_holders(struct slg_fanout *fanout, size_t node_ind
     return SLG_OK;
 }
 
+static enum slg_status append_doubts(struct slg_fanout *fanout, size_t node_index,
+                                     const struct slg_shard_id *shards, size_t count)
+{
+    struct slg_choose_doubt *doubts;
+
+    if (count == 0)
+        return SLG_OK;
+    doubts = slg_arena_grow(fanout->arena, fanout->doubts, fanout->doubt_count,
+                            fanout->doubt_count + count, sizeof(*doubts));
+    if (doubts == NULL)
+        return SLG_LIMIT;
+    for (size_t i = 0; i < count; i++)
+        doubts[fanout->doubt_count + i] =
+            (struct slg_choose_doubt){ .shard = shards[i], .node_index = node_index };
+    fanout->doubts = doubts;
+    fanout->doubt_count += count;
+    return SLG_OK;
+}
+
 static enum slg_status take_sets(struct slg_fanout *fanout, const struct slg_reply *reply,
                                  struct slg_error *reterr)
 {
@@ -86,6 +105,8 @@ static enum slg_status take_sets(struct slg_fanout *fanout, const struct slg_rep
                                                        reply->len, &sets, &error);
     if (status == SLG_OK)
         status = append_holders(fanout, reply->tag, sets.shards, sets.shard_count);
+    if (status == SLG_OK)
+        status = append_doubts(fanout, reply->tag, sets.doubtful, sets.doubtful_count);
     fanout->sets_count += status == SLG_OK;
     if (status == SLG_OK && sets.refilling)
         slg_fanout_mark_failed(fanout, reply->tag, "is refilling its disk");
@@ -314,37 +335,6 @@ bool slg_fanout_fail_over(struct slg_fanout *fanout)
 
 /* ---- completeness ---- */
 
-enum slg_status slg_fanout_find_incomplete(struct slg_fanout *fanout, int64_t from_ns,
-                                           int64_t to_ns, struct slg_error *reterr)
-{
-    const struct slg_map *map = slg_peers_map(fanout->options.peers);
-    const struct slg_shard_id *first = NULL, *last = NULL;
-    struct slg_shard_id *shards;
-    size_t count, incomplete_count = 0, node = 0;
-    char why[160];
-
-    while (node < map->node_count && !fanout->node_failed[node])
-        node++;
-    if (node == map->node_count)
-        return SLG_OK;
-    if (slg_map_shards_between(map, from_ns, to_ns, SLG_QUERY_SHARD_COUNT_MAX, fanout->arena,
-                               &shards, &count) != SLG_OK)
-        return slg_errorf(reterr, SLG_LIMIT, "the time range covers too many shards");
-    for (size_t i = 0; i < count; i++) {
-        if (!slg_choose_incomplete(map, &shards[i], fanout->node_failed))
-            continue;
-        first = incomplete_count == 0 ? &shards[i] : first;
-        last = &shards[i];
-        incomplete_count++;
-    }
-    if (incomplete_count == 0)
-        return SLG_OK;
-    (void)snprintf(why, sizeof(why), "storer \"%s\" %s", map->nodes[node].id,
-                   fanout->node_reason[node]);
-    say_incomplete(fanout, first, last, incomplete_count, why);
-    return SLG_OK;
-}
-
 static size_t failed_count(const struct slg_fanout *fanout)
 {
     size_t count = 0;
@@ -352,6 +342,55 @@ static size_t failed_count(const struct slg_fanout *fanout)
     for (size_t i = 0; i < SLG_MAP_NODE_COUNT_MAX; i++)
         count += fanout->node_failed[i];
     return count;
+}
+
+/* One reason will do: a storer that failed, or one that does not vouch for the first shard that is told. */
+static void say_why(const struct slg_fanout *fanout, const struct slg_shard_id *shard, char *why,
+                    size_t size)
+{
+    const struct slg_map *map = slg_peers_map(fanout->options.peers);
+
+    for (size_t i = 0; i < map->node_count; i++)
+        if (fanout->node_failed[i]) {
+            (void)snprintf(why, size, "storer \"%s\" %s", map->nodes[i].id, fanout->node_reason[i]);
+            return;
+        }
+    for (size_t i = 0; i < fanout->doubt_count; i++)
+        if (slg_shard_id_compare(&fanout->doubts[i].shard, shard) == 0)
+            (void)snprintf(why, size, "storer \"%s\" has a damaged copy",
+                           map->nodes[fanout->doubts[i].node_index].id);
+}
+
+enum slg_status slg_fanout_find_incomplete(struct slg_fanout *fanout, int64_t from_ns,
+                                           int64_t to_ns, struct slg_error *reterr)
+{
+    const struct slg_map *map = slg_peers_map(fanout->options.peers);
+    const struct slg_shard_id *first = NULL, *last = NULL;
+    struct slg_shard_id *shards;
+    size_t count, incomplete_count = 0;
+    char why[160];
+
+    if (failed_count(fanout) == 0 && fanout->doubt_count == 0)
+        return SLG_OK;
+    if (slg_map_shards_between(map, from_ns, to_ns, SLG_QUERY_SHARD_COUNT_MAX, fanout->arena,
+                               &shards, &count) != SLG_OK)
+        return slg_errorf(reterr, SLG_LIMIT, "the time range covers too many shards");
+    for (size_t i = 0; i < count; i++) {
+        bool failed[SLG_MAP_NODE_COUNT_MAX];
+
+        memcpy(failed, fanout->node_failed, sizeof(failed));
+        slg_choose_add_doubts(fanout->doubts, fanout->doubt_count, &shards[i], failed);
+        if (!slg_choose_incomplete(map, &shards[i], failed))
+            continue;
+        first = incomplete_count == 0 ? &shards[i] : first;
+        last = &shards[i];
+        incomplete_count++;
+    }
+    if (incomplete_count == 0)
+        return SLG_OK;
+    say_why(fanout, first, why, sizeof(why));
+    say_incomplete(fanout, first, last, incomplete_count, why);
+    return SLG_OK;
 }
 
 int64_t slg_fanout_oldest_kept(const struct slg_fanout *fanout)
@@ -389,7 +428,8 @@ static enum slg_status take_all_sets(struct slg_fanout *fanout, struct slg_error
     enum slg_status status;
 
     for (;;) {
-        if (until_ns == INT64_MAX && failed_count(fanout) + fanout->waiting <= spare)
+        if (until_ns == INT64_MAX && fanout->doubt_count == 0 &&
+            failed_count(fanout) + fanout->waiting <= spare)
             until_ns = slg_clock_mono_ns(slg_clock_system()) + SETS_GRACE_NS;
         if (until_ns != INT64_MAX && !expects_more(fanout, answered))
             until_ns = slg_clock_mono_ns(slg_clock_system());
@@ -420,6 +460,8 @@ enum slg_status slg_fanout_fix_sets(struct slg_fanout *fanout, int64_t from_ns, 
 
     fanout->holder_count = fanout->shard_count = fanout->sets_count = 0; /* of an earlier fixing */
     fanout->holders = NULL;
+    fanout->doubts = NULL;
+    fanout->doubt_count = 0;
     fanout->incomplete[0] = '\0';
     memset(fanout->node_failed, 0, sizeof(fanout->node_failed));
     memset(fanout->node_lost, 0, sizeof(fanout->node_lost));

@@ -247,21 +247,29 @@ static enum slg_status answer_streams(struct worker *worker, const struct job *j
 
 /* ---- SETS ---- */
 
+/* A copy that cannot be read, or is marked so, does not vouch; the other shards do. */
+static bool is_damage(enum slg_status status)
+{
+    return status == SLG_CORRUPT || status == SLG_IO || status == SLG_UNAVAILABLE ||
+           status == SLG_UNSUPPORTED;
+}
+
 /* Digest, and with want_ranges the set, of one shard. *ret_held is false for a shard that holds nothing. */
 static enum slg_status answer_set(struct worker *worker, const struct slg_shard_id *id,
                                   bool want_ranges, struct slg_rpc_shard_set *ret_row,
-                                  bool *ret_held, struct slg_error *reterr)
+                                  bool *ret_held, bool *ret_doubt, struct slg_error *reterr)
 {
     struct slg_batch_set *set = want_ranges ? slg_batch_set_create() : NULL;
     struct slg_shard_totals totals;
     struct slg_buf bytes;
     enum slg_status status;
 
-    *ret_held = false;
+    *ret_held = *ret_doubt = false;
     if (want_ranges && set == NULL)
         return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for a set");
     status = slg_catalogue_totals(worker->serve->options.catalogue, id, &totals, set, reterr);
-    if (status == SLG_NOT_FOUND) { /* never written, or forgotten meanwhile */
+    if (status == SLG_NOT_FOUND || is_damage(status)) {
+        *ret_doubt = status != SLG_NOT_FOUND; /* that: never written, or forgotten meanwhile */
         slg_batch_set_destroy(set);
         return SLG_OK;
     }
@@ -279,6 +287,7 @@ static enum slg_status answer_set(struct worker *worker, const struct slg_shard_
     if (status == SLG_OK) {
         ret_row->digest = totals.digest;
         *ret_held = totals.digest.count > 0;
+        *ret_doubt = totals.doubt != SLG_SHARD_DOUBT_NONE;
     }
     slg_buf_fini(&bytes);
     slg_batch_set_destroy(set);
@@ -327,6 +336,7 @@ static enum slg_status answer_sets(struct worker *worker, const struct job *job,
     };
     struct slg_shard_id *shards = NULL;
     struct slg_rpc_shard_set *rows;
+    struct slg_shard_id *doubtful;
     struct slg_rpc_sets request;
     size_t count = 0;
     enum slg_status status = slg_rpc_decode_sets(worker->arena, job->bytes, job->len, &request);
@@ -339,16 +349,22 @@ static enum slg_status answer_sets(struct worker *worker, const struct job *job,
     if (status != SLG_OK)
         return status;
     rows = slg_arena_calloc(worker->arena, count + 1, sizeof(*rows));
-    if (rows == NULL)
+    doubtful = slg_arena_calloc(worker->arena, count + 1, sizeof(*doubtful));
+    if (rows == NULL || doubtful == NULL)
         return slg_errorf(reterr, SLG_LIMIT, "no memory for %zu shards", count);
     for (size_t i = 0; status == SLG_OK && i < count; i++) {
-        bool held;
+        bool held, doubt;
 
         status = answer_set(worker, &shards[i], request.want_ranges, &rows[reply.shard_count],
-                            &held, reterr);
-        reply.shard_count += status == SLG_OK && held;
+                            &held, &doubt, reterr);
+        if (status != SLG_OK)
+            break;
+        reply.shard_count += held;
+        if (doubt)
+            doubtful[reply.doubtful_count++] = shards[i];
     }
     reply.shards = rows;
+    reply.doubtful = doubtful;
     if (status == SLG_OK)
         slg_rpc_encode_sets_reply(&worker->reply, &reply);
     return status;

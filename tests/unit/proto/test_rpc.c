@@ -188,7 +188,9 @@ static void test_repair_round_trip(void **state)
                                    .known_storage_id = slg_text_of("bb"),
                                    .known_storage_counter = UINT64_MAX };
     struct slg_rpc_sets sets = { .from_ns = 1, .to_ns = 2, .shards = ids, .shard_count = 2 };
-    struct slg_rpc_sets_reply held = { .refilling = true, .shards = shards, .shard_count = 1 };
+    struct slg_rpc_sets_reply held = {
+        .refilling = true, .shards = shards, .shard_count = 1, .doubtful = ids, .doubtful_count = 2
+    };
     struct slg_rpc_fetch fetch = { .shard = ids[1], .set = slg_text_of("s"), .bytes_max = 77 };
     struct slg_rpc_fetch_reply fetched = { .more = true, .batches = batches, .batch_count = 2 };
     struct slg_rpc_ensure ensure = { .deadline_ms = 100, .shards = shards, .shard_count = 1 };
@@ -216,7 +218,8 @@ static void test_repair_round_trip(void **state)
     assert_int_equal(slg_shard_id_compare(&sets.shards[1], &ids[1]), 0);
     ROUND_TRIP(slg_rpc_encode_sets_reply(&out, &held),
                slg_rpc_decode_sets_reply(arena, bytes, len, &held, &error));
-    assert_true(held.refilling && held.shard_count == 1);
+    assert_true(held.refilling && held.shard_count == 1 && held.doubtful_count == 2);
+    assert_int_equal(slg_shard_id_compare(&held.doubtful[1], &ids[1]), 0);
     assert_true(slg_text_equal_to(held.shards[0].set, "xyz"));
     ROUND_TRIP(slg_rpc_encode_fetch(&out, &fetch), slg_rpc_decode_fetch(bytes, len, &fetch));
     assert_true(slg_shard_id_compare(&fetch.shard, &ids[1]) == 0 && fetch.bytes_max == 77);

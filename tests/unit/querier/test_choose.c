@@ -168,12 +168,30 @@ static void test_completeness(void **state)
     slg_map_unref(map);
 }
 
+/* A doubt counts for its shard only, beside nodes that failed altogether. */
+static void test_doubts(void **state)
+{
+    const struct slg_shard_id one = { .window_ns = 3600, .length_ns = 3600, .slot_count = 2 };
+    const struct slg_shard_id two = {
+        .window_ns = 3600, .length_ns = 3600, .slot = 1, .slot_count = 2
+    };
+    const struct slg_choose_doubt doubts[] = { { one, 2 }, { two, 1 }, { one, 0 } };
+    bool failed[SLG_MAP_NODE_COUNT_MAX] = { false, false, false, true };
+
+    (void)state;
+    slg_choose_add_doubts(doubts, 0, &one, failed);
+    assert_true(!failed[0] && !failed[1] && !failed[2] && failed[3]);
+    slg_choose_add_doubts(doubts, SLG_ARRAY_LEN(doubts), &one, failed);
+    assert_true(failed[0] && !failed[1] && failed[2] && failed[3]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cases),
         cmocka_unit_test(test_a_set_that_cannot_be_read),
         cmocka_unit_test(test_completeness),
+        cmocka_unit_test(test_doubts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
