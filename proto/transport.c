@@ -13,6 +13,7 @@
  *    every aio is stopped before, and none is begun after.
  *  - nng_close may wait for ever when a message arrives just then (tcptran_pipe_recv_cb begins a read on an aio that is
  *    stopped, which fails silently): it runs on a thread of its own, which we wait for with a deadline.
+ *  - An aio that has slept (nng_sleep_aio) takes a timeout of its next operation for success: it only sleeps.
  *  - An aio that is stopped may drop what is begun on it without a callback (1.5.2) or call back (1.10): both are met.
  *
  * Concurrency
@@ -20,7 +21,8 @@
  *   call                    handed over in turn: library callback -> handler -> the thread that replies -> library;
  *                           NNG's own locks order these
  *   client->slots[i]        the thread that took it (atomic `taken`), then the library's callback, which gives it back
- *   client->connection_count, change_mono_ns, stopping: atomic */
+ *   client->connection_count, change_mono_ns, heard_mono_ns, quiet_mono_ns, out_count, pipe_id, stopping: atomic
+ *   client->watch, dialer   the library's callback of watch.pause or watch.aio, each of which begins the other */
 #include "proto/transport.h"
 
 #include <arpa/inet.h>
@@ -287,6 +289,10 @@ static void take_request(struct slg_transport_call *call)
     call->request = nng_aio_get_msg(call->aio);
     nng_aio_set_msg(call->aio, NULL);
     call->state = CALL_HELD;
+    if (nng_msg_len(call->request) == 0) { /* is anybody there? */
+        slg_transport_call_reply(call, NULL, 0);
+        return;
+    }
     server->options.handler(server->options.handler_ctx, call, nng_msg_body(call->request),
                             nng_msg_len(call->request));
 }
@@ -505,9 +511,31 @@ struct slot {
     void *done_ctx;
 };
 
+enum watch_state {
+    WATCH_PAUSING,
+    WATCH_SENDING, /* the request for a sign of life */
+    WATCH_WAITING,
+};
+
+/* Looks at the connection every half silence_ms. */
+struct watch {
+    nng_ctx ctx;
+    nng_aio *pause, *aio;
+    enum watch_state state;
+    int64_t asked_mono_ns; /* for a sign of life */
+    int64_t dialed_mono_ns;
+};
+
 struct slg_transport_client {
+    struct slg_transport_client_options options; /* url: our own; the files of tls are not ours */
+    char url[URL_BYTES_MAX];
+    nng_tls_config *tls;
     nng_socket socket;
     nng_dialer dialer;
+    struct watch watch;
+    atomic_int_least64_t quiet_mono_ns; /* the last reply, or when requests began to be out */
+    atomic_size_t out_count;
+    atomic_uint pipe_id; /* of the connection; 0: none */
     atomic_bool stopping;
     atomic_size_t next_slot; /* a hint: where a free one may be */
     atomic_int connection_count;
@@ -526,8 +554,9 @@ static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *ctx)
 {
     struct slg_transport_client *client = ctx;
 
-    (void)pipe;
     if (event == NNG_PIPE_EV_ADD_POST) {
+        atomic_store(&client->quiet_mono_ns, now_ns());
+        atomic_store(&client->pipe_id, pipe.id);
         (void)atomic_fetch_add(&client->connection_count, 1); /* the old value says nothing */
     } else if (event == NNG_PIPE_EV_REM_POST) {
         atomic_store(&client->change_mono_ns, now_ns());
@@ -564,8 +593,11 @@ static void finish(struct slot *slot, enum slg_status status, nng_msg *reply)
     slg_transport_done *done = slot->done;
     void *done_ctx = slot->done_ctx;
 
-    if (reply != NULL)
+    (void)atomic_fetch_sub(&slot->client->out_count, 1); /* the old value says nothing */
+    if (reply != NULL) {
         atomic_store(&slot->client->heard_mono_ns, now_ns());
+        atomic_store(&slot->client->quiet_mono_ns, now_ns());
+    }
     atomic_store(&slot->taken, false);
     done(done_ctx, status, reply == NULL ? NULL : nng_msg_body(reply),
          reply == NULL ? 0 : nng_msg_len(reply));
@@ -637,20 +669,135 @@ static int set_socket_options(struct slg_transport_client *client)
     return rc;
 }
 
-static int dial(struct slg_transport_client *client, const char *url, nng_tls_config *tls)
+static int dial(struct slg_transport_client *client)
 {
-    int rc = nng_dialer_create(&client->dialer, client->socket, url);
+    int rc = nng_dialer_create(&client->dialer, client->socket, client->url);
 
+    client->watch.dialed_mono_ns = now_ns();
     if (rc == 0)
         rc = unless_unknown(nng_dialer_set_size(client->dialer, NNG_OPT_RECVMAXSZ,
                                                 SLG_MESSAGE_BYTES_MAX + FRAME_BYTES));
     if (rc == 0)
         rc = unless_unknown(nng_dialer_set_bool(client->dialer, NNG_OPT_TCP_KEEPALIVE, true));
-    if (rc == 0 && tls != NULL)
-        rc = nng_dialer_set_ptr(client->dialer, NNG_OPT_TLS_CONFIG, tls);
+    if (rc == 0 && client->tls != NULL)
+        rc = nng_dialer_set_ptr(client->dialer, NNG_OPT_TLS_CONFIG, client->tls);
     if (rc == 0)
         rc = nng_dialer_start(client->dialer, NNG_FLAG_NONBLOCK);
     return rc;
+}
+
+/* ---- signs of life ---- */
+
+static void pause_watch(struct slg_transport_client *client)
+{
+    client->watch.state = WATCH_PAUSING;
+    if (!atomic_load(&client->stopping))
+        nng_sleep_aio(client->options.silence_ms / 2, client->watch.pause);
+}
+
+static bool is_silent(const struct slg_transport_client *client, int64_t now)
+{
+    return atomic_load(&client->out_count) > 0 &&
+           now - atomic_load(&client->quiet_mono_ns) >= client->options.silence_ms * SLG_NS_PER_MS;
+}
+
+/* The kernel repeats a SYN after ever longer pauses: after a long cut it would be idle for another minute. */
+static void dial_anew(struct slg_transport_client *client)
+{
+    (void)nng_dialer_close(client->dialer); /* fails only when it is closed */
+    if (dial(client) != 0)
+        client->watch.dialed_mono_ns = now_ns(); /* no memory: once more after dial_ms */
+}
+
+static void on_pause(void *ctx)
+{
+    struct slg_transport_client *client = ctx;
+    struct watch *watch = &client->watch;
+    int64_t now = now_ns();
+    nng_msg *message;
+
+    if (atomic_load(&client->stopping))
+        return;
+    if (!slg_transport_client_connected(client)) {
+        if (now - watch->dialed_mono_ns >= client->options.dial_ms * SLG_NS_PER_MS)
+            dial_anew(client);
+        pause_watch(client);
+        return;
+    }
+    watch->dialed_mono_ns = now; /* as long as there is a connection */
+    message = is_silent(client, now) ? make_message(NULL, 0) : NULL;
+    if (message == NULL) {
+        pause_watch(client);
+        return;
+    }
+    watch->state = WATCH_SENDING;
+    watch->asked_mono_ns = now;
+    nng_aio_set_msg(watch->aio, message);
+    set_timeout(watch->aio, client->options.sign_ms * SLG_NS_PER_MS);
+    nng_ctx_send(watch->ctx, watch->aio);
+}
+
+/* No sign: the requests that are out fail, and the dialer begins anew. */
+static void judge(struct slg_transport_client *client)
+{
+    nng_pipe pipe = NNG_PIPE_INITIALIZER;
+
+    pipe.id = atomic_load(&client->pipe_id);
+    if (atomic_load(&client->quiet_mono_ns) < client->watch.asked_mono_ns &&
+        slg_transport_client_connected(client))
+        (void)nng_pipe_close(pipe); /* fails when it closed by itself */
+}
+
+static void on_watch(void *ctx)
+{
+    struct slg_transport_client *client = ctx;
+    struct watch *watch = &client->watch;
+    int rc = nng_aio_result(watch->aio);
+    nng_msg *message = nng_aio_get_msg(watch->aio);
+
+    nng_aio_set_msg(watch->aio, NULL);
+    if (watch->state == WATCH_SENDING && rc == 0) {
+        watch->state = WATCH_WAITING;
+        set_timeout(watch->aio,
+                    watch->asked_mono_ns + client->options.sign_ms * SLG_NS_PER_MS - now_ns());
+        nng_ctx_recv(watch->ctx, watch->aio);
+        return;
+    }
+    if (message != NULL) /* the sign, or what could not be sent */
+        nng_msg_free(message);
+    if (rc == 0)
+        atomic_store(&client->quiet_mono_ns, now_ns());
+    else
+        judge(client);
+    pause_watch(client);
+}
+
+static int open_watch(struct slg_transport_client *client)
+{
+    int rc = nng_aio_alloc(&client->watch.aio, on_watch, client);
+
+    if (rc == 0)
+        rc = nng_aio_alloc(&client->watch.pause, on_pause, client);
+    if (rc == 0)
+        rc = nng_ctx_open(&client->watch.ctx, client->socket);
+    if (rc == 0)
+        pause_watch(client);
+    return rc;
+}
+
+static void take_options(struct slg_transport_client *client,
+                         const struct slg_transport_client_options *options)
+{
+    client->options = *options;
+    (void)snprintf(client->url, sizeof(client->url), "%s",
+                   options->url); /* check_url has seen the length */
+    client->options.url = client->url;
+    if (options->silence_ms == 0)
+        client->options.silence_ms = SLG_TRANSPORT_SILENCE_MS;
+    if (options->sign_ms == 0)
+        client->options.sign_ms = SLG_TRANSPORT_SIGN_MS;
+    if (options->dial_ms == 0)
+        client->options.dial_ms = SLG_TRANSPORT_DIAL_MS;
 }
 
 enum slg_status slg_transport_client_start(const struct slg_transport_client_options *options,
@@ -676,21 +823,36 @@ enum slg_status slg_transport_client_start(const struct slg_transport_client_opt
             nng_tls_config_free(tls);
         return fail_start("dial", options->url, rc, reterr);
     }
+    take_options(client, options);
+    client->tls = tls;
     client->slot_count = slot_count;
     atomic_store(&client->change_mono_ns, now_ns());
     rc = set_socket_options(client);
     if (rc == 0)
         rc = open_slots(client);
     if (rc == 0)
-        rc = dial(client, options->url, tls);
-    if (tls != NULL)
-        nng_tls_config_free(tls); /* the dialer holds its own reference */
+        rc = dial(client);
+    if (rc == 0 && !has_prefix(options->url, "inproc://")) /* nothing is cut there */
+        rc = open_watch(client);
     if (rc != 0) {
         slg_transport_client_stop(client);
         return fail_start("dial", options->url, rc, reterr);
     }
     *ret_client = client;
     return SLG_OK;
+}
+
+/* With `stopping` set, neither begins the other any more. */
+static void stop_watch(struct slg_transport_client *client)
+{
+    struct watch *watch = &client->watch;
+
+    if (watch->pause != NULL)
+        nng_aio_stop(watch->pause);
+    if (watch->aio != NULL)
+        nng_aio_stop(watch->aio);
+    if (watch->aio != NULL && watch->state == WATCH_SENDING && nng_aio_get_msg(watch->aio) != NULL)
+        nng_msg_free(nng_aio_get_msg(watch->aio)); /* begun on a stopped aio */
 }
 
 void slg_transport_client_stop(struct slg_transport_client *client)
@@ -701,6 +863,7 @@ void slg_transport_client_stop(struct slg_transport_client *client)
     (void)nng_pipe_notify(client->socket, NNG_PIPE_EV_ADD_POST, NULL,
                           NULL); /* fails only when closed */
     (void)nng_pipe_notify(client->socket, NNG_PIPE_EV_REM_POST, NULL, NULL); /* as above */
+    stop_watch(client);
     for (size_t i = 0; i < client->slot_count; i++)
         if (client->slots[i].aio != NULL)
             nng_aio_stop(client->slots[i].aio);
@@ -718,6 +881,12 @@ void slg_transport_client_stop(struct slg_transport_client *client)
     for (size_t i = 0; i < client->slot_count; i++)
         if (client->slots[i].aio != NULL)
             nng_aio_free(client->slots[i].aio);
+    if (client->watch.pause != NULL)
+        nng_aio_free(client->watch.pause);
+    if (client->watch.aio != NULL)
+        nng_aio_free(client->watch.aio);
+    if (client->tls != NULL)
+        nng_tls_config_free(client->tls);
     free(client);
 }
 
@@ -773,6 +942,8 @@ enum slg_status slg_transport_request(struct slg_transport_client *client, const
         nng_msg_free(message);
         return SLG_AGAIN;
     }
+    if (atomic_fetch_add(&client->out_count, 1) == 0)
+        atomic_store(&client->quiet_mono_ns, now);
     slot->done = done;
     slot->done_ctx = done_ctx;
     slot->state = SLOT_SENDING;

@@ -27,7 +27,8 @@ struct slg_transport_tls {
 struct slg_transport_server;
 struct slg_transport_call; /* one request that waits for its reply */
 
-/* Runs on a library thread: enqueue the call and return. request is borrowed until slg_transport_call_reply. */
+/* Empty requests are the signs of life that clients ask for; the server answers them itself.
+ * Runs on a library thread: enqueue the call and return. request is borrowed until slg_transport_call_reply. */
 typedef void slg_transport_handler(void *ctx, struct slg_transport_call *call,
                                    const uint8_t *request, size_t request_len);
 
@@ -61,10 +62,19 @@ void slg_transport_call_reply(struct slg_transport_call *call, const void *reply
 
 struct slg_transport_client; /* one peer */
 
+/* A connection on which requests are out and nothing comes back for so long is asked for a sign of life, and closed when
+ * none comes in SLG_TRANSPORT_SIGN_MS: its requests fail, and it is dialed again. A peer whose host died, or to whom the
+ * way is cut, sends no word of it, and TCP alone would wait for minutes, also after the way is there again. */
+#define SLG_TRANSPORT_SILENCE_MS 2000
+#define SLG_TRANSPORT_SIGN_MS    5000 /* the largest message over 10 Mbit/s passes before the sign */
+/* An attempt to connect that takes so long is begun anew. */
+#define SLG_TRANSPORT_DIAL_MS    10000
+
 struct slg_transport_client_options {
     const char *url;
     struct slg_transport_tls tls;
     size_t in_flight_max; /* contexts, 1 to 256; a request beyond it gets SLG_AGAIN */
+    int32_t silence_ms, sign_ms, dial_ms; /* 0: the constants above; tests are in a hurry */
 };
 /* Dial in the background; succeeds though the peer is away (it is tried again within 0.5 s). */
 SLG_MUST_CHECK enum slg_status
