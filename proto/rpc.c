@@ -205,23 +205,28 @@ enum slg_status slg_rpc_take_shards(struct slg_arena *arena, struct slg_wire_rea
     return SLG_OK;
 }
 
+#define SHARD_SET_FIELDS 7
+
 void slg_rpc_put_shard_set(struct slg_buf *out, const struct slg_rpc_shard_set *set)
 {
-    slg_wire_array(out, 5);
+    slg_wire_array(out, SHARD_SET_FIELDS);
     slg_rpc_put_shard(out, &set->shard);
     slg_wire_uint(out, set->digest.sum.high);
     slg_wire_uint(out, set->digest.sum.low);
     slg_wire_uint(out, set->digest.count);
     slg_wire_text(out, set->set);
+    slg_wire_int(out, set->ts_min_ns);
+    slg_wire_int(out, set->ts_max_ns);
 }
 
 static bool take_shard_set(struct slg_wire_reader *r, struct slg_rpc_shard_set *ret_set)
 {
-    return slg_wire_take_tuple(r, 5) && slg_rpc_take_shard(r, &ret_set->shard) &&
+    return slg_wire_take_tuple(r, SHARD_SET_FIELDS) && slg_rpc_take_shard(r, &ret_set->shard) &&
            slg_wire_take_uint(r, UINT64_MAX, &ret_set->digest.sum.high) &&
            slg_wire_take_uint(r, UINT64_MAX, &ret_set->digest.sum.low) &&
            slg_wire_take_uint(r, UINT64_MAX, &ret_set->digest.count) &&
-           slg_wire_take_text(r, SLG_MESSAGE_BYTES_MAX, &ret_set->set);
+           slg_wire_take_text(r, SLG_MESSAGE_BYTES_MAX, &ret_set->set) &&
+           slg_wire_take_int(r, &ret_set->ts_min_ns) && slg_wire_take_int(r, &ret_set->ts_max_ns);
 }
 
 enum slg_status slg_rpc_take_shard_sets(struct slg_arena *arena, struct slg_wire_reader *r,

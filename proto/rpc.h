@@ -103,6 +103,8 @@ struct slg_rpc_shard_set {
     struct slg_shard_id shard;
     struct slg_batch_set_digest digest;
     struct slg_text set; /* slg_batch_set_encode bytes; empty when not wanted */
+    /* In replies to SETS: of the first and the last entry that the storer holds. A hint for the division of work. */
+    int64_t ts_min_ns, ts_max_ns;
 };
 void slg_rpc_encode_sets(struct slg_buf *out, const struct slg_rpc_sets *sets);
 SLG_MUST_CHECK enum slg_status slg_rpc_decode_sets(struct slg_arena *arena, const uint8_t *bytes,
@@ -191,6 +193,8 @@ struct slg_rpc_query {
     struct slg_leaf_request leaf;
     const struct slg_rpc_shard_set *shards; /* S: exactly these batches; `set` is filled */
     size_t shard_count;
+    /* Of S only entries of cut_from_ns <= ts < cut_to_ns: other sub-queries have the rest. 0: no bound. */
+    int64_t cut_from_ns, cut_to_ns;
 };
 struct slg_scan_stats {
     uint64_t bytes_read; /* uncompressed */

@@ -3,7 +3,7 @@
 
 #include "proto/rpc_private.h"
 
-#define QUERY_FIELDS   5
+#define QUERY_FIELDS   7
 #define LEAF_FIELDS    12
 #define STATS_FIELDS   8
 #define STREAMS_FIELDS 9
@@ -63,6 +63,8 @@ void slg_rpc_encode_query(struct slg_buf *out, const struct slg_rpc_query *query
     slg_wire_array(out, query->shard_count);
     for (size_t i = 0; i < query->shard_count; i++)
         slg_rpc_put_shard_set(out, &query->shards[i]);
+    slg_wire_int(out, query->cut_from_ns);
+    slg_wire_int(out, query->cut_to_ns);
 }
 
 enum slg_status slg_rpc_decode_query(struct slg_arena *arena, const uint8_t *bytes, size_t len,
@@ -82,7 +84,8 @@ enum slg_status slg_rpc_decode_query(struct slg_arena *arena, const uint8_t *byt
     status = slg_rpc_take_shard_sets(arena, &r, &shards, &query.shard_count);
     if (status != SLG_OK)
         return status;
-    if (slg_rpc_close(&r) != SLG_OK)
+    if (!slg_wire_take_int(&r, &query.cut_from_ns) || !slg_wire_take_int(&r, &query.cut_to_ns) ||
+        slg_rpc_close(&r) != SLG_OK)
         return SLG_MALFORMED;
     query.shards = shards;
     *ret_query = query;

@@ -5,6 +5,7 @@
 
 #include "querier/calls.h"
 #include "querier/choose.h"
+#include "querier/cut.h"
 #include "querier/fanout.h"
 
 #define FANOUT_TAG_SHIFT    24
@@ -33,7 +34,8 @@ struct fanout_source {
     uint8_t query_id[16];
     struct slg_rpc_shard_set *shards;
     size_t shard_count;
-    bool open; /* the storer may hold something for it */
+    struct slg_cut cut; /* of its only shard; of several: none */
+    bool open;          /* the storer may hold something for it */
 };
 
 struct slg_fanout {

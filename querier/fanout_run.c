@@ -31,28 +31,68 @@ static struct fanout_source *source_of(struct slg_fanout *fanout, size_t node_in
     return &fanout->sources[fanout->source_count++];
 }
 
-/* `parallel` sources per storer that holds shards of the leaf, as far as there are shards. */
-static enum slg_status make_sources(struct slg_fanout *fanout, int64_t from_ns, int64_t to_ns,
-                                    size_t parallel, struct slg_error *reterr)
+/* A leaf and how its work may be spread. */
+struct spread {
+    int64_t from_ns, to_ns; /* data that it needs */
+    size_t parallel;        /* sources per storer */
+    bool cut;               /* shards may be cut where there are fewer */
+};
+
+/* By index of the fan-out's shards: into how many parts those of one storer are cut. */
+static void count_parts(const struct slg_fanout *fanout, const struct spread *spread,
+                        size_t node_index, size_t *parts)
+{
+    uint64_t batch_counts[FANOUT_PARALLEL_MAX];
+    size_t indexes[FANOUT_PARALLEL_MAX], counts[FANOUT_PARALLEL_MAX], count = 0;
+
+    for (size_t i = 0; i < fanout->shard_count; i++) {
+        const struct fanout_shard *shard = &fanout->shards[i];
+
+        if (shard->node_index != node_index ||
+            !touches(&shard->set.shard, spread->from_ns, spread->to_ns))
+            continue;
+        parts[i] = 1;
+        if (count < spread->parallel) {
+            indexes[count] = i;
+            batch_counts[count] = shard->set.digest.count;
+        }
+        count++;
+    }
+    if (!spread->cut || count >= spread->parallel)
+        return;
+    slg_cut_count(batch_counts, count, spread->parallel, counts);
+    for (size_t i = 0; i < count; i++)
+        parts[indexes[i]] = counts[i];
+}
+
+/* `parallel` sources per storer that holds shards of the leaf, as far as there are shards or parts of them. */
+static enum slg_status make_sources(struct slg_fanout *fanout, const struct spread *spread,
+                                    struct slg_error *reterr)
 {
     size_t turns[SLG_MAP_NODE_COUNT_MAX] = { 0 };
+    size_t *parts;
 
     slg_fanout_begin_asking(fanout);
     fanout->source_count = 0;
     fanout->sources = slg_arena_calloc(fanout->arena, FANOUT_SOURCE_MAX, sizeof(*fanout->sources));
-    if (fanout->sources == NULL)
+    parts = slg_arena_calloc(fanout->arena, fanout->shard_count + 1, sizeof(*parts));
+    if (fanout->sources == NULL || parts == NULL)
         return slg_errorf(reterr, SLG_LIMIT, "the query's memory does not hold its sub-queries");
+    for (size_t i = 0; i < slg_peers_map(fanout->options.peers)->node_count; i++)
+        count_parts(fanout, spread, i, parts);
     for (size_t i = 0; i < fanout->shard_count; i++) {
         const struct fanout_shard *shard = &fanout->shards[i];
-        struct fanout_source *source;
 
-        if (!touches(&shard->set.shard, from_ns, to_ns))
-            continue;
-        source = source_of(fanout, shard->node_index, turns[shard->node_index]++, parallel);
-        if (source == NULL)
-            return slg_errorf(reterr, SLG_LIMIT,
-                              "the query's memory does not hold its sub-queries");
-        source->shards[source->shard_count++] = shard->set;
+        for (size_t part = 0; part < parts[i]; part++) {
+            struct fanout_source *source =
+                source_of(fanout, shard->node_index, turns[shard->node_index]++, spread->parallel);
+
+            if (source == NULL)
+                return slg_errorf(reterr, SLG_LIMIT,
+                                  "the query's memory does not hold its sub-queries");
+            source->shards[source->shard_count++] = shard->set;
+            source->cut = slg_cut_part(&shard->set, spread->from_ns, spread->to_ns, parts[i], part);
+        }
     }
     return SLG_OK;
 }
@@ -65,7 +105,9 @@ static enum slg_status open_source(struct slg_fanout *fanout, size_t source_inde
                                    .map_epoch = slg_peers_map(fanout->options.peers)->epoch,
                                    .leaf = *leaf,
                                    .shards = source->shards,
-                                   .shard_count = source->shard_count };
+                                   .shard_count = source->shard_count,
+                                   .cut_from_ns = source->cut.from_ns,
+                                   .cut_to_ns = source->cut.to_ns };
 
     if (getrandom(source->query_id, sizeof(source->query_id), 0) !=
         (ssize_t)sizeof(source->query_id))
@@ -127,8 +169,13 @@ enum slg_status slg_fanout_run_leaf(struct slg_fanout *fanout, const struct slg_
                                     int64_t from_ns, int64_t to_ns, slg_fanout_feed_page *feed,
                                     void *arg, struct slg_error *reterr)
 {
-    enum slg_status status =
-        make_sources(fanout, from_ns, to_ns, fanout->options.parallel_max, reterr);
+    const struct spread spread = { .from_ns = from_ns,
+                                   .to_ns = to_ns,
+                                   .parallel = fanout->options.parallel_max,
+                                   /* Patterns that are mined apart may differ. */
+                                   .cut = leaf->kind == SLG_LEAF_PARTIAL ||
+                                          leaf->kind == SLG_LEAF_SAMPLES };
+    enum slg_status status = make_sources(fanout, &spread, reterr);
 
     for (size_t i = 0; i < fanout->source_count && status == SLG_OK; i++)
         status = open_source(fanout, i, leaf, reterr);
@@ -242,13 +289,13 @@ enum slg_status slg_fanout_run_log(struct slg_fanout *fanout, const struct slg_q
     struct slg_merge_params merge_params = *params;
     struct slg_leaf_request leaf;
     struct slg_merge *merge = NULL;
-    int64_t from_ns, to_ns;
+    struct spread spread = { .parallel =
+                                 slg_query_keeps_all(query) ? 1 : fanout->options.parallel_max };
     enum slg_status status;
 
     slg_query_leaf(query, 0, &leaf);
-    slg_query_leaf_range(query, 0, &from_ns, &to_ns);
-    status = make_sources(fanout, from_ns, to_ns,
-                          slg_query_keeps_all(query) ? 1 : fanout->options.parallel_max, reterr);
+    slg_query_leaf_range(query, 0, &spread.from_ns, &spread.to_ns);
+    status = make_sources(fanout, &spread, reterr);
     merge_params.source_count = fanout->source_count;
     if (status == SLG_OK && fanout->source_count > 0)
         status = slg_merge_create(&merge_params, &merge, reterr);

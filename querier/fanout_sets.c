@@ -224,6 +224,14 @@ static enum slg_status choose_all(struct slg_fanout *fanout, struct unclear *unc
                                         .node_index = fanout->holders[at].node_index,
                                         .first_holder = at,
                                         .holder_count = end - at };
+        for (size_t i = at; i < end; i++) {
+            const struct slg_rpc_shard_set *held = &fanout->holders[i].set;
+
+            if (held->ts_min_ns < shard->set.ts_min_ns)
+                shard->set.ts_min_ns = held->ts_min_ns;
+            if (held->ts_max_ns > shard->set.ts_max_ns)
+                shard->set.ts_max_ns = held->ts_max_ns;
+        }
         status = choose(fanout, shard);
         if (status == SLG_NO_MEMORY || status == SLG_LIMIT)
             return status;

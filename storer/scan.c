@@ -81,6 +81,10 @@ enum slg_status slg_scan_create(const struct slg_scan_options *options, struct s
     slg_remote_range(scan->remote, &scan->wish.from_ns, &scan->wish.to_ns);
     if (scan->wish.from_ns < options->cutoff_ns)
         scan->wish.from_ns = options->cutoff_ns;
+    if (scan->wish.from_ns < options->query->cut_from_ns)
+        scan->wish.from_ns = options->query->cut_from_ns;
+    if (options->query->cut_to_ns != 0 && scan->wish.to_ns > options->query->cut_to_ns)
+        scan->wish.to_ns = options->query->cut_to_ns;
     scan->wish.has_literal = slg_remote_literal(scan->remote, &literal);
     if (scan->wish.has_literal)
         scan->wish.literal = slg_needle_make(literal.at, literal.len, /* fold= */ false);

@@ -286,6 +286,8 @@ static enum slg_status answer_set(struct worker *worker, const struct slg_shard_
     }
     if (status == SLG_OK) {
         ret_row->digest = totals.digest;
+        ret_row->ts_min_ns = totals.ts_min_ns;
+        ret_row->ts_max_ns = totals.ts_max_ns;
         *ret_held = totals.digest.count > 0;
         *ret_doubt = totals.doubt != SLG_SHARD_DOUBT_NONE;
     }

@@ -1,5 +1,5 @@
 /* tests/property/disk.h - the batches of a data set on real storers: R replicas of each shard that miss batches, S fixed
- * as their union, one replica a shard completed and asked, batches that come after S was fixed.
+ * as their union, one replica a shard completed and asked, in parts of the time, batches that come after S was fixed.
  *
  * Sets are asked for and united as querier/fanout.c does; the leaf is evaluated by storer/scan.c over LMDB files in
  * memory (/dev/shm where it is there). All choices follow from a seed. Aborts when anything fails: tests only. */
@@ -11,6 +11,7 @@
 #include "tests/helper/storer.h"
 
 #define DISK_NODE_MAX  4
+#define DISK_PART_MAX  3
 #define DISK_SHARD_MAX 128
 #define DISK_MAP_BYTES ((size_t)8 << 20)
 
@@ -34,6 +35,9 @@ struct disk_store {
     bool *in_set;      /* per batch */
     bool missing, outside, rolled;
     size_t view_bytes_max;
+    int64_t
+        cuts[DISK_PART_MAX + 1]; /* part i of a node: entries from cuts[i] to before cuts[i + 1] */
+    size_t part_count;
 };
 
 static inline uint64_t disk_below(struct disk_store *d, uint64_t n)
@@ -153,6 +157,22 @@ static inline void disk_fix_set(struct disk_store *d, struct disk_shard *shard)
     }
 }
 
+/* Parts that end where entries lie. The first and the last have no bound outwards: 0. */
+static inline void disk_cut(struct disk_store *d)
+{
+    d->part_count = d->store->batch_count == 0 ? 1 : 1 + (size_t)disk_below(d, DISK_PART_MAX);
+    for (size_t i = 1; i < d->part_count; i++) {
+        const struct slg_batch_view *view =
+            d->store->batches[disk_below(d, d->store->batch_count)].view;
+        int64_t ts_ns = view->ts_ns[disk_below(d, view->header.entry_count)];
+        size_t at = i;
+
+        for (; at > 1 && d->cuts[at - 1] > ts_ns; at--)
+            d->cuts[at] = d->cuts[at - 1];
+        d->cuts[at] = ts_ns;
+    }
+}
+
 static inline void disk_open(struct disk_store *d, const struct data_store *store, uint64_t seed)
 {
     struct slg_catalogue_options options = { .map_bytes = DISK_MAP_BYTES };
@@ -181,6 +201,7 @@ static inline void disk_open(struct disk_store *d, const struct data_store *stor
         if (!d->in_set[b])
             disk_put(d, b, shard->evaluator);
     }
+    disk_cut(d);
 }
 
 static inline void disk_close(struct disk_store *d)
@@ -197,13 +218,18 @@ static inline void disk_close(struct disk_store *d)
     free(d->in_set);
 }
 
-/* Run a leaf on one node, page after page. */
-static inline enum slg_status disk_run(struct disk_store *d, size_t node,
+/* Run a leaf on one source, a part of a node, page after page. */
+static inline enum slg_status disk_run(struct disk_store *d, size_t source,
                                        const struct slg_leaf_request *leaf, data_take_page *take,
                                        void *user, struct slg_error *reterr)
 {
+    size_t node = source / d->part_count;
     struct slg_rpc_shard_set sets[DISK_SHARD_MAX];
-    struct slg_rpc_query query = { .tenant = slg_text_of("fake"), .leaf = *leaf, .shards = sets };
+    struct slg_rpc_query query = { .tenant = slg_text_of("fake"),
+                                   .leaf = *leaf,
+                                   .shards = sets,
+                                   .cut_from_ns = d->cuts[source % d->part_count],
+                                   .cut_to_ns = d->cuts[source % d->part_count + 1] };
     struct slg_scan_stats stats = { 0 };
     atomic_bool canceled = false;
     struct slg_scan_options options = {

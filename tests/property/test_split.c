@@ -67,7 +67,7 @@ static void open_case(struct a_case *c, uint64_t seed, const bool *keep)
     data_store_open(&c->split, &c->set, &c->cut);
     if (c->on_disk)
         disk_open(&c->disk, &c->split, c->cut.seed + 1);
-    c->source_count = c->on_disk ? c->disk.node_count : c->cut.node_count;
+    c->source_count = c->on_disk ? c->disk.node_count * c->disk.part_count : c->cut.node_count;
 }
 
 static void close_case(struct a_case *c)

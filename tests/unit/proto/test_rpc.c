@@ -33,6 +33,8 @@ static struct slg_rpc_query sample_query(const struct slg_rpc_shard_set *shards,
                   .deadline_ms = 30000 },
         .shards = shards,
         .shard_count = count,
+        .cut_from_ns = 3,
+        .cut_to_ns = INT64_MAX,
     };
 
     memset(query.query_id, 0xC3, sizeof(query.query_id));
@@ -68,6 +70,7 @@ static void test_query_round_trip(void **state)
     assert_int_equal(found.shard_count, 2);
     assert_int_equal(slg_shard_id_compare(&found.shards[1].shard, &shards[1].shard), 0);
     assert_true(slg_batch_set_digest_equal(&found.shards[1].digest, &shards[1].digest));
+    assert_true(found.cut_from_ns == 3 && found.cut_to_ns == INT64_MAX);
     slg_buf_append_byte(&out, 0);
     assert_int_equal(slg_rpc_decode_query(arena, out.data, out.len, &found), SLG_MALFORMED);
     slg_buf_fini(&out);

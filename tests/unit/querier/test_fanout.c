@@ -330,6 +330,54 @@ static void test_a_filter_is_split(void **state)
     }
 }
 
+static enum slg_status count_page(void *arg, const void *body, size_t len, struct slg_error *reterr)
+{
+    size_t *count = arg;
+
+    (void)body;
+    (void)len;
+    (void)reterr;
+    (*count)++;
+    return SLG_OK;
+}
+
+/* Numbers merge from any parts, so a storer with fewer shards than cores gets a large one in parts of its time. */
+static void test_a_large_shard_is_cut(void **state)
+{
+    static const struct cut_case {
+        const char *name;
+        enum slg_leaf_kind kind;
+        uint64_t held;
+        int64_t windows;
+        size_t query_count, shard_count;
+    } rows[] = {
+        { "large", SLG_LEAF_PARTIAL, 64, 1, 2, 2 },
+        { "samples too", SLG_LEAF_SAMPLES, 64, 1, 2, 2 },
+        { "small", SLG_LEAF_PARTIAL, 63, 1, 1, 1 },
+        { "shards enough", SLG_LEAF_PARTIAL, 500, 4, 2, 4 },
+        { "patterns would differ", SLG_LEAF_PATTERNS, 500, 1, 1, 1 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < SLG_ARRAY_LEN(rows); i++) {
+        struct world world = { .count = 1,
+                               .fakes = { { .held = rows[i].held, .windows = rows[i].windows } } };
+        struct slg_leaf_request leaf = { .kind = rows[i].kind, .text = slg_text_of("{a=\"b\"}") };
+        struct slg_error error = { 0 };
+        size_t pages = 0;
+
+        open_world(&world, "cut", 1, 20 * SLG_NS_PER_SEC);
+        assert_int_equal(fix_sets(&world, &error), SLG_OK);
+        assert_int_equal(slg_fanout_run_leaf(world.fanout, &leaf, WINDOW * HOUR_NS,
+                                             (WINDOW + 4) * HOUR_NS, count_page, &pages, &error),
+                         SLG_OK);
+        CHECK(rows[i].name, pages == rows[i].query_count);
+        CHECK(rows[i].name, world.fakes[0].query_count == rows[i].query_count);
+        CHECK(rows[i].name, world.fakes[0].shards_asked == rows[i].shard_count);
+        close_world(&world);
+    }
+}
+
 static void test_the_fuller_replica_evaluates(void **state)
 {
     struct world world = { .count = 2,
@@ -766,6 +814,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_shard_is_asked_once),
         cmocka_unit_test(test_a_filter_is_split),
+        cmocka_unit_test(test_a_large_shard_is_cut),
         cmocka_unit_test(test_the_fuller_replica_evaluates),
         cmocka_unit_test(test_a_failed_storer_is_named),
         cmocka_unit_test(test_a_refilling_storer_is_better_than_none),
