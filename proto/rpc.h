@@ -105,6 +105,9 @@ struct slg_rpc_shard_set {
     struct slg_text set; /* slg_batch_set_encode bytes; empty when not wanted */
     /* In replies to SETS: of the first and the last entry that the storer holds. A hint for the division of work. */
     int64_t ts_min_ns, ts_max_ns;
+    /* QUERY only, the same form: batches that were shown before (a tail). A push that equals one of theirs is not an
+     * entry of its own. Those that the storer does not hold do not matter. Empty: none. */
+    struct slg_text known;
 };
 void slg_rpc_encode_sets(struct slg_buf *out, const struct slg_rpc_sets *sets);
 SLG_MUST_CHECK enum slg_status slg_rpc_decode_sets(struct slg_arena *arena, const uint8_t *bytes,

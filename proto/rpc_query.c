@@ -3,7 +3,7 @@
 
 #include "proto/rpc_private.h"
 
-#define QUERY_FIELDS   7
+#define QUERY_FIELDS   8
 #define LEAF_FIELDS    12
 #define STATS_FIELDS   8
 #define STREAMS_FIELDS 9
@@ -53,6 +53,32 @@ static bool take_leaf(struct slg_wire_reader *r, struct slg_leaf_request *ret_le
     return true;
 }
 
+/* None, or one for each shard. */
+static void put_known(struct slg_buf *out, const struct slg_rpc_query *query)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < query->shard_count; i++)
+        count += query->shards[i].known.len > 0;
+    slg_wire_array(out, count > 0 ? query->shard_count : 0);
+    for (size_t i = 0; count > 0 && i < query->shard_count; i++)
+        slg_wire_text(out, query->shards[i].known);
+}
+
+static bool take_known(struct slg_wire_reader *r, struct slg_rpc_shard_set *shards,
+                       size_t shard_count)
+{
+    size_t count;
+
+    if (!slg_wire_take_array(r, SLG_QUERY_SHARD_COUNT_MAX, &count) ||
+        (count > 0 && count != shard_count))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (!slg_wire_take_text(r, SLG_MESSAGE_BYTES_MAX, &shards[i].known))
+            return false;
+    return true;
+}
+
 void slg_rpc_encode_query(struct slg_buf *out, const struct slg_rpc_query *query)
 {
     slg_rpc_begin_request(out, SLG_RPC_QUERY, QUERY_FIELDS);
@@ -65,6 +91,7 @@ void slg_rpc_encode_query(struct slg_buf *out, const struct slg_rpc_query *query
         slg_rpc_put_shard_set(out, &query->shards[i]);
     slg_wire_int(out, query->cut_from_ns);
     slg_wire_int(out, query->cut_to_ns);
+    put_known(out, query);
 }
 
 enum slg_status slg_rpc_decode_query(struct slg_arena *arena, const uint8_t *bytes, size_t len,
@@ -85,7 +112,7 @@ enum slg_status slg_rpc_decode_query(struct slg_arena *arena, const uint8_t *byt
     if (status != SLG_OK)
         return status;
     if (!slg_wire_take_int(&r, &query.cut_from_ns) || !slg_wire_take_int(&r, &query.cut_to_ns) ||
-        slg_rpc_close(&r) != SLG_OK)
+        !take_known(&r, shards, query.shard_count) || slg_rpc_close(&r) != SLG_OK)
         return SLG_MALFORMED;
     query.shards = shards;
     *ret_query = query;

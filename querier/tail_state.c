@@ -219,28 +219,43 @@ static struct job *make_job(enum kind kind, int64_t from_ns, int64_t to_ns, size
     return job;
 }
 
-/* Copies the set; takes no reference of the caller's. */
-static enum slg_status add_shard(struct job *job, const struct slg_batch_set *set,
-                                 const struct slg_tail_sets_entry *entry)
+/* *ret_text lies in the job. */
+static enum slg_status encode_set(struct job *job, const struct slg_batch_set *set,
+                                  struct slg_text *ret_text)
 {
-    struct slg_rpc_shard_set row = { .shard = entry->shard->id };
     enum slg_status status = SLG_LIMIT;
     struct slg_buf bytes;
     char *copy;
 
-    SLG_ASSERT(job->head.count < job->capacity);
     slg_buf_init(&bytes, JOB_BYTES_MAX);
     slg_batch_set_encode(&bytes, set);
     copy = slg_buf_failed(&bytes) ? NULL : slg_arena_copy(job->arena, bytes.data, bytes.len);
     if (copy != NULL) {
-        row.set = slg_text_make(copy, bytes.len);
-        job->shards[job->head.count] = row;
-        job->nodes[job->head.count] = entry->node_index;
-        job->targets[job->head.count++] = slg_tail_shard_ref(entry->shard);
+        *ret_text = slg_text_make(copy, bytes.len);
         status = SLG_OK;
     }
     slg_buf_fini(&bytes);
     return status;
+}
+
+/* Copies the sets; takes no reference of the caller's. known may be NULL. */
+static enum slg_status add_shard(struct job *job, const struct slg_batch_set *set,
+                                 const struct slg_batch_set *known,
+                                 const struct slg_tail_sets_entry *entry)
+{
+    struct slg_rpc_shard_set row = { .shard = entry->shard->id };
+    enum slg_status status;
+
+    SLG_ASSERT(job->head.count < job->capacity);
+    status = encode_set(job, set, &row.set);
+    if (status == SLG_OK && known != NULL)
+        status = encode_set(job, known, &row.known);
+    if (status != SLG_OK)
+        return status;
+    job->shards[job->head.count] = row;
+    job->nodes[job->head.count] = entry->node_index;
+    job->targets[job->head.count++] = slg_tail_shard_ref(entry->shard);
+    return SLG_OK;
 }
 
 /* ---- broken jobs ---- */
@@ -268,6 +283,19 @@ static size_t answered_count(const struct job *job, const struct slg_tail_sets *
     return count;
 }
 
+/* Into the job's own memory. */
+static bool copy_sets(struct job *job, struct slg_rpc_shard_set *row)
+{
+    char *set = slg_arena_copy(job->arena, row->set.at, row->set.len);
+    char *known = slg_arena_copy(job->arena, row->known.at, row->known.len);
+
+    if (set == NULL || known == NULL)
+        return false;
+    row->set.at = set;
+    row->known.at = known;
+    return true;
+}
+
 /* Move those shards of a broken job that answer now into a job of their own; forgotten ones are dropped. */
 static void split(struct job *from, const struct slg_tail_sets *sets, struct job *to)
 {
@@ -277,14 +305,9 @@ static void split(struct job *from, const struct slg_tail_sets *sets, struct job
         const struct slg_tail_sets_entry *entry = slg_tail_sets_find(sets, &from->shards[i].shard);
         struct slg_rpc_shard_set row = from->shards[i];
 
-        char *copy = NULL;
-
-        if (entry != NULL && entry->answered)
-            copy = slg_arena_copy(to->arena, row.set.at, row.set.len);
         if (entry == NULL) {
             slg_tail_shard_unref(from->targets[i]);
-        } else if (copy != NULL) { /* else it waits on */
-            row.set = slg_text_make(copy, row.set.len);
+        } else if (entry->answered && copy_sets(to, &row)) { /* else it waits on */
             to->shards[to->head.count] = row;
             to->nodes[to->head.count] = entry->node_index;
             to->targets[to->head.count++] = from->targets[i];
@@ -360,12 +383,12 @@ static enum slg_status add_late(struct job *job, struct shard *shard,
     bool wanted = shard->id.window_ns < job->head.to_ns && window_end(&shard->id) > shard->from_ns;
 
     if (wanted && shard->seen == NULL) {
-        status = add_shard(job, entry->shard->set, entry);
+        status = add_shard(job, entry->shard->set, /* known= */ NULL, entry);
     } else if (wanted) {
         status = subtract(entry->shard->set, shard->seen->set, &fresh);
         wanted = status == SLG_OK && slg_batch_set_count(fresh) > 0;
         if (wanted)
-            status = add_shard(job, fresh, entry);
+            status = add_shard(job, fresh, shard->seen->set, entry);
         slg_batch_set_destroy(fresh);
     }
     if (status != SLG_OK)
@@ -385,8 +408,8 @@ static enum slg_status add_advance(struct job *job, struct shard *shard,
     bool wanted = shard->id.window_ns < job->head.to_ns &&
                   window_end(&shard->id) > job->head.from_ns && shard->from_ns < job->head.to_ns;
 
-    if (wanted)
-        status = add_shard(job, entry->shard->set, entry);
+    if (wanted) /* all of S over a time that nothing was shown of: the storer compares within it */
+        status = add_shard(job, entry->shard->set, /* known= */ NULL, entry);
     if (status != SLG_OK)
         return status;
     shard->busy = wanted;

@@ -4,7 +4,8 @@
  * the time that lines have had to arrive. A new picture of S (querier/tail_sets.h) gives jobs of two kinds:
  *   LATE     (S - seen) x [from, horizon)    batches that came since; without a delay the only kind
  *   ADVANCE  S x [horizon, now - delay)      time that went by
- * so every entry of S falls into exactly one job, whatever its time stamp and however late it came. A job that breaks
+ * and LATE names `seen` to the storer, which leaves out pushes that equal one of those (H9, a resend).
+ * So every entry of S falls into exactly one job, whatever its time stamp and however late it came. A job that breaks
  * off (a storer died) is kept with the last row shown; its shards wait for it, the others go on.
  * A shard that no storer answered for when the tail began is not looked at before the tail's own beginning: its past
  * was not part of the history shown, and would come as a flood.

@@ -38,8 +38,9 @@ static enum slg_status take_shards(struct slg_scan *scan, const struct slg_rpc_q
     if (scan->shards == NULL)
         return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for %zu shards", query->shard_count);
     for (size_t i = 0; i < query->shard_count; i++)
-        scan->shards[i] =
-            (struct scan_shard){ .id = query->shards[i].shard, .set_bytes = query->shards[i].set };
+        scan->shards[i] = (struct scan_shard){ .id = query->shards[i].shard,
+                                               .set_bytes = query->shards[i].set,
+                                               .known_bytes = query->shards[i].known };
     scan->shard_count = query->shard_count;
     qsort(scan->shards, scan->shard_count, sizeof(*scan->shards),
           scan->direction == SLG_FORWARD ? compare_shards : compare_shards_backward);

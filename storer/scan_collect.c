@@ -6,10 +6,15 @@
 
 /* ---- candidates of a shard ---- */
 
+/* Known batches of a shard that are opened at most: those that lie nearest in time to the oldest new push. A resend
+ * comes within minutes of what it repeats. */
+#define KNOWN_COUNT_MAX 256
+
 /* What the visitors of one shard share. */
 struct collection {
     struct slg_scan *scan;
     const struct slg_batch_set *set;
+    const struct slg_batch_set *known; /* NULL: none */
     uint32_t shard_index;
     uint64_t found; /* batches of the set */
     /* Per generation: is the stream of this number wanted? */
@@ -91,11 +96,13 @@ static enum slg_status visit_summary(void *ctx, const struct slg_batch_ref *ref,
     struct collection *c = ctx;
     struct slg_scan *scan = c->scan;
     void *items = scan->candidates;
+    bool known = !slg_batch_set_has(c->set, &summary->incarnation, summary->sequence);
     enum slg_status status;
 
-    if (!slg_batch_set_has(c->set, &summary->incarnation, summary->sequence))
+    if (known && (c->known == NULL || summary->push_count == 0 ||
+                  !slg_batch_set_has(c->known, &summary->incarnation, summary->sequence)))
         return SLG_OK; /* came after the sets were fixed */
-    c->found++;
+    c->found += !known;
     if (summary->ts_max_ns < scan->wish.from_ns || summary->ts_min_ns >= scan->wish.to_ns ||
         !has_wanted_stream(c, ref->generation_index, summary)) {
         scan->stats->batches_skipped++;
@@ -110,6 +117,7 @@ static enum slg_status visit_summary(void *ctx, const struct slg_batch_ref *ref,
         (struct candidate){ .ref = *ref,
                             .shard_index = c->shard_index,
                             .has_push = summary->push_count > 0,
+                            .known = known,
                             .ts_min_ns = summary->ts_min_ns,
                             .ts_max_ns = summary->ts_max_ns };
     return SLG_OK;
@@ -132,6 +140,45 @@ static enum slg_status collect_opened(struct collection *c, struct slg_shard *sh
     return status;
 }
 
+static int compare_known(const void *a, const void *b, void *arg)
+{
+    const struct candidate *x = a, *y = b;
+    const int64_t *oldest_ns = arg;
+    uint64_t to_x = (uint64_t)llabs(x->ts_min_ns / 2 - *oldest_ns / 2); /* halves: no overflow */
+    uint64_t to_y = (uint64_t)llabs(y->ts_min_ns / 2 - *oldest_ns / 2);
+
+    return (to_x > to_y) - (to_x < to_y);
+}
+
+/* Of the candidates of this shard, from `first` on: keep the known ones that may hold what the new ones repeat. */
+static void choose_known(struct slg_scan *scan, size_t first)
+{
+    int64_t oldest_ns = INT64_MAX, newest_ns = INT64_MIN;
+    struct candidate *all = scan->candidates, swap;
+    size_t fresh = first, near;
+
+    for (size_t i = first; i < scan->candidate_count; i++) { /* the new ones to the front */
+        if (all[i].known)
+            continue;
+        if (all[i].has_push) {
+            oldest_ns = all[i].ts_min_ns < oldest_ns ? all[i].ts_min_ns : oldest_ns;
+            newest_ns = all[i].ts_max_ns > newest_ns ? all[i].ts_max_ns : newest_ns;
+        }
+        swap = all[fresh];
+        all[fresh++] = all[i];
+        all[i] = swap;
+    }
+    near = fresh;
+    for (size_t i = fresh; i < scan->candidate_count; i++)
+        if (all[i].ts_max_ns >= oldest_ns && all[i].ts_min_ns <= newest_ns)
+            all[near++] = all[i];
+    if (near - fresh > KNOWN_COUNT_MAX) {
+        qsort_r(&all[fresh], near - fresh, sizeof(*all), compare_known, &oldest_ns);
+        near = fresh + KNOWN_COUNT_MAX;
+    }
+    scan->candidate_count = near;
+}
+
 /* All of S is there, or the answer would be wrong without saying so. */
 static enum slg_status check_found(const struct collection *c, const struct slg_shard_id *id,
                                    enum slg_status status)
@@ -150,37 +197,62 @@ static enum slg_status check_found(const struct collection *c, const struct slg_
     return SLG_OK;
 }
 
+static enum slg_status decode_set(struct slg_text text, const struct slg_shard_id *id,
+                                  struct slg_batch_set **ret_set, struct slg_error *reterr)
+{
+    struct slg_cursor bytes = slg_cursor_make(text.at, text.len);
+    struct slg_batch_set *set;
+    enum slg_status status = slg_batch_set_decode(&bytes, &set);
+
+    if (status == SLG_OK && slg_cursor_left(&bytes) == 0) {
+        *ret_set = set;
+        return SLG_OK;
+    }
+    if (status == SLG_OK)
+        slg_batch_set_destroy(set);
+    return slg_errorf(reterr, SLG_MALFORMED, "the set of shard \"%s\" cannot be read",
+                      slg_shard_name_of(id).text);
+}
+
+static enum slg_status collect_set(struct collection *c, const struct slg_shard_id *id)
+{
+    struct slg_catalogue *catalogue = c->scan->options.catalogue;
+    size_t first = c->scan->candidate_count;
+    struct slg_shard *shard;
+    enum slg_status status;
+
+    if (slg_batch_set_count(c->set) == 0)
+        return SLG_OK;
+    status = slg_catalogue_pin(catalogue, id, /* create= */ false, &shard, c->reterr);
+    if (status == SLG_OK) {
+        status = collect_opened(c, shard);
+        slg_catalogue_unpin(catalogue, shard);
+        if (status == SLG_CORRUPT)
+            slg_catalogue_report(catalogue, id);
+    }
+    if (c->known != NULL)
+        choose_known(c->scan, first);
+    return check_found(c, id, status);
+}
+
 static enum slg_status collect_shard(struct slg_scan *scan, uint32_t shard_index,
                                      struct slg_error *reterr)
 {
     const struct scan_shard *wanted = &scan->shards[shard_index];
-    struct slg_cursor bytes = slg_cursor_make(wanted->set_bytes.at, wanted->set_bytes.len);
     struct collection c = { .scan = scan, .shard_index = shard_index, .reterr = reterr };
-    struct slg_batch_set *set;
-    struct slg_shard *shard;
-    enum slg_status status = slg_batch_set_decode(&bytes, &set);
+    struct slg_batch_set *set = NULL, *known = NULL;
+    enum slg_status status = decode_set(wanted->set_bytes, &wanted->id, &set, reterr);
 
-    if (status != SLG_OK || slg_cursor_left(&bytes) > 0) {
-        if (status == SLG_OK)
-            slg_batch_set_destroy(set);
-        return slg_errorf(reterr, SLG_MALFORMED, "the set of shard \"%s\" cannot be read",
-                          slg_shard_name_of(&wanted->id).text);
-    }
+    if (status == SLG_OK && wanted->known_bytes.len > 0)
+        status = decode_set(wanted->known_bytes, &wanted->id, &known, reterr);
     c.set = set;
-    if (slg_batch_set_count(set) > 0) {
-        status = slg_catalogue_pin(scan->options.catalogue, &wanted->id, /* create= */ false,
-                                   &shard, reterr);
-        if (status == SLG_OK) {
-            status = collect_opened(&c, shard);
-            slg_catalogue_unpin(scan->options.catalogue, shard);
-            if (status == SLG_CORRUPT)
-                slg_catalogue_report(scan->options.catalogue, &wanted->id);
-        }
-        status = check_found(&c, &wanted->id, status);
-    }
+    c.known = known;
+    if (status == SLG_OK)
+        status = collect_set(&c, &wanted->id);
     for (size_t i = 0; i < SLG_MANIFEST_GENERATION_COUNT_MAX; i++)
         free(c.wanted[i]);
     slg_batch_set_destroy(set);
+    slg_batch_set_destroy(known);
     return status;
 }
 

@@ -274,7 +274,9 @@ static enum slg_status take_head(struct slg_scan *scan, struct slg_error *reterr
                             .position = position,
                             .stream_hash = slg_remote_stream_hash(
                                 cursor->batch.streams[cursor->batch.view->stream_index[position]]),
-                            .push = cursor->batch.view->kind[position] == SLG_ENTRY_PUSH };
+                            .push = cursor->batch.view->kind[position] == SLG_ENTRY_PUSH,
+                            .known = cursor->candidate.known,
+                            .dropped = cursor->candidate.known };
     cursor->taken++;
     cursor->run_uses++;
     if (cursor->taken < cursor->count) {
@@ -320,10 +322,12 @@ static enum slg_status hash_entry(struct slg_scan *scan, struct run_entry *entry
     return SLG_OK;
 }
 
-/* By hash, then by place in the run: the first in total order of each hash comes first (forward). */
+/* By hash, then by place in the run: the first in total order of each hash comes first (forward), known ones before. */
 struct run_key {
     uint64_t hash[2];
     uint32_t index;
+    bool
+        late; /* behind all others of its hash (backward: known ones) or behind known ones (forward: the others) */
 };
 
 static int compare_keys(const void *a, const void *b)
@@ -333,10 +337,12 @@ static int compare_keys(const void *a, const void *b)
     for (int i = 0; i < 2; i++)
         if (x->hash[i] != y->hash[i])
             return x->hash[i] < y->hash[i] ? -1 : 1;
+    if (x->late != y->late)
+        return x->late ? 1 : -1;
     return (x->index > y->index) - (x->index < y->index);
 }
 
-/* H9: of equal pushes the first in total order stays; backward that is the last of the run. */
+/* H9: of equal pushes the first in total order stays, backward that is the last of the run; none when one is known. */
 static enum slg_status drop_duplicates(struct slg_scan *scan, size_t push_count,
                                        struct slg_error *reterr)
 {
@@ -353,15 +359,18 @@ static enum slg_status drop_duplicates(struct slg_scan *scan, size_t push_count,
             continue;
         status = hash_entry(scan, entry, reterr);
         keys[count++] =
-            (struct run_key){ .hash = { entry->hash[0], entry->hash[1] }, .index = (uint32_t)i };
+            (struct run_key){ .hash = { entry->hash[0], entry->hash[1] },
+                              .index = (uint32_t)i,
+                              .late = entry->known == (scan->direction == SLG_BACKWARD) };
     }
     qsort(keys, count, sizeof(*keys), compare_keys);
     for (size_t i = 1; status == SLG_OK && i < count; i++) {
         size_t loser = scan->direction == SLG_FORWARD ? i : i - 1;
+        struct run_entry *entry = &scan->run[keys[loser].index];
 
         if (keys[i].hash[0] == keys[i - 1].hash[0] && keys[i].hash[1] == keys[i - 1].hash[1]) {
-            scan->run[keys[loser].index].dropped = true;
-            scan->stats->duplicates++;
+            entry->dropped = true;
+            scan->stats->duplicates += !entry->known;
         }
     }
     free(keys);

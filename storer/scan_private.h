@@ -17,6 +17,7 @@ struct candidate {
     struct slg_batch_ref ref;
     uint32_t shard_index;
     bool has_push;
+    bool known; /* not of S: shown before, its pushes are not shown again */
     int64_t ts_min_ns;
     int64_t ts_max_ns;
 };
@@ -40,12 +41,14 @@ struct run_entry {
     uint64_t stream_hash; /* order of what is shown at one time */
     uint64_t hash[2];     /* of a push: stream, line, metadata */
     bool push;
+    bool known;
     bool dropped;
 };
 
 struct scan_shard {
     struct slg_shard_id id;
     struct slg_text set_bytes;
+    struct slg_text known_bytes; /* empty: none */
 };
 
 enum phase {

@@ -71,8 +71,15 @@ static void test_query_round_trip(void **state)
     assert_int_equal(slg_shard_id_compare(&found.shards[1].shard, &shards[1].shard), 0);
     assert_true(slg_batch_set_digest_equal(&found.shards[1].digest, &shards[1].digest));
     assert_true(found.cut_from_ns == 3 && found.cut_to_ns == INT64_MAX);
+    assert_int_equal(found.shards[0].known.len, 0);
     slg_buf_append_byte(&out, 0);
     assert_int_equal(slg_rpc_decode_query(arena, out.data, out.len, &found), SLG_MALFORMED);
+    slg_buf_clear(&out);
+    shards[1].known = slg_text_of("seen");
+    slg_rpc_encode_query(&out, &query);
+    assert_int_equal(slg_rpc_decode_query(arena, out.data, out.len, &found), SLG_OK);
+    assert_int_equal(found.shards[0].known.len, 0);
+    assert_true(slg_text_equal_to(found.shards[1].known, "seen"));
     slg_buf_fini(&out);
     slg_arena_destroy(arena);
 }

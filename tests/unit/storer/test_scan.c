@@ -24,6 +24,7 @@ struct record {
     enum slg_entry_kind kind;
     const char *metadata;
     bool in_set;
+    bool known; /* of a batch that the query knows already */
     bool duplicate;
 };
 
@@ -200,6 +201,20 @@ static bool same_text(const char *a, const char *b)
     return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
+static bool equal_pushes(const struct record *a, const struct record *b)
+{
+    return a->ts_ns == b->ts_ns && a->kind == SLG_ENTRY_PUSH && b->kind == SLG_ENTRY_PUSH &&
+           a->app == b->app && strcmp(a->line, b->line) == 0 && same_text(a->metadata, b->metadata);
+}
+
+static bool is_known(const struct fixture *f, const struct record *record)
+{
+    for (size_t i = 0; i < f->record_count; i++)
+        if (f->records[i].known && equal_pushes(&f->records[i], record))
+            return true;
+    return false;
+}
+
 /* Total order, duplicates marked, those outside of S left out. */
 static void prepare_oracle(struct fixture *f)
 {
@@ -207,20 +222,39 @@ static void prepare_oracle(struct fixture *f)
     for (size_t i = 0; i < f->record_count; i++) {
         struct record *record = &f->records[i];
 
-        record->duplicate = false;
+        record->duplicate = is_known(f, record);
         for (size_t k = i; k > 0 && f->records[k - 1].ts_ns == record->ts_ns; k--) {
             const struct record *before = &f->records[k - 1];
 
-            if (before->in_set && record->kind == SLG_ENTRY_PUSH &&
-                before->kind == SLG_ENTRY_PUSH && before->app == record->app &&
-                strcmp(before->line, record->line) == 0 &&
-                same_text(before->metadata, record->metadata))
+            if (before->in_set && equal_pushes(before, record))
                 record->duplicate = true;
         }
     }
 }
 
-/* Choose S, and put it into the query. */
+static struct slg_text encode_set(struct fixture *f, const struct slg_batch_set *set)
+{
+    struct slg_buf bytes;
+    struct slg_text text;
+
+    slg_buf_init(&bytes, 1 << 20);
+    slg_batch_set_encode(&bytes, set);
+    text = slg_text_make(slg_arena_copy(f->arena, bytes.data, bytes.len), bytes.len);
+    slg_buf_fini(&bytes);
+    return text;
+}
+
+static void mark_records(struct fixture *f, const struct slg_batch_id *id, bool in_set)
+{
+    for (size_t i = 0; i < f->record_count; i++) {
+        if (slg_batch_id_compare(&f->records[i].batch, id) != 0)
+            continue;
+        f->records[i].in_set = in_set;
+        f->records[i].known = !in_set;
+    }
+}
+
+/* Choose S, and put it into the query. Unless it is everything, some of the others are known. */
 static void choose_set(struct fixture *f, struct slg_rpc_query *query, bool everything)
 {
     struct slg_rpc_shard_set *shards =
@@ -229,31 +263,28 @@ static void choose_set(struct fixture *f, struct slg_rpc_query *query, bool ever
 
     assert_non_null(shards);
     for (size_t i = 0; i < f->record_count; i++)
-        f->records[i].in_set = false;
+        f->records[i].in_set = f->records[i].known = false;
     for (size_t s = 0; s < WINDOW_COUNT * SLOT_COUNT; s++) {
         struct slg_shard_id shard = shard_of(s / SLOT_COUNT, s % SLOT_COUNT);
-        struct slg_batch_set *set = slg_batch_set_create();
-        struct slg_buf bytes;
+        struct slg_batch_set *set = slg_batch_set_create(), *known = slg_batch_set_create();
 
         for (size_t b = 0; b < f->batch_count; b++) {
             const struct slg_batch_id *id = &f->batches[b];
+            size_t chance = everything ? 1 : below(f, 8); /* 0: neither, 1 to 5: of S */
 
-            if (slg_shard_id_compare(&id->shard, &shard) != 0 || (!everything && below(f, 4) == 0))
+            if (slg_shard_id_compare(&id->shard, &shard) != 0 || chance == 0)
                 continue;
-            assert_int_equal(slg_batch_set_add(set, &id->incarnation, id->sequence), SLG_OK);
-            for (size_t i = 0; i < f->record_count; i++)
-                if (slg_batch_id_compare(&f->records[i].batch, id) == 0)
-                    f->records[i].in_set = true;
+            assert_int_equal(
+                slg_batch_set_add(chance <= 5 ? set : known, &id->incarnation, id->sequence),
+                SLG_OK);
+            mark_records(f, id, chance <= 5);
         }
-        slg_buf_init(&bytes, 1 << 20);
-        slg_batch_set_encode(&bytes, set);
         if (slg_batch_set_count(set) > 0)
-            shards[count++] = (struct slg_rpc_shard_set){
-                .shard = shard,
-                .set = slg_text_make(slg_arena_copy(f->arena, bytes.data, bytes.len), bytes.len),
-            };
-        slg_buf_fini(&bytes);
+            shards[count++] = (struct slg_rpc_shard_set){ .shard = shard,
+                                                          .set = encode_set(f, set),
+                                                          .known = encode_set(f, known) };
         slg_batch_set_destroy(set);
+        slg_batch_set_destroy(known);
     }
     query->shards = shards;
     query->shard_count = count;
@@ -617,6 +648,58 @@ static void test_h9_duplicates(void **state)
     }
 }
 
+/* A resend of what a tail has shown: told of the first batch, the storer shows only what is new. A batch that it is
+ * told of and does not hold does not matter. */
+static void test_h9_known(void **state)
+{
+    const struct test_entry first[] = { { 5, "a", "same", SLG_ENTRY_PUSH, NULL },
+                                        { 5, "a", "line", SLG_ENTRY_SYSLOG, NULL } };
+    const struct test_entry second[] = { { 5, "a", "same", SLG_ENTRY_PUSH, NULL },
+                                         { 5, "a", "same", SLG_ENTRY_PUSH, "1" },
+                                         { 5, "a", "line", SLG_ENTRY_SYSLOG, NULL },
+                                         { 6, "a", "new", SLG_ENTRY_PUSH, NULL } };
+    const size_t zero[4] = { 0 };
+    struct slg_stream_id id = stream_id_of(0);
+    struct slg_shard_id shard = shard_of(0, slg_stream_slot(&id, SLOT_COUNT));
+    struct slg_incarnation who = test_incarnation(1), other = test_incarnation(2);
+
+    (void)state;
+    for (int direction = 0; direction < 2; direction++) {
+        struct slg_rpc_query query = make_query(SLG_LEAF_LOG, "{app=\"a\"}");
+        struct wish wish = { .app = 0,
+                             .from_ns = query.leaf.start_ns,
+                             .to_ns = query.leaf.end_ns,
+                             .direction = (enum slg_direction)direction };
+        struct slg_batch_set *set = slg_batch_set_create(), *known = slg_batch_set_create();
+        struct slg_rpc_shard_set row = { .shard = shard };
+        struct fixture f;
+        size_t index = 0, count = 0;
+
+        set_up(&f, 1);
+        add_batch(&f, &shard, 1, 1, first, zero, 2);
+        add_batch(&f, &shard, 1, 2, second, zero, 4);
+        slg_arena_reset(f.arena);
+        assert_int_equal(slg_batch_set_add(set, &who, 2), SLG_OK);
+        assert_int_equal(slg_batch_set_add(known, &who, 1), SLG_OK);
+        assert_int_equal(slg_batch_set_add(known, &other, 77), SLG_OK);
+        mark_records(&f, &f.batches[0], /* in_set= */ false);
+        mark_records(&f, &f.batches[1], /* in_set= */ true);
+        row.set = encode_set(&f, set);
+        row.known = encode_set(&f, known);
+        query.shards = &row;
+        query.shard_count = 1;
+        query.leaf.direction = wish.direction;
+        prepare_oracle(&f);
+        while (next_wanted(&f, &wish, &index) != NULL)
+            count++;
+        assert_int_equal(count, 3);
+        check_log(&f, &query, &wish, 1);
+        slg_batch_set_destroy(set);
+        slg_batch_set_destroy(known);
+        tear_down(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -624,6 +707,7 @@ int main(void)
         cmocka_unit_test(test_counts_without_order),
         cmocka_unit_test(test_failures_are_told),
         cmocka_unit_test(test_h9_duplicates),
+        cmocka_unit_test(test_h9_known),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
