@@ -149,3 +149,12 @@ bool slg_placement_owns(const struct slg_placement *placement, uint16_t node_ind
     }
     return false;
 }
+
+bool slg_placement_hints(const struct slg_placement *placement, uint16_t node_index)
+{
+    for (size_t i = 0; i < placement->hint_count; i++) {
+        if (placement->hints[i] == node_index)
+            return true;
+    }
+    return false;
+}

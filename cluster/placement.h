@@ -21,5 +21,7 @@ struct slg_placement slg_placement_of(const struct slg_map *map, const struct sl
 
 /* Is this node an owner? */
 bool slg_placement_owns(const struct slg_placement *placement, uint16_t node_index);
+/* Is it a hint candidate? */
+bool slg_placement_hints(const struct slg_placement *placement, uint16_t node_index);
 
 #endif

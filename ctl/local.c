@@ -19,6 +19,7 @@
 #define READY_NS   (30 * SLG_NS_PER_SEC)
 #define STOP_NS    (15 * SLG_NS_PER_SEC)
 #define POLL_MS    20
+#define JOIN_NS    (10 * SLG_NS_PER_SEC)
 #define SETS_MAX   ((size_t)32)
 #define STORER_MAX ((int64_t)16)
 
@@ -143,6 +144,25 @@ static enum slg_status wait_ready(struct slg_local_process *process, struct slg_
                          body.len == 0 ? "" : (const char *)body.data, process->log);
     slg_buf_fini(&body);
     return status;
+}
+
+/* Storers that do not know each other yet take lines, but answers say that they are incomplete. */
+static void wait_joined(const struct slg_local_process *process)
+{
+    int64_t deadline = slg_clock_mono_ns(slg_clock_system()) + JOIN_NS;
+    struct slg_fetch *fetch = slg_fetch_create();
+    struct slg_buf body;
+    bool joining = true;
+
+    slg_buf_init(&body, 65536);
+    while (fetch != NULL && joining && slg_clock_mono_ns(slg_clock_system()) < deadline) {
+        joining = ready(fetch, process, &body) &&
+                  memmem(body.data, body.len, "joining", strlen("joining")) != NULL;
+        if (joining)
+            (void)poll(NULL, 0, POLL_MS); /* the pace of asking */
+    }
+    slg_fetch_destroy(fetch);
+    slg_buf_fini(&body);
 }
 
 static bool wait_gone(pid_t pid)
@@ -367,6 +387,9 @@ static enum slg_status start_cluster(struct slg_local_cluster *cluster, struct s
         status = spawn(&cluster->processes[i], reterr);
     for (size_t i = 0; i < cluster->process_count && status == SLG_OK; i++)
         status = wait_ready(&cluster->processes[i], reterr);
+    for (size_t i = 0; i < cluster->process_count && status == SLG_OK; i++)
+        if (strcmp(cluster->processes[i].role, "storer") == 0)
+            wait_joined(&cluster->processes[i]);
     if (status == SLG_OK)
         status = slg_local_save(cluster, reterr);
     if (status != SLG_OK)

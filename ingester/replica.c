@@ -157,6 +157,40 @@ static enum slg_store_result refusal_of(const struct slg_replica *replica)
     return SLG_STORE_BUSY;
 }
 
+static bool is_fresh(const struct slg_replica_target *target, int64_t now_mono_ns)
+{
+    return target->state == SLG_TARGET_STORED &&
+           now_mono_ns - target->sent_mono_ns < SLG_STORE_ACK_NS;
+}
+
+static void doubt(struct slg_replica_target *target, int64_t now_mono_ns)
+{
+    if (target->state != SLG_TARGET_STORED)
+        return;
+    target->state = SLG_TARGET_DUE;
+    target->maybe_stored = true;
+    target->due_mono_ns = now_mono_ns;
+}
+
+/* Is there a quorum of fresh acknowledgements? When only stale ones are missing, they are asked for again. */
+static bool has_quorum(struct slg_replica *replica, uint16_t stored, int64_t now_mono_ns)
+{
+    uint16_t fresh = 0, enough = replica->write_quorum;
+
+    if (stored < enough && !others_promise(replica))
+        enough = replica->write_quorum_min;
+    if (stored < enough)
+        return false;
+    for (uint16_t i = 0; i < replica->target_count; i++)
+        fresh = (uint16_t)(fresh + is_fresh(&replica->targets[i], now_mono_ns));
+    if (fresh >= enough)
+        return true;
+    for (uint16_t i = 0; i < replica->target_count; i++)
+        if (!is_fresh(&replica->targets[i], now_mono_ns))
+            doubt(&replica->targets[i], now_mono_ns);
+    return false;
+}
+
 /* What the targets now mean for the batch as a whole. */
 static void conclude(struct slg_replica *replica, int64_t now_mono_ns,
                      struct slg_replica_actions *actions)
@@ -172,13 +206,13 @@ static void conclude(struct slg_replica *replica, int64_t now_mono_ns,
                                           (owner->state == SLG_TARGET_DUE && promises(owner))));
     }
     if (replica->outcome == SLG_REPLICA_OPEN) {
-        if (stored >= replica->write_quorum ||
-            (stored >= replica->write_quorum_min && !others_promise(replica))) {
+        if (has_quorum(replica, stored, now_mono_ns)) {
             replica->outcome = SLG_REPLICA_ACCEPTED;
             replica->thin = stored < replica->write_quorum;
             replica->accepted_mono_ns = now_mono_ns;
             actions->settle = true;
-        } else if (replica->owner_count - refused < replica->write_quorum &&
+        } else if (stored < replica->write_quorum &&
+                   replica->owner_count - refused < replica->write_quorum &&
                    count_in(replica, SLG_TARGET_IN_FLIGHT) == 0) {
             replica->outcome =
                 maybe_stored_anywhere(replica) ? SLG_REPLICA_ABANDONED : SLG_REPLICA_DROPPED;
@@ -244,6 +278,7 @@ struct slg_replica_actions slg_replica_step(struct slg_replica *replica,
         SLG_ASSERT(target->state == SLG_TARGET_DUE);
         target->state = SLG_TARGET_IN_FLIGHT;
         target->attempts++;
+        target->sent_mono_ns = now_mono_ns;
         break;
     case SLG_REPLICA_REPLY:
         if (target != NULL && target->state == SLG_TARGET_IN_FLIGHT)
@@ -262,6 +297,10 @@ struct slg_replica_actions slg_replica_step(struct slg_replica *replica,
     case SLG_REPLICA_REACH:
         if (target != NULL)
             target->unreachable = !event->reachable;
+        break;
+    case SLG_REPLICA_FORGOT:
+        if (target != NULL)
+            doubt(target, now_mono_ns);
         break;
     case SLG_REPLICA_TICK:
         break;

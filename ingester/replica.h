@@ -14,6 +14,10 @@
  * for want of disk or place), the best of them that can be reached becomes DUE, as a hint. One that was never tried
  * goes back to RESERVE when the owners suffice again. An owner that refuses for ever is not replaced by a hint.
  *
+ * An acknowledgement counts towards acceptance for SLG_STORE_ACK_NS from the request on; when older ones would be
+ * needed, their nodes are asked again (a duplicate, if they still have the batch): they may have lost their disk since, be
+ * filled from peers that did not have it, and count as an answer without it (storer/member.h).
+ *
  * Only what was certainly never stored is `dropped`; where a copy may exist it is `abandoned`.
  * Owner:   embedded by the caller. Threads: pure. */
 #ifndef SLG_INGESTER_REPLICA_H
@@ -48,6 +52,7 @@ struct slg_replica_target {
     enum slg_store_result refusal;
     uint32_t attempts;
     int64_t due_mono_ns;
+    int64_t sent_mono_ns; /* of the last request */
 };
 
 enum slg_replica_outcome {
@@ -75,6 +80,7 @@ enum slg_replica_event_type {
     SLG_REPLICA_FAILED,  /* no answer: the node may have acted or not */
     SLG_REPLICA_UNSENT,  /* it turned out that nothing was sent */
     SLG_REPLICA_REACH,   /* `node` can be reached, or not (`reachable`) */
+    SLG_REPLICA_FORGOT,  /* `node` has a new disk */
     SLG_REPLICA_TICK,    /* time has passed */
     SLG_REPLICA_PRESSED, /* memory is short: let go of what is accepted */
     SLG_REPLICA_PLACED, /* the map changed: `place` is the new one; who is unreachable is to be said again */

@@ -76,6 +76,9 @@ enum slg_store_result {
     SLG_STORE_MALFORMED = 8, /* never */
 };
 #define SLG_STORE_FLAG_HINT 1U
+/* So long after it was asked for, an acknowledgement says that the storer has the batch; later it is asked again: the
+ * storer may have lost its disk, and be whole without the batch (storer/member.h, ingester/replica.h). */
+#define SLG_STORE_ACK_NS    (INT64_C(12) * 1000000000)
 void slg_rpc_encode_store(struct slg_buf *out, unsigned flags, const void *batch, size_t batch_len);
 SLG_MUST_CHECK enum slg_status slg_rpc_decode_store(const uint8_t *bytes, size_t len,
                                                     unsigned *ret_flags, const uint8_t **ret_batch,

@@ -907,13 +907,13 @@ static enum slg_status make_storage(struct slg_storage *storage, struct slg_erro
     return SLG_OK;
 }
 
-/* Read the record, or make it with the directory. A start raises the counter. */
+/* Read the record, or make it with the directory. The counter is not raised by a start: peers compare what the disk says
+ * with what they remember. */
 static enum slg_status load_storage(struct slg_catalogue *catalogue, struct slg_error *reterr)
 {
     struct slg_storage storage = { .counter = 0 };
     struct slg_disk_path path;
     struct slg_buf bytes;
-    struct slg_error err = { .message = "" };
     bool is_new = false;
     enum slg_status status = slg_disk_join(&path, catalogue->data_dir.text, "storage", reterr);
 
@@ -933,16 +933,7 @@ static enum slg_status load_storage(struct slg_catalogue *catalogue, struct slg_
     if (status != SLG_OK)
         return status;
     catalogue->storage = storage;
-    storage.counter++;
-    status = slg_catalogue_store_storage(catalogue, &storage, &err);
-    if (status == SLG_OK || is_new) {
-        if (status != SLG_OK && reterr != NULL)
-            *reterr = err;
-        return status;
-    }
-    /* A full disk is a normal state: serve what is there, the counter follows when there is room. */
-    slg_log_failure(SLG_LOG_WARN, "could not raise the storage counter", &err);
-    return SLG_OK;
+    return is_new ? slg_catalogue_store_storage(catalogue, &storage, reterr) : SLG_OK;
 }
 
 /* ---- start ---- */

@@ -29,7 +29,7 @@ struct slg_catalogue_options {
     struct slg_kv_faults *faults; /* NULL: none */
     struct slg_clock *clock;      /* wall time of what is put aside; NULL: the system's */
 };
-/* UNAVAILABLE: another process has the directory. CORRUPT: its `storage` record. Raises the counter. */
+/* UNAVAILABLE: another process has the directory. CORRUPT: its `storage` record. */
 SLG_MUST_CHECK enum slg_status slg_catalogue_create(const struct slg_catalogue_options *options,
                                                     struct slg_catalogue **ret_catalogue,
                                                     struct slg_error *reterr);

@@ -13,7 +13,46 @@ static struct slg_batch_set *copy_of(const struct slg_batch_set *set)
     return copy;
 }
 
-/* What others hold and this node does not. */
+/* What at least copies_min of the peers hold. */
+static enum slg_status find_safe(const struct slg_heal_view *view, struct slg_batch_set **ret_safe)
+{
+    struct slg_batch_set *held_by[SLG_MAP_REPLICATION_MAX] = {
+        NULL
+    }; /* [n]: by more than n peers */
+    enum slg_status status = SLG_OK;
+
+    SLG_ASSERT(view->copies_min >= 1);
+    SLG_ASSERT(view->copies_min <= SLG_MAP_REPLICATION_MAX);
+    for (uint16_t n = 0; n < view->copies_min && status == SLG_OK; n++) {
+        held_by[n] = slg_batch_set_create();
+        status = held_by[n] == NULL ? SLG_NO_MEMORY : SLG_OK;
+    }
+    for (size_t i = 0; i < view->peer_count && status == SLG_OK; i++) {
+        const struct slg_batch_set *set = view->peers[i].set;
+
+        if (set == NULL)
+            continue;
+        for (uint16_t n = (uint16_t)(view->copies_min - 1); n > 0 && status == SLG_OK; n--) {
+            struct slg_batch_set *both = copy_of(held_by[n - 1]);
+
+            status = both == NULL ? SLG_NO_MEMORY : slg_batch_set_intersect(both, set);
+            if (status == SLG_OK)
+                status = slg_batch_set_union(held_by[n], both);
+            slg_batch_set_destroy(both);
+        }
+        if (status == SLG_OK)
+            status = slg_batch_set_union(held_by[0], set);
+    }
+    if (status == SLG_OK) {
+        *ret_safe = held_by[view->copies_min - 1];
+        held_by[view->copies_min - 1] = NULL;
+    }
+    for (uint16_t n = 0; n < SLG_MAP_REPLICATION_MAX; n++)
+        slg_batch_set_destroy(held_by[n]);
+    return status;
+}
+
+/* What others hold and this node has to have: all as an owner, else what has too few copies. */
 static enum slg_status find_lacked(const struct slg_heal_view *view,
                                    struct slg_batch_set **ret_lacked)
 {
@@ -25,6 +64,14 @@ static enum slg_status find_lacked(const struct slg_heal_view *view,
             status = slg_batch_set_union(lacked, view->peers[i].set);
     if (status == SLG_OK)
         status = slg_batch_set_subtract(lacked, view->own);
+    if (status == SLG_OK && !view->owner) {
+        struct slg_batch_set *safe = NULL;
+
+        status = find_safe(view, &safe);
+        if (status == SLG_OK)
+            status = slg_batch_set_subtract(lacked, safe);
+        slg_batch_set_destroy(safe);
+    }
     if (status != SLG_OK) {
         slg_batch_set_destroy(lacked);
         return status;
@@ -60,7 +107,32 @@ static enum slg_status plan_fetches(const struct slg_heal_view *view, struct slg
     return status;
 }
 
-static enum slg_status look_as_owner(struct slg_heal *heal, const struct slg_heal_view *view,
+/* What is still due, as `lacked` has it. */
+static enum slg_status settle_due(struct slg_heal *heal, const struct slg_heal_view *view,
+                                  const struct slg_batch_set *lacked,
+                                  struct slg_heal_actions *actions)
+{
+    enum slg_status status = SLG_OK;
+
+    actions->due = view->refilling;
+    if (!view->refilling) {
+        slg_batch_set_destroy(heal->due);
+        heal->due = NULL;
+    }
+    if (!view->counts)
+        return SLG_OK;
+    if (heal->due != NULL)
+        status = slg_batch_set_intersect(heal->due, lacked);
+    else
+        heal->due = copy_of(lacked);
+    if (heal->due == NULL)
+        return SLG_NO_MEMORY;
+    if (status == SLG_OK)
+        actions->due = slg_batch_set_range_count(heal->due) > 0;
+    return status;
+}
+
+static enum slg_status look_to_fetch(struct slg_heal *heal, const struct slg_heal_view *view,
                                      int64_t now_mono_ns, struct slg_heal_actions *actions)
 {
     struct slg_batch_set *lacked, *wanted;
@@ -69,6 +141,11 @@ static enum slg_status look_as_owner(struct slg_heal *heal, const struct slg_hea
 
     if (status != SLG_OK)
         return status;
+    status = settle_due(heal, view, lacked, actions);
+    if (status != SLG_OK) {
+        slg_batch_set_destroy(lacked);
+        return status;
+    }
     actions->lacking = slg_batch_set_range_count(lacked) > 0;
     if (heal->lacked != NULL && !old && actions->lacking) { /* too early: the first look stands */
         slg_batch_set_destroy(lacked);
@@ -127,9 +204,10 @@ enum slg_status slg_heal_look(struct slg_heal *heal, const struct slg_heal_view 
 {
     enum slg_status status;
 
+    SLG_ASSERT(view->refilling || !view->counts);
     memset(ret_actions, 0, sizeof(*ret_actions));
-    if (view->owner)
-        status = look_as_owner(heal, view, now_mono_ns, ret_actions);
+    if (view->owner || (view->candidate && view->refilling))
+        status = look_to_fetch(heal, view, now_mono_ns, ret_actions);
     else
         status = look_as_hint_holder(heal, view, now_mono_ns, ret_actions);
     if (status != SLG_OK)
@@ -147,6 +225,7 @@ void slg_heal_actions_fini(struct slg_heal_actions *actions)
 void slg_heal_fini(struct slg_heal *heal)
 {
     slg_batch_set_destroy(heal->lacked);
+    slg_batch_set_destroy(heal->due);
     slg_batch_set_destroy(heal->seen_whole);
     memset(heal, 0, sizeof(*heal));
 }

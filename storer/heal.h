@@ -3,6 +3,10 @@
  * An owner fetches what any other holder has and it lacks. A holder that is no owner keeps hints, and forgets the shard
  * once every owner holds all of it (H3). Both only after two looks at least SLG_HEAL_AGE_NS apart that saw the same:
  * batches on their way are left alone, and an owner that was only just seen whole is seen once more.
+ *
+ * A node that refills (storer/member.h) lacks, as a hint candidate, what fewer than W_min others hold: it may have been
+ * one of the W_min, and must be again before it counts as an answer. It fetches that, too. What keeps it refilling is `due`:
+ * what it lacked in the first look that counts, less what came, or what no later look that counts saw any more.
  * Owner:   the memory of a shard (struct slg_heal) is the caller's, zeroed before the first look; fini frees what it
  *          holds. Actions live until the next look, or fini.
  * Threads: one per memory. */
@@ -23,7 +27,11 @@ struct slg_heal_peer {
 };
 
 struct slg_heal_view {
-    bool owner;                      /* this node owns the shard */
+    bool owner;          /* this node owns the shard */
+    bool candidate;      /* or is one of its hint candidates */
+    bool refilling;      /* slg_member_compares */
+    bool counts;         /* slg_member_counts, and everybody who was asked for a set sent it */
+    uint16_t copies_min; /* W_min of the shard's layout */
     const struct slg_batch_set *own; /* never NULL */
     const struct slg_heal_peer *peers;
     size_t peer_count;
@@ -32,6 +40,7 @@ struct slg_heal_view {
 
 struct slg_heal {
     struct slg_batch_set *lacked; /* in the last look; NULL: nothing, or no look yet */
+    struct slg_batch_set *due;    /* keeps this node refilling; NULL: no look counted yet */
     struct slg_batch_set
         *seen_whole; /* what every owner held of ours in the last look; NULL: not so */
     int64_t look_mono_ns;
@@ -46,6 +55,7 @@ struct slg_heal_actions {
     struct slg_heal_fetch fetches[SLG_MAP_NODE_COUNT_MAX];
     size_t fetch_count;
     bool lacking; /* something is lacked, to be fetched now or after the next look */
+    bool due;     /* this node refills, and may not be called whole after this look */
     bool forget;  /* every owner has it: forget the shard if it still holds exactly `own` */
 };
 

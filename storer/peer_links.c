@@ -86,34 +86,6 @@ static enum slg_status load_known(struct slg_peer_links *links, struct slg_error
     return status;
 }
 
-/* Write what was learnt since the last time. On the repair thread: greetings are answered by threads that must not wait
- * for a disk. A failure is told, and tried again with the next greetings. */
-static void keep_known(struct slg_peer_links *links)
-{
-    struct slg_disk_path path;
-    struct slg_error err;
-    struct slg_buf bytes;
-    enum slg_status status = slg_disk_join(&path, links->options.data_dir, "peers", &err);
-    bool changed;
-
-    slg_buf_init(&bytes, SLG_DISK_SMALL_BYTES_MAX);
-    must(pthread_mutex_lock(&links->mutex));
-    changed = links->known_changed;
-    links->known_changed = false;
-    slg_known_storages_encode(&bytes, &links->known);
-    must(pthread_mutex_unlock(&links->mutex));
-    if (status == SLG_OK && changed)
-        status = slg_buf_failed(&bytes) ? slg_errorf(&err, SLG_NO_MEMORY, "no memory")
-                                        : slg_disk_write(path.text, bytes.data, bytes.len, &err);
-    slg_buf_fini(&bytes);
-    if (status == SLG_OK)
-        return;
-    slg_log_failure(SLG_LOG_WARN, "could not remember the storages of peers", &err);
-    must(pthread_mutex_lock(&links->mutex));
-    links->known_changed = true;
-    must(pthread_mutex_unlock(&links->mutex));
-}
-
 /* With the mutex; NULL: never met. */
 static struct slg_known_storage *find_known(struct slg_peer_links *links, struct slg_text node_id)
 {
@@ -144,6 +116,51 @@ static void remember(struct slg_peer_links *links, struct slg_text node_id,
     memcpy(row->id, storage->id, sizeof(row->id));
     row->counter = storage->counter;
     links->known_changed = true;
+}
+
+/* With the mutex. Our own row says that this storage was whole, and need not be compared at its next start. */
+static void note_proof(struct slg_peer_links *links)
+{
+    struct slg_member_storage own = links->member.own;
+    struct slg_known_storage *row = find_known(links, slg_text_of(links->options.node_id));
+
+    links->member.own.counter = slg_catalogue_counter(links->options.catalogue);
+    if (slg_member_provable(&links->member)) {
+        own.counter = 0;
+        remember(links, slg_text_of(links->options.node_id), &own);
+    } else if (!links->member.proven && row != NULL) {
+        *row = links->known.rows[--links->known.count];
+        links->known_changed = true;
+    }
+}
+
+/* Write what was learnt since the last time. On the repair thread: greetings are answered by threads that must not wait
+ * for a disk. A failure is told, and tried again with the next greetings. */
+static void keep_known(struct slg_peer_links *links)
+{
+    struct slg_disk_path path;
+    struct slg_error err;
+    struct slg_buf bytes;
+    enum slg_status status = slg_disk_join(&path, links->options.data_dir, "peers", &err);
+    bool changed;
+
+    slg_buf_init(&bytes, SLG_DISK_SMALL_BYTES_MAX);
+    must(pthread_mutex_lock(&links->mutex));
+    note_proof(links);
+    changed = links->known_changed;
+    links->known_changed = false;
+    slg_known_storages_encode(&bytes, &links->known);
+    must(pthread_mutex_unlock(&links->mutex));
+    if (status == SLG_OK && changed)
+        status = slg_buf_failed(&bytes) ? slg_errorf(&err, SLG_NO_MEMORY, "no memory")
+                                        : slg_disk_write(path.text, bytes.data, bytes.len, &err);
+    slg_buf_fini(&bytes);
+    if (status == SLG_OK)
+        return;
+    slg_log_failure(SLG_LOG_WARN, "could not remember the storages of peers", &err);
+    must(pthread_mutex_lock(&links->mutex));
+    links->known_changed = true;
+    must(pthread_mutex_unlock(&links->mutex));
 }
 
 /* With the mutex. */
@@ -203,7 +220,8 @@ void slg_peer_links_note(struct slg_peer_links *links, const struct slg_rpc_hell
         return;
     must(pthread_mutex_lock(&links->mutex));
     links->member.own.counter = slg_catalogue_counter(links->options.catalogue);
-    slg_member_hear(&links->member, index, &of_peer, &remembered);
+    slg_member_hear(&links->member, index, &of_peer, &remembered,
+                    slg_clock_mono_ns(slg_clock_system()));
     if (links->member.state != SLG_MEMBER_CLASH)
         remember(links, from_peer->node_id, &of_peer);
     publish_state(links);
@@ -342,24 +360,44 @@ enum slg_member_state slg_peer_links_state(const struct slg_peer_links *links)
     return (enum slg_member_state)atomic_load(&links->state);
 }
 
-/* With the mutex. Our own row says that this storage was whole once: a later start is not a fresh one. */
-static void remember_whole(struct slg_peer_links *links)
+bool slg_peer_links_compares(struct slg_peer_links *links)
 {
-    struct slg_member_storage own = links->member.own;
+    bool compares;
 
-    own.counter = 0;
-    if (links->member.state == SLG_MEMBER_WHOLE)
-        remember(links, slg_text_of(links->options.node_id), &own);
+    must(pthread_mutex_lock(&links->mutex));
+    compares = slg_member_compares(&links->member);
+    must(pthread_mutex_unlock(&links->mutex));
+    return compares;
 }
 
-void slg_peer_links_end_round(struct slg_peer_links *links, size_t answered, bool lacked)
+bool slg_peer_links_counts(struct slg_peer_links *links, const struct slg_member_round *round)
+{
+    bool counts;
+
+    must(pthread_mutex_lock(&links->mutex));
+    counts = slg_member_counts(&links->member, round);
+    must(pthread_mutex_unlock(&links->mutex));
+    return counts;
+}
+
+void slg_peer_links_end_round(struct slg_peer_links *links, const struct slg_member_round *round,
+                              bool due)
 {
     must(pthread_mutex_lock(&links->mutex));
-    slg_member_end_round(&links->member, answered, lacked);
-    remember_whole(links);
+    slg_member_end_round(&links->member, round, due);
     publish_state(links);
     must(pthread_mutex_unlock(&links->mutex));
     keep_known(links);
+}
+
+uint64_t slg_peer_links_counter_floor(struct slg_peer_links *links)
+{
+    uint64_t floor;
+
+    must(pthread_mutex_lock(&links->mutex));
+    floor = links->member.counter_settled;
+    must(pthread_mutex_unlock(&links->mutex));
+    return floor;
 }
 
 /* ---- life ---- */
@@ -373,7 +411,8 @@ static void init_member(struct slg_peer_links *links)
 
     memcpy(own.id, storage->id, sizeof(own.id));
     slg_member_init(&links->member, links->options.map, links->node_index, &own,
-                    /* fresh= */ row == NULL || memcmp(row->id, own.id, sizeof(own.id)) != 0);
+                    /* proven= */ row != NULL && memcmp(row->id, own.id, sizeof(own.id)) == 0,
+                    slg_clock_mono_ns(slg_clock_system()));
     atomic_store(&links->state, (int)links->member.state);
 }
 

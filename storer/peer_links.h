@@ -2,10 +2,11 @@
  * other's storage (docs/adr/0011, H6).
  *
  * Greeting tells a peer who we are and learns what it remembers; what peers are is remembered in the record `peers`
- * of the data directory, but only of peers that call themselves whole (an empty storage id in a greeting: not whole);
- * it is written by greet and end_round, so what a peer told may be known only in memory for one interval of repair.
+ * of the data directory, but only of peers that call themselves whole (an empty storage id in a greeting: not whole).
+ * A row of our own id there says that this storage was whole, and that no peer has remembered more since. The record is
+ * written by greet and end_round, so what a peer told may be known only in memory for one interval of repair.
  * Owner:   map, catalogue and data_dir are borrowed until destroy.
- * Threads: ask, remembered, note and state: any. greet, end_round: one thread (repair). */
+ * Threads: ask, note, state, compares and counter_floor: any. greet, counts, end_round: one thread (repair). */
 #ifndef SLG_STORER_PEER_LINKS_H
 #define SLG_STORER_PEER_LINKS_H
 
@@ -53,7 +54,13 @@ void slg_peer_links_fill(struct slg_peer_links *links, struct slg_text peer_id,
 void slg_peer_links_note(struct slg_peer_links *links, const struct slg_rpc_hello *from_peer);
 
 enum slg_member_state slg_peer_links_state(const struct slg_peer_links *links);
-/* See slg_member_end_round. */
-void slg_peer_links_end_round(struct slg_peer_links *links, size_t answered, bool lacked);
+/* See storer/member.h: slg_member_compares, _counts, _end_round. */
+bool slg_peer_links_compares(struct slg_peer_links *links);
+bool slg_peer_links_counts(struct slg_peer_links *links, const struct slg_member_round *round);
+void slg_peer_links_end_round(struct slg_peer_links *links, const struct slg_member_round *round,
+                              bool due);
+/* The storage's counter is to be raised only while this node is whole (peers are told it then), and above this, unless
+ * it is 0. */
+uint64_t slg_peer_links_counter_floor(struct slg_peer_links *links);
 
 #endif

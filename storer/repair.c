@@ -24,6 +24,8 @@
 #define RECENT_NS                                                                                  \
     (INT64_C(2) * 3600 * SLG_NS_PER_SEC) /* windows that ended later are compared every round */
 #define SHARD_DEADLINE_NS (600 * SLG_NS_PER_SEC)
+#define QUICK_NS          (250 * SLG_NS_PER_MS) /* between rounds while joining, */
+#define QUICK_ROUNDS      40                    /* so many */
 #define MEMORY_COUNT_MAX  SLG_CATALOGUE_SHARD_COUNT_MAX
 
 struct ensure_job {
@@ -52,8 +54,10 @@ struct seen {
 struct round {
     uint64_t number;
     bool full;
-    bool lacked;
-    size_t answered;
+    bool refilling; /* this node has to be compared before it is whole */
+    bool counts;    /* this round may do that */
+    bool due;       /* but something is still to come */
+    struct slg_member_round member;
     size_t hint_shards;
     bool answers[SLG_MAP_NODE_COUNT_MAX];
     bool whole[SLG_MAP_NODE_COUNT_MAX];
@@ -206,6 +210,7 @@ static enum slg_status see_own(struct slg_repair *repair, struct round *round, i
 
         if (atomic_load(&repair->stopping))
             return SLG_CANCELED;
+        round->member.anything = true;
         if (slg_catalogue_totals(repair->options.catalogue, &rows[i].id, &totals, NULL, NULL) !=
             SLG_OK)
             continue; /* quarantined or just forgotten: as if it were not here */
@@ -229,7 +234,9 @@ static void see_peers(struct slg_repair *repair, struct round *round, int64_t fr
             continue;
         round->answers[i] = true;
         round->whole[i] = !reply.refilling;
-        round->answered++;
+        round->member.anything = round->member.anything || reply.shard_count > 0;
+        round->member.answered++;
+        round->member.answered_whole += !reply.refilling;
     }
 }
 
@@ -362,19 +369,47 @@ static void forget_hints(struct slg_repair *repair, const struct slg_shard_id *s
         slg_log_failure(SLG_LOG_WARN, "could not forget handed-over hints", &err);
 }
 
+/* Do at least copies_min peers hold the shard, and all of them the same? */
+static bool is_safe(const struct seen *seen, size_t count, uint16_t self, uint16_t copies_min)
+{
+    const struct seen *first = NULL;
+    size_t copies = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (seen[i].node == self)
+            continue;
+        if (first == NULL)
+            first = &seen[i];
+        if (!slg_batch_set_digest_equal(&seen[i].digest, &first->digest))
+            return false;
+        copies++;
+    }
+    return copies >= copies_min;
+}
+
 /* Does a shard that these nodes hold need a look? */
-static bool differs(const struct seen *seen, size_t count, uint16_t self, bool owner)
+static bool differs(const struct seen *seen, size_t count, uint16_t self,
+                    const struct slg_heal_view *view)
 {
     struct slg_batch_set_digest own = { .count = 0 };
 
     for (size_t i = 0; i < count; i++)
         if (seen[i].node == self)
             own = seen[i].digest;
-    if (!owner)
-        return own.count > 0;
+    if (!view->owner)
+        return own.count > 0 || (view->candidate && view->refilling &&
+                                 !is_safe(seen, count, self, view->copies_min));
     for (size_t i = 0; i < count; i++)
         if (!slg_batch_set_digest_equal(&seen[i].digest, &own))
             return true;
+    return false;
+}
+
+static bool holds(const struct seen *seen, size_t count, uint16_t node)
+{
+    for (size_t i = 0; i < count; i++)
+        if (seen[i].node == node)
+            return seen[i].digest.count > 0;
     return false;
 }
 
@@ -384,7 +419,12 @@ static void look_at(struct slg_repair *repair, struct round *round, const struct
     const struct slg_shard_id *shard = &seen[0].shard;
     uint16_t self = (uint16_t)slg_peer_links_node_index(repair->options.links);
     struct slg_placement placement = slg_placement_of(repair->options.map, shard);
+    const struct slg_map_layout *layout = slg_map_layout_at(repair->options.map, shard->window_ns);
     struct slg_heal_view view = { .owner = slg_placement_owns(&placement, self),
+                                  .candidate = slg_placement_hints(&placement, self),
+                                  .refilling = round->refilling,
+                                  .counts = round->counts,
+                                  .copies_min = layout->write_quorum_min,
                                   .owner_count = placement.owner_count };
     struct slg_heal_actions actions = { .fetch_count = 0 };
     struct slg_batch_set_digest digest;
@@ -392,9 +432,9 @@ static void look_at(struct slg_repair *repair, struct round *round, const struct
     struct memory *memory;
     enum slg_status status;
 
-    if (!differs(seen, count, self, view.owner))
+    if (!differs(seen, count, self, &view))
         return;
-    round->hint_shards += !view.owner;
+    round->hint_shards += !view.owner && holds(seen, count, self);
     status = get_own(repair, shard, &sets.own, &digest);
     for (size_t i = 0; i < repair->options.map->node_count && status == SLG_OK; i++)
         if (round->answers[i])
@@ -408,33 +448,19 @@ static void look_at(struct slg_repair *repair, struct round *round, const struct
         status = slg_heal_look(&memory->heal, &view, now_mono(), &actions);
     }
     if (status == SLG_OK) {
-        round->lacked = round->lacked || actions.lacking;
-        fetch_all(repair, shard, &actions);
-        if (actions.forget)
+        round->due = round->due || actions.due;
+        if (repair->options.rounds)
+            fetch_all(repair, shard, &actions);
+        if (repair->options.rounds && actions.forget)
             forget_hints(repair, shard, &digest);
     } else {
-        round->lacked = true; /* it was not looked at: nobody may call this node whole */
+        round->due = true; /* it was not looked at: nobody may call this node whole */
     }
     slg_heal_actions_fini(&actions);
     free_sets(&sets);
 }
 
 /* ---- rounds ---- */
-
-/* Answers that count for calling this node whole: a peer that refills may have lost the same batches. Once everybody has
- * answered there is nobody left who could know more. */
-static size_t count_answers(const struct slg_repair *repair, const struct round *round)
-{
-    const struct slg_map *map = repair->options.map;
-    size_t self = slg_peer_links_node_index(repair->options.links);
-    size_t others = 0, whole = 0;
-
-    for (size_t i = 0; i < map->node_count; i++) {
-        others += i != self && map->nodes[i].state != SLG_NODE_REMOVED;
-        whole += round->answers[i] && round->whole[i];
-    }
-    return round->answered == others ? others : whole;
-}
 
 static void run_round(struct slg_repair *repair, struct round *round)
 {
@@ -448,8 +474,9 @@ static void run_round(struct slg_repair *repair, struct round *round)
     if (see_own(repair, round, from_ns) != SLG_OK)
         return;
     see_peers(repair, round, from_ns);
-    if (round->answered == 0)
+    if (round->member.answered == 0)
         return;
+    round->counts = round->full && slg_peer_links_counts(repair->options.links, &round->member);
     if (round->seen_count > 0)
         qsort(round->seen, round->seen_count, sizeof(*round->seen), compare_seen);
     for (size_t at = 0; at < round->seen_count && !atomic_load(&repair->stopping); at = end) {
@@ -460,17 +487,26 @@ static void run_round(struct slg_repair *repair, struct round *round)
         look_at(repair, round, &round->seen[at], end - at);
     }
     if (!atomic_load(&repair->stopping) && round->full) {
-        drop_memories(repair, round->number);
-        slg_peer_links_end_round(repair->options.links, count_answers(repair, round),
-                                 round->lacked);
+        if (!round->refilling) /* what is due is remembered until this node is whole */
+            drop_memories(repair, round->number);
+        slg_peer_links_end_round(repair->options.links, &round->member, round->due);
         atomic_store(&repair->hint_shards, round->hint_shards);
     }
+}
+
+/* The nodes of a cluster start one after another: a storer that knows too little of them looks more often at first. */
+static int64_t pause_ns(const struct slg_repair *repair, uint64_t round_number)
+{
+    bool joining = slg_peer_links_state(repair->options.links) == SLG_MEMBER_JOINING;
+
+    return joining && round_number < QUICK_ROUNDS && QUICK_NS < repair->options.interval_ns
+               ? QUICK_NS
+               : repair->options.interval_ns;
 }
 
 static void *run(void *arg)
 {
     struct slg_repair *repair = arg;
-    int64_t interval = repair->options.interval_ns;
     int64_t full_mono_ns = 0; /* the first round is full */
     uint64_t number = 0;
     void *item;
@@ -480,18 +516,21 @@ static void *run(void *arg)
         bool back;
 
         slg_peer_links_greet(repair->options.links, GREET_MS, &back);
-        round.full = back || now_mono() >= full_mono_ns ||
-                     slg_peer_links_state(repair->options.links) == SLG_MEMBER_REFILLING ||
+        round.member.began_mono_ns = now_mono();
+        round.refilling = slg_peer_links_compares(repair->options.links);
+        round.full = back || round.member.began_mono_ns >= full_mono_ns || round.refilling ||
                      repair->memory_count > 0;
-        if (repair->options.rounds) {
+        /* With repair off nothing is fetched; but a new storage has to be compared before it counts. */
+        if (repair->options.rounds || round.refilling) {
             run_round(repair, &round);
-            if (round.full && round.answered > 0)
+            if (round.full && round.member.answered > 0)
                 full_mono_ns = now_mono() + SLG_REPAIR_FULL_NS;
         }
         atomic_store(&repair->fetching, false);
         atomic_store(&repair->wanted_count, 0);
         atomic_store(&repair->fetched_count, 0);
-    } while (slg_queue_pop(repair->wake, now_mono() + interval, &item) == SLG_TIMEOUT);
+    } while (slg_queue_pop(repair->wake, now_mono() + pause_ns(repair, number), &item) ==
+             SLG_TIMEOUT);
     return NULL;
 }
 

@@ -33,9 +33,11 @@
 #define STATUS_BYTES_MAX   ((size_t)64 << 20)
 #define METRICS_BYTES_MAX  ((size_t)4 << 20)
 
-#define TICK_NS         SLG_NS_PER_SEC
-#define TICKS_CLOSE     10 /* between two looks for idle shards */
-#define TICKS_RETENTION 60 /* between two rounds of retention, and two raises of the counter */
+#define TICK_NS     SLG_NS_PER_SEC
+#define TICKS_CLOSE 10 /* between two looks for idle shards */
+#define TICKS_COUNTER                                                                              \
+    5 /* between two raises of the storage counter: as often as peers are greeted */
+#define TICKS_RETENTION 60 /* between two rounds of retention */
 
 struct slg_storer {
     struct slg_storer_options options;
@@ -71,11 +73,15 @@ static void take_call(void *ctx, struct slg_transport_call *call, const uint8_t 
 static void answer_ready(void *ctx, struct slg_http_request *request)
 {
     struct slg_storer *storer = ctx;
+    bool joining =
+        storer->links != NULL && slg_peer_links_state(storer->links) == SLG_MEMBER_JOINING;
 
-    slg_http_answer_text(request, 200,
-                         slg_commit_read_only(storer->commit)
-                             ? "ready (read-only: storer.disk_reserve reached)"
-                             : "ready");
+    if (slg_commit_read_only(storer->commit))
+        slg_http_answer_text(request, 200, "ready (read-only: storer.disk_reserve reached)");
+    else
+        slg_http_answer_text(request, 200,
+                             joining ? "ready (joining: other storers have not answered yet)"
+                                     : "ready");
 }
 
 static void answer_metrics(void *ctx, struct slg_http_request *request)
@@ -134,15 +140,23 @@ static void refresh_gauges(void *arg)
                             (int64_t)slg_catalogue_open_count(storer->catalogue));
 }
 
-/* The counter tells peers that a snapshot of the disk was rolled back (H6). */
+/* The counter tells peers that a snapshot of the disk was rolled back (H6): it grows while something is stored. Only a
+ * whole storage raises it; before that peers compare it with what they remember. */
 static void raise_counter(struct slg_storer *storer)
 {
     struct slg_storage storage = *slg_catalogue_storage(storer->catalogue);
-    uint64_t stored = slg_commit_stored_count(storer->commit);
+    uint64_t stored = slg_commit_stored_count(storer->commit), floor = 0;
     struct slg_error err;
 
-    if (stored == storer->counted)
+    if (storer->links != NULL) {
+        if (slg_peer_links_state(storer->links) != SLG_MEMBER_WHOLE)
+            return;
+        floor = slg_peer_links_counter_floor(storer->links);
+    }
+    if (stored == storer->counted && (floor == 0 || storage.counter > floor))
         return;
+    if (storage.counter < floor)
+        storage.counter = floor;
     storage.counter++;
     if (slg_catalogue_store_storage(storer->catalogue, &storage, &err) == SLG_OK)
         storer->counted = stored;
@@ -178,10 +192,10 @@ static void *keep_house(void *arg)
         if (tick % TICKS_CLOSE == 0)
             slg_catalogue_close_idle(storer->catalogue, slg_clock_mono_ns(system),
                                      storer->options.shard_idle_ns);
-        if (tick % TICKS_RETENTION == 0) {
+        if (tick % TICKS_RETENTION == 0)
             forget(storer);
+        if (tick % TICKS_COUNTER == 0)
             raise_counter(storer);
-        }
         tick++;
     }
     return NULL;

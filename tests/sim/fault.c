@@ -1,5 +1,5 @@
-/* Faults, chosen by the seed. A disk is only lost while the promises allow for it: fewer than W losses of any batch
- * before repair, and every peer remembers the disk. What is excluded so is named at may_lose. */
+/* Faults, chosen by the seed. A disk is only lost while the promises allow for it: fewer than W_min losses of any batch
+ * before repair; a disk is only rolled back to where every peer remembers more. See may_lose. */
 #include "tests/sim/world.h"
 
 static int any_storer(struct sim_world *w)
@@ -7,13 +7,11 @@ static int any_storer(struct sim_world *w)
     return (int)sim_random(w, (uint64_t)w->storer_count);
 }
 
-/* A storer that was rolled back is left alone until it is whole: each start raises its counter, until peers believe it
- * again. This is a hole in the rules (docs/adr/0011). */
 static void crash(struct sim_world *w, int node)
 {
     int64_t away_ns = SIM_MS(100 + sim_random(w, sim_chance(w, 300) ? 30000 : 4000));
 
-    if (!w->nodes[node].up || (node < w->storer_count && w->storers[node].rolled_back))
+    if (!w->nodes[node].up)
         return;
     sim_trace(w, "fault: node %d crashes", node);
     if (node < w->storer_count)
@@ -44,43 +42,25 @@ static void partition(struct sim_world *w)
     sim_trace(w, "fault: links of node %d are cut", a);
 }
 
-static bool owners_hold(const struct sim_world *w, int batch)
+/* May this storer's disk lose these batches for ever? No batch loses its last copy, or W_min - 1 before repair (I1). */
+static bool may_lose(const struct sim_world *w, sim_bits bits)
 {
-    const struct slg_placement *placement = &w->placements[w->batches[batch].shard];
-    bool all = true;
-
-    for (int i = 0; i < placement->owner_count; i++)
-        all = all && (w->storers[placement->owners[i]].disk.held & sim_bit(batch)) != 0;
-    return all;
+    for (int i = 0; i < w->batch_count; i++)
+        if ((bits & sim_bit(i)) != 0 && w->batches[i].lost + 1 >= w->layout.write_quorum_min)
+            return false;
+    return true;
 }
 
-/* May this storer's disk lose these batches for ever?
- * - No batch loses its last copy, or W - 1 before repair (I1).
- * - A batch that it holds is not still on its way to acceptance: the storer's answer would count for the new disk.
- * - It is no hint that an owner lacks: a storer that lost such a disk becomes whole again without the hint, and then
- *   too few silent nodes make an answer incomplete. This is a hole in the rules (docs/adr/0011), not in the model.
- * - No other storer fills a new disk yet: two of them that hear only each other take each other for a new cluster.
- * - Each peer remembers the disk, with a counter over `counter` (H6 knows no more than that). */
-static bool may_lose(const struct sim_world *w, int node, sim_bits bits, uint64_t counter)
+/* Does each peer remember more of this storer than its snapshot knows? Nothing else tells a rollback. */
+static bool is_remembered(const struct sim_world *w, int node)
 {
-    const struct sim_disk *disk = &w->storers[node].disk;
+    const struct sim_storer *storer = &w->storers[node];
 
-    for (int i = 0; i < w->batch_count; i++) {
-        const struct sim_batch *batch = &w->batches[i];
-
-        if ((bits & sim_bit(i)) == 0)
-            continue;
-        if (!batch->settled || batch->lost + 1 >= w->layout.write_quorum_min)
-            return false;
-        if (!slg_placement_owns(&w->placements[batch->shard], (uint16_t)node) && !owners_hold(w, i))
-            return false;
-    }
     for (int i = 0; i < w->storer_count; i++) {
         const struct slg_member_storage *known = &w->storers[i].disk.known[node];
 
-        if (i != node &&
-            (!w->storers[i].disk.was_whole || !known->known ||
-             memcmp(known->id, disk->id, sizeof(disk->id)) != 0 || known->counter <= counter))
+        if (i != node && (!known->known || known->counter <= storer->snapshot.counter ||
+                          memcmp(known->id, storer->disk.id, sizeof(known->id)) != 0))
             return false;
     }
     return true;
@@ -104,7 +84,7 @@ static void wipe(struct sim_world *w, int node)
     struct sim_storer *storer = &w->storers[node];
     struct sim_disk empty = { .counter = 0 };
 
-    if (!w->nodes[node].up || storer->rolled_back || !may_lose(w, node, storer->disk.held, 0))
+    if (!w->nodes[node].up || !may_lose(w, storer->disk.held))
         return;
     memset(empty.id, ++w->next_id, sizeof(empty.id));
     sim_trace(w, "fault: storer %d loses its disk", node);
@@ -116,14 +96,12 @@ static void roll_back(struct sim_world *w, int node)
 {
     struct sim_storer *storer = &w->storers[node];
 
-    if (!w->nodes[node].up || !storer->has_snapshot || storer->rolled_back ||
-        !may_lose(w, node, storer->disk.held & ~storer->snapshot.held,
-                  storer->snapshot.counter + 1))
+    if (!w->nodes[node].up || !storer->has_snapshot || !is_remembered(w, node) ||
+        !may_lose(w, storer->disk.held & ~storer->snapshot.held))
         return;
     sim_trace(w, "fault: storer %d is rolled back", node);
     w->rollback_count++;
     lose(w, node, &storer->snapshot);
-    storer->rolled_back = true;
 }
 
 void sim_fault(struct sim_world *w)

@@ -7,27 +7,31 @@
 static void look_at_next(struct sim_world *w, int node);
 static void fetch_next(struct sim_world *w, int node, uint32_t index);
 
+/* What the data directory says of itself, written with each greeting and round (storer/peer_links.c). */
+static void keep_proof(struct sim_storer *storer)
+{
+    storer->member.own.counter = storer->disk.counter;
+    if (slg_member_provable(&storer->member))
+        storer->disk.proven = true;
+    else if (!storer->member.proven)
+        storer->disk.proven = false;
+}
+
 static void end_round(struct sim_world *w, int node)
 {
     struct sim_storer *storer = &w->storers[node];
+    const struct slg_member_round *member = &storer->round.member;
     enum slg_member_state before = storer->member.state;
-    size_t answered = 0;
 
-    if (storer->round.answered > 0) {
-        for (int i = 0; i < w->storer_count; i++)
-            answered += storer->round.answers[i] && storer->round.whole[i];
-        if (storer->round.answered == (size_t)w->storer_count - 1)
-            answered = storer->round.answered;
-        slg_member_end_round(&storer->member, answered, storer->round.lacked);
-        storer->disk.was_whole = storer->disk.was_whole || storer->member.state == SLG_MEMBER_WHOLE;
-    }
-    if (storer->member.state == SLG_MEMBER_WHOLE)
-        storer->rolled_back = false;
+    if (member->answered > 0)
+        slg_member_end_round(&storer->member, member, storer->round.due);
+    keep_proof(storer);
     if (storer->member.state != before)
-        sim_trace(w, "storer %d: %s after a round over %zu", node,
-                  slg_member_text(storer->member.state), storer->round.answered);
+        sim_trace(w, "storer %d: %s after a round over %zu, %zu whole", node,
+                  slg_member_text(storer->member.state), member->answered, member->answered_whole);
     storer->round.phase = SIM_IDLE;
-    sim_push(w, w->now_ns + ROUND_NS, SIM_ROUND, node, 0);
+    sim_push(w, w->now_ns + (storer->member.state == SLG_MEMBER_JOINING ? SIM_MS(500) : ROUND_NS),
+             SIM_ROUND, node, 0);
 }
 
 void sim_repair_start_round(struct sim_world *w, int node)
@@ -63,17 +67,38 @@ static void ask_sets(struct sim_world *w, int node, enum sim_purpose purpose, co
     }
 }
 
+/* Do at least W_min peers hold the shard, and all of them the same? */
+static bool is_safe(const struct sim_world *w, const struct sim_round *round, int shard)
+{
+    const struct slg_batch_set_digest *first = NULL;
+    int copies = 0;
+
+    for (int i = 0; i < w->storer_count; i++) {
+        const struct slg_batch_set_digest *digest = &round->digests[i][shard];
+
+        if (!round->answers[i] || digest->count == 0)
+            continue;
+        first = first == NULL ? digest : first;
+        if (!slg_batch_set_digest_equal(digest, first))
+            return false;
+        copies++;
+    }
+    return first == NULL || copies >= w->layout.write_quorum_min;
+}
+
 /* Does the shard need a look? */
 static bool differs(const struct sim_world *w, int node, int shard)
 {
     const struct sim_round *round = &w->storers[node].round;
+    const struct slg_placement *placement = &w->placements[shard];
     sim_bits held = w->storers[node].disk.held & sim_of_shard(w, shard);
     struct slg_batch_set_digest own = sim_digest(w, shard, held);
 
     if (sim_window_expired(w, node, shard) && w->bug != SIM_BUG_RESURRECTION)
         return false;
-    if (!slg_placement_owns(&w->placements[shard], (uint16_t)node))
-        return held != 0;
+    if (!slg_placement_owns(placement, (uint16_t)node))
+        return held != 0 || (slg_placement_hints(placement, (uint16_t)node) && round->refilling &&
+                             !is_safe(w, round, shard));
     for (int i = 0; i < w->storer_count; i++)
         if (round->answers[i] && !slg_batch_set_digest_equal(&round->digests[i][shard], &own))
             return true;
@@ -88,7 +113,7 @@ static void act(struct sim_world *w, int node, const struct slg_heal_actions *ac
     int shard = storer->round.shard;
     struct sim_task task = { .used = true, .shard = shard, .peer = -1 };
 
-    storer->round.lacked = storer->round.lacked || actions->lacking;
+    storer->round.due = storer->round.due || actions->due;
     if (actions->forget && own == (storer->disk.held & sim_of_shard(w, shard))) {
         sim_trace(w, "storer %d: forgets hints of shard %d", node, shard);
         storer->disk.held &= ~own;
@@ -119,6 +144,10 @@ static void look(struct sim_world *w, int node)
     struct slg_batch_set *own_set = sim_set_of(w, own), *sets[SIM_STORERS_MAX];
     struct slg_heal_peer peers[SIM_STORERS_MAX];
     struct slg_heal_view view = { .owner = slg_placement_owns(placement, (uint16_t)node),
+                                  .candidate = slg_placement_hints(placement, (uint16_t)node),
+                                  .refilling = round->refilling,
+                                  .counts = round->counts,
+                                  .copies_min = w->layout.write_quorum_min,
                                   .own = own_set,
                                   .peers = peers,
                                   .owner_count = placement->owner_count };
@@ -151,7 +180,8 @@ static void look_at_next(struct sim_world *w, int node)
 
     while (++round->shard < SIM_SHARDS) {
         if (!differs(w, node, round->shard)) {
-            slg_heal_fini(&w->storers[node].heal[round->shard]);
+            if (!round->refilling)
+                slg_heal_fini(&w->storers[node].heal[round->shard]);
             continue;
         }
         round->phase = SIM_RANGES;
@@ -269,8 +299,10 @@ static void take_answer(struct sim_world *w, int node, const struct sim_request 
             sim_storer_note(w, node, reply);
     } else if (reply != NULL && request->purpose == SIM_FOR_DIGESTS) {
         round->answers[peer] = true;
-        round->answered++;
         round->whole[peer] = !reply->refilling;
+        round->member.answered++;
+        round->member.answered_whole += !reply->refilling;
+        round->member.anything = round->member.anything || reply->set != 0;
         memcpy(round->digests[peer], reply->digests, sizeof(reply->digests));
     } else if (reply != NULL) {
         round->range_answers[peer] = true;
@@ -292,7 +324,11 @@ void sim_repair_answer(struct sim_world *w, int node, const struct sim_request *
     if (--storer->round.waiting > 0)
         return;
     if (request->purpose == SIM_FOR_GREETING) {
+        keep_proof(storer);
         storer->round.phase = SIM_DIGESTS;
+        storer->round.refilling = slg_member_compares(&storer->member);
+        storer->round.member.began_mono_ns = w->now_ns;
+        storer->round.member.anything = storer->disk.held != 0;
         ask_sets(w, node, SIM_FOR_DIGESTS, storer->reachable, -1);
         if (storer->round.waiting == 0)
             end_round(w, node);
@@ -301,12 +337,13 @@ void sim_repair_answer(struct sim_world *w, int node, const struct sim_request *
                    sizeof(storer->round.answers)) == 0) {
             look(w, node);
         } else { /* it was not looked at: nobody may call this node whole */
-            storer->round.lacked = true;
+            storer->round.due = true;
             look_at_next(w, node);
         }
-    } else if (storer->round.answered == 0) {
+    } else if (storer->round.member.answered == 0) {
         end_round(w, node);
     } else {
+        storer->round.counts = slg_member_counts(&storer->member, &storer->round.member);
         look_at_next(w, node);
     }
 }

@@ -126,7 +126,8 @@ void sim_storer_note(struct sim_world *w, int node, const struct sim_message *me
     enum slg_member_state before = storer->member.state;
 
     storer->member.own.counter = storer->disk.counter;
-    slg_member_hear(&storer->member, (size_t)message->from, &message->own, &message->known);
+    slg_member_hear(&storer->member, (size_t)message->from, &message->own, &message->known,
+                    w->now_ns);
     if (message->own.known && (!known->known || known->counter < message->own.counter ||
                                memcmp(known->id, message->own.id, sizeof(known->id)) != 0))
         *known = message->own;
@@ -144,9 +145,8 @@ void sim_storer_start(struct sim_world *w, int node)
 
     w->nodes[node].up = true;
     w->nodes[node].generation++;
-    storer->disk.counter++;
     own = own_storage(storer);
-    slg_member_init(&storer->member, &w->map, (size_t)node, &own, !storer->disk.was_whole);
+    slg_member_init(&storer->member, &w->map, (size_t)node, &own, storer->disk.proven, w->now_ns);
     if (w->bug == SIM_BUG_HINT_DROPPED)
         for (int i = 0; i < SIM_SHARDS; i++)
             if (!is_owner(w, node, i))
@@ -173,7 +173,21 @@ void sim_storer_stop(struct sim_world *w, int node)
         slg_heal_fini(&storer->heal[i]);
 }
 
-/* Each second: retention by the own clock; each 15 s the counter, if something was stored. */
+/* As raise_counter of storer/storer.c. */
+static void raise_counter(struct sim_storer *storer)
+{
+    uint64_t settled = storer->member.counter_settled;
+
+    if (storer->member.state != SLG_MEMBER_WHOLE ||
+        (!storer->stored_since_count && (settled == 0 || storer->disk.counter > settled)))
+        return;
+    if (storer->disk.counter < settled)
+        storer->disk.counter = settled;
+    storer->disk.counter++;
+    storer->stored_since_count = false;
+}
+
+/* Each second: retention by the own clock; each 5 s the counter. */
 void sim_storer_tick(struct sim_world *w, int node)
 {
     struct sim_storer *storer = &w->storers[node];
@@ -181,10 +195,8 @@ void sim_storer_tick(struct sim_world *w, int node)
     for (int i = 0; i < SIM_SHARDS; i++)
         if (sim_window_expired(w, node, i))
             storer->disk.held &= ~sim_of_shard(w, i);
-    if (++storer->ticks % 15 == 0 && storer->stored_since_count) {
-        storer->disk.counter++;
-        storer->stored_since_count = false;
-    }
+    if (++storer->ticks % 5 == 0)
+        raise_counter(storer);
     sim_push(w, w->now_ns + SIM_SECONDS(1), SIM_TICK, node, 0);
 }
 

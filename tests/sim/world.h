@@ -154,8 +154,8 @@ struct sim_round {
     bool answers[SIM_STORERS_MAX], whole[SIM_STORERS_MAX], range_answers[SIM_STORERS_MAX];
     struct slg_batch_set_digest digests[SIM_STORERS_MAX][SIM_SHARDS];
     sim_bits held[SIM_STORERS_MAX]; /* of the shard looked at */
-    size_t answered;
-    bool lacked;
+    struct slg_member_round member;
+    bool refilling, counts, due;
     int shard;
 };
 
@@ -163,7 +163,7 @@ struct sim_round {
 struct sim_disk {
     uint8_t id[16];
     uint64_t counter;
-    bool was_whole;
+    bool proven; /* it says that it was whole, and no peer has remembered more since */
     sim_bits held;
     struct slg_member_storage known[SIM_STORERS_MAX];
 };
@@ -172,7 +172,6 @@ struct sim_storer {
     struct sim_disk disk, snapshot;
     bool has_snapshot;
     bool read_only;
-    bool rolled_back; /* and not whole since */
     bool stored_since_count;
     struct slg_member member;
     bool reachable[SIM_STORERS_MAX];

@@ -453,6 +453,68 @@ static void test_hints(void **state)
     }
 }
 
+/* A disk that was lost since does not count (sim: a storer that was whole again without the batch). */
+static void test_an_old_acknowledgement_is_asked_for_again(void **state)
+{
+    struct slg_replica_place place = make_place(3, 2, 0);
+    struct slg_replica_event sent[] = { S(0), S(1) }, stored[] = { R(0, STORED), R(1, STORED) };
+    struct slg_replica_event again = R(0, DUPLICATE), stop = STOP;
+    struct slg_replica replica;
+    struct slg_replica_actions actions;
+    int64_t late = SLG_STORE_ACK_NS;
+    bool hint;
+
+    (void)state;
+    slg_replica_init(&replica, &place, 0);
+    (void)slg_replica_step(&replica, &sent[0], 0);
+    (void)slg_replica_step(&replica, &stored[0],
+                           late - 1); /* from the request on, not the answer */
+    assert_false(slg_replica_due(&replica, 0, late, &hint)); /* alone it changes nothing */
+    (void)slg_replica_step(&replica, &sent[1], late);
+    actions = slg_replica_step(&replica, &stored[1], late);
+    assert_false(actions.settle);
+    assert_true(slg_replica_due(&replica, 0, late, &hint));
+    actions = slg_replica_step(&replica, &stop, late);
+    assert_int_equal(replica.outcome, SLG_REPLICA_ABANDONED);
+
+    slg_replica_init(&replica, &place, 0);
+    (void)slg_replica_step(&replica, &sent[0], 0);
+    (void)slg_replica_step(&replica, &stored[0], 1);
+    (void)slg_replica_step(&replica, &sent[1], late);
+    (void)slg_replica_step(&replica, &stored[1], late + 1);
+    (void)slg_replica_step(&replica, &sent[0], late + 1);
+    actions = slg_replica_step(&replica, &again, late + 2);
+    assert_true(actions.settle);
+    assert_int_equal(replica.outcome, SLG_REPLICA_ACCEPTED);
+
+    slg_replica_init(&replica, &place, 0); /* just in time */
+    (void)slg_replica_step(&replica, &sent[0], 1);
+    (void)slg_replica_step(&replica, &stored[0], 2);
+    (void)slg_replica_step(&replica, &sent[1], 2);
+    actions = slg_replica_step(&replica, &stored[1], late);
+    assert_int_equal(replica.outcome, SLG_REPLICA_ACCEPTED);
+}
+
+/* A new disk: what it acknowledged before is sent again, while the batch is here. */
+static void test_a_new_disk_is_sent_to_again(void **state)
+{
+    struct slg_replica_place place = make_place(2, 1, 0);
+    struct slg_replica_event sent = S(0), stored = R(0, STORED);
+    struct slg_replica_event forgot = { .type = SLG_REPLICA_FORGOT, .node = 0 };
+    struct slg_replica replica;
+    bool hint;
+
+    (void)state;
+    slg_replica_init(&replica, &place, 0);
+    (void)slg_replica_step(&replica, &sent, 0);
+    (void)slg_replica_step(&replica, &stored, 1);
+    assert_int_equal(replica.outcome, SLG_REPLICA_ACCEPTED);
+    assert_false(slg_replica_due(&replica, 0, 2, &hint));
+    (void)slg_replica_step(&replica, &forgot, 2);
+    assert_true(slg_replica_due(&replica, 0, 2, &hint));
+    assert_int_equal(replica.outcome, SLG_REPLICA_ACCEPTED);
+}
+
 static uint64_t next_random(uint64_t *state)
 {
     *state ^= *state << 13;
@@ -484,14 +546,16 @@ static struct slg_replica_event act(uint64_t *seed, uint16_t node, bool *held)
     return event;
 }
 
+/* acked_ns: when what was acknowledged last had been sent; -1: never. */
 static void check_settled(uint64_t seed, const struct slg_replica *replica, const bool *held,
-                          const bool *acked)
+                          const int64_t *acked_ns, int64_t now)
 {
     uint16_t ack_count = 0, held_count = 0;
     uint16_t enough = replica->thin ? replica->write_quorum_min : replica->write_quorum;
 
     for (uint16_t i = 0; i < replica->target_count; i++) {
-        ack_count = (uint16_t)(ack_count + acked[i]);
+        ack_count =
+            (uint16_t)(ack_count + (acked_ns[i] >= 0 && now - acked_ns[i] < SLG_STORE_ACK_NS));
         held_count = (uint16_t)(held_count + held[i]);
     }
     if (replica->outcome == SLG_REPLICA_ACCEPTED && (ack_count < enough || held_count < enough))
@@ -509,13 +573,15 @@ static void run_random(uint64_t seed)
     uint16_t w = (uint16_t)(1 + next_random(&random) % r);
     struct slg_replica_place place =
         make_place(r, w, (uint16_t)(next_random(&random) % (SLG_MAP_REPLICATION_MAX + 1)));
-    bool held[SLG_REPLICA_TARGET_MAX] = { false }, acked[SLG_REPLICA_TARGET_MAX] = { false };
+    bool held[SLG_REPLICA_TARGET_MAX] = { false };
+    int64_t sent_ns[SLG_REPLICA_TARGET_MAX] = { 0 }, acked_ns[SLG_REPLICA_TARGET_MAX];
     struct slg_replica replica;
     int64_t now = 0;
     int settled = 0;
     bool released = false;
 
     place.write_quorum_min = (uint16_t)(1 + next_random(&random) % w);
+    memset(acked_ns, -1, sizeof(acked_ns));
     slg_replica_init(&replica, &place, now);
     for (int step = 0; step < 200 && !released; step++) {
         uint16_t at = (uint16_t)(next_random(&random) % replica.target_count);
@@ -532,16 +598,17 @@ static void run_random(uint64_t seed)
             event.reachable = next_random(&random) % 2 == 0;
         } else if (slg_replica_due(&replica, node, now, &hint)) {
             event.type = SLG_REPLICA_SENT;
+            sent_ns[at] = now;
         } else if (replica.targets[at].state == SLG_TARGET_IN_FLIGHT) {
             event = act(&random, node, &held[at]);
-            acked[at] = acked[at] ||
-                        (event.type == SLG_REPLICA_REPLY && event.result <= SLG_STORE_DUPLICATE);
+            if (event.type == SLG_REPLICA_REPLY && event.result <= SLG_STORE_DUPLICATE)
+                acked_ns[at] = sent_ns[at];
         }
         actions = slg_replica_step(&replica, &event, now);
         settled += actions.settle;
         released = actions.release;
         if (actions.settle)
-            check_settled(seed, &replica, held, acked);
+            check_settled(seed, &replica, held, acked_ns, now);
     }
     if (!released || settled != 1)
         fail_msg("seed %llu: settled %d times", (unsigned long long)seed, settled);
@@ -562,6 +629,8 @@ int main(void)
         cmocka_unit_test(test_grace_ends_the_wait_for_laggards),
         cmocka_unit_test(test_placed_anew),
         cmocka_unit_test(test_hints),
+        cmocka_unit_test(test_an_old_acknowledgement_is_asked_for_again),
+        cmocka_unit_test(test_a_new_disk_is_sent_to_again),
         cmocka_unit_test(test_random_schedules),
     };
 

@@ -87,7 +87,8 @@ static void test_few_are_open_and_none_is_lost(void **state)
     assert_int_equal(slg_catalogue_open_count(catalogue), 0);
     assert_int_equal(slg_catalogue_shard_count(catalogue), SHARD_COUNT);
     assert_memory_equal(slg_catalogue_storage(catalogue)->id, storage_id, sizeof(storage_id));
-    assert_true(slg_catalogue_storage(catalogue)->counter > counter);
+    assert_int_equal(slg_catalogue_storage(catalogue)->counter,
+                     counter); /* a start does not raise it */
     assert_int_equal(slg_catalogue_list(catalogue, TEST_WINDOW_NS + TEST_HOUR_NS,
                                         TEST_WINDOW_NS + 3 * TEST_HOUR_NS, arena, &rows, &count),
                      SLG_OK);

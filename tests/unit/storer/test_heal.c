@@ -34,12 +34,14 @@ struct holders {
     uint32_t peers[3]; /* NONE: silent */
     bool peer_owner[3];
     bool refilling[3];
+    bool candidate, fills, counts; /* this node */
+    uint16_t copies_min;
 };
 
 struct outcome {
     uint32_t fetched; /* all that is to be fetched */
     uint32_t twice;   /* wanted of two peers: must be none */
-    bool lacking, forget;
+    bool lacking, forget, due;
 };
 
 static struct outcome look(struct slg_heal *heal, const struct holders *h, int64_t now_ns)
@@ -47,7 +49,15 @@ static struct outcome look(struct slg_heal *heal, const struct holders *h, int64
     struct slg_batch_set *own = set_of(h->own), *sets[3];
     struct slg_heal_peer peers[3];
     struct slg_heal_view view = {
-        .owner = h->owner, .own = own, .peers = peers, .peer_count = 3, .owner_count = h->owner
+        .owner = h->owner,
+        .candidate = h->candidate,
+        .refilling = h->fills,
+        .counts = h->counts,
+        .copies_min = h->copies_min,
+        .own = own,
+        .peers = peers,
+        .peer_count = 3,
+        .owner_count = h->owner,
     };
     struct slg_heal_actions actions;
     struct outcome outcome = { .fetched = 0 };
@@ -62,6 +72,7 @@ static struct outcome look(struct slg_heal *heal, const struct holders *h, int64
     assert_int_equal(slg_heal_look(heal, &view, now_ns, &actions), SLG_OK);
     outcome.lacking = actions.lacking;
     outcome.forget = actions.forget;
+    outcome.due = actions.due;
     for (size_t i = 0; i < actions.fetch_count; i++) {
         uint32_t bits = bits_of(actions.fetches[i].set);
 
@@ -108,43 +119,91 @@ static const struct hint_case {
     bool forget;
 } hint_cases[] = {
     { "both owners have it, twice",
-      { false, 0x3, { 0x7, 0x3, 0 }, { true, true, false }, { false } },
-      { false, 0x3, { 0x7, 0x3, 0 }, { true, true, false }, { false } },
+      { .own = 0x3,
+        .peers = { 0x7, 0x3, 0 },
+        .peer_owner = { true, true, false },
+        .refilling = { false } },
+      { .own = 0x3,
+        .peers = { 0x7, 0x3, 0 },
+        .peer_owner = { true, true, false },
+        .refilling = { false } },
       SLG_HEAL_AGE_NS,
       true },
     { "too early",
-      { false, 0x3, { 0x7, 0x3, 0 }, { true, true, false }, { false } },
-      { false, 0x3, { 0x7, 0x3, 0 }, { true, true, false }, { false } },
+      { .own = 0x3,
+        .peers = { 0x7, 0x3, 0 },
+        .peer_owner = { true, true, false },
+        .refilling = { false } },
+      { .own = 0x3,
+        .peers = { 0x7, 0x3, 0 },
+        .peer_owner = { true, true, false },
+        .refilling = { false } },
       SLG_HEAL_AGE_NS - 1,
       false },
     { "one owner lacks a batch",
-      { false, 0x3, { 0x7, 0x1, 0 }, { true, true, false }, { false } },
-      { false, 0x3, { 0x7, 0x1, 0 }, { true, true, false }, { false } },
+      { .own = 0x3,
+        .peers = { 0x7, 0x1, 0 },
+        .peer_owner = { true, true, false },
+        .refilling = { false } },
+      { .own = 0x3,
+        .peers = { 0x7, 0x1, 0 },
+        .peer_owner = { true, true, false },
+        .refilling = { false } },
       SLG_HEAL_AGE_NS,
       false },
     { "one owner is silent",
-      { false, 0x3, { 0x7, NONE, 0 }, { true, true, false }, { false } },
-      { false, 0x3, { 0x7, NONE, 0 }, { true, true, false }, { false } },
+      { .own = 0x3,
+        .peers = { 0x7, NONE, 0 },
+        .peer_owner = { true, true, false },
+        .refilling = { false } },
+      { .own = 0x3,
+        .peers = { 0x7, NONE, 0 },
+        .peer_owner = { true, true, false },
+        .refilling = { false } },
       SLG_HEAL_AGE_NS,
       false },
     { "one owner is refilling",
-      { false, 0x3, { 0x7, 0x3, 0 }, { true, true, false }, { false, true, false } },
-      { false, 0x3, { 0x7, 0x3, 0 }, { true, true, false }, { false, true, false } },
+      { .own = 0x3,
+        .peers = { 0x7, 0x3, 0 },
+        .peer_owner = { true, true, false },
+        .refilling = { false, true, false } },
+      { .own = 0x3,
+        .peers = { 0x7, 0x3, 0 },
+        .peer_owner = { true, true, false },
+        .refilling = { false, true, false } },
       SLG_HEAL_AGE_NS,
       false },
     { "a hint came between",
-      { false, 0x3, { 0x7, 0x7, 0 }, { true, true, false }, { false } },
-      { false, 0x7, { 0x7, 0x7, 0 }, { true, true, false }, { false } },
+      { .own = 0x3,
+        .peers = { 0x7, 0x7, 0 },
+        .peer_owner = { true, true, false },
+        .refilling = { false } },
+      { .own = 0x7,
+        .peers = { 0x7, 0x7, 0 },
+        .peer_owner = { true, true, false },
+        .refilling = { false } },
       SLG_HEAL_AGE_NS,
       false },
     { "an owner lost it between",
-      { false, 0x3, { 0x3, 0x3, 0 }, { true, true, false }, { false } },
-      { false, 0x3, { 0x3, 0x1, 0 }, { true, true, false }, { false } },
+      { .own = 0x3,
+        .peers = { 0x3, 0x3, 0 },
+        .peer_owner = { true, true, false },
+        .refilling = { false } },
+      { .own = 0x3,
+        .peers = { 0x3, 0x1, 0 },
+        .peer_owner = { true, true, false },
+        .refilling = { false } },
       SLG_HEAL_AGE_NS,
       false },
     { "other candidates do not matter",
-      { false, 0x3, { 0x3, NONE, 0 }, { true, false, false }, { false } },
-      { false, 0x3, { 0x3, NONE, 0 }, { true, false, false }, { false } },
+      { .own = 0x3,
+        .peers = { 0x3, NONE, 0 },
+        .peer_owner = { true, false, false },
+        .refilling = { false } },
+      { .own = 0x3,
+        .peers = { 0x3, NONE, 0 },
+        .peer_owner = { true, false, false },
+        .refilling = { false } },
       SLG_HEAL_AGE_NS,
       true },
 };
@@ -162,6 +221,82 @@ static void test_hints_go_when_every_owner_has_them(void **state)
         CHECK(row->name, o.forget == row->forget && o.fetched == 0);
         slg_heal_fini(&heal);
     }
+}
+
+/* sim seed 2105: a candidate lost hints that an owner lacks, and became whole without them. */
+static void test_a_refilling_candidate_fetches_what_has_too_few_copies(void **state)
+{
+    struct holders h = { .peers = { 0x7, 0x3, 0x9 },
+                         .peer_owner = { true, true, false },
+                         .candidate = true,
+                         .fills = true,
+                         .copies_min = 2 };
+    struct slg_heal heal = { .lacked = NULL };
+    struct outcome o = look(&heal, &h, 0);
+
+    (void)state;
+    assert_true(o.lacking && o.due && o.fetched == 0);
+    h.counts = true;
+    o = look(&heal, &h, SLG_HEAL_AGE_NS);
+    assert_true(o.due && o.fetched == 0xC); /* 1 and 2 are held twice */
+    h.own = 0xC;
+    o = look(&heal, &h, 2 * SLG_HEAL_AGE_NS);
+    assert_true(!o.due && !o.lacking && o.fetched == 0);
+    slg_heal_fini(&heal);
+
+    h.own =
+        0; /* with three copies promised two others are not enough; one that is silent holds nothing */
+    h.copies_min = 3;
+    h.peers[2] = NONE;
+    (void)look(&heal, &h, 0);
+    assert_int_equal(look(&heal, &h, SLG_HEAL_AGE_NS).fetched, 0x7);
+    slg_heal_fini(&heal);
+
+    h.candidate = false; /* no candidate: what it held nobody counts on */
+    h.own = 0x1;
+    (void)look(&heal, &h, 0);
+    o = look(&heal, &h, SLG_HEAL_AGE_NS);
+    assert_true(!o.due && o.fetched == 0);
+    slg_heal_fini(&heal);
+}
+
+/* What comes while a node refills does not keep it refilling; what was there at the first look that counts does. */
+static void test_what_is_due_does_not_grow(void **state)
+{
+    struct holders h = { .owner = true,
+                         .own = 0x1,
+                         .peers = { 0x3, 0x1, NONE },
+                         .peer_owner = { true, true, false },
+                         .fills = true };
+    struct slg_heal heal = { .lacked = NULL };
+    struct outcome o;
+
+    (void)state;
+    assert_true(look(&heal, &h, 0).due); /* nothing counts yet */
+    h.own = h.peers[0] = h.peers[1] = 0x3;
+    assert_true(look(&heal, &h, 1).due); /* nor does that it lacks nothing */
+    h.counts = true;
+    h.peers[0] = 0xF;
+    o = look(&heal, &h, 2);
+    assert_true(o.due && o.lacking);
+    h.own = 0x7;
+    h.peers[0] = 0x3F; /* 8 is due; 0x10 and 0x20 are new */
+    assert_true(look(&heal, &h, 3).due);
+    h.counts = false; /* too few answered, and who has it is silent */
+    h.peers[0] = NONE;
+    assert_true(look(&heal, &h, 4).due);
+    h.counts = true;
+    h.peers[0] = 0x3F;
+    assert_true(look(&heal, &h, 5).due);
+    h.own = 0xF;
+    o = look(&heal, &h, 6);
+    assert_true(!o.due && o.lacking);
+    h.peers[0] = 0x7F; /* whole since: the next time begins anew */
+    h.fills = h.counts = false;
+    assert_false(look(&heal, &h, 7).due);
+    h.fills = h.counts = true;
+    assert_true(look(&heal, &h, 8).due);
+    slg_heal_fini(&heal);
 }
 
 /* An owner beside peers whose sets do not change gets everything, nothing twice, in three looks. */
@@ -204,6 +339,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_owner_fetches_what_it_twice_lacked),
         cmocka_unit_test(test_hints_go_when_every_owner_has_them),
+        cmocka_unit_test(test_a_refilling_candidate_fetches_what_has_too_few_copies),
+        cmocka_unit_test(test_what_is_due_does_not_grow),
         cmocka_unit_test(test_random_sets_converge),
     };
 
