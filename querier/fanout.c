@@ -3,13 +3,16 @@
 #include "base/clock.h"
 #include "querier/fanout_private.h"
 
-#define POLL_NS           (100 * SLG_NS_PER_MS)
-#define CANCEL_TIMEOUT_MS 1000
+#define POLL_NS          (100 * SLG_NS_PER_MS)
+/* Of greetings: later ones are no answer, a storer is silent by then. */
+#define GREET_TIMEOUT_MS 2000
+/* So many storers may be given up for their silence in one query; then it waits, for then it is us who are slow. */
+#define SILENT_MAX       2
 /* Of one query: each but the first because storers were lost. */
-#define RUNS_MAX          5
+#define RUNS_MAX         5
 /* A storer is told a little less time than there is, so that its verdict (who is to blame?) arrives. */
-#define VERDICT_SHARE     20
-#define VERDICT_MS_MAX    1000
+#define VERDICT_SHARE    20
+#define VERDICT_MS_MAX   1000
 
 enum slg_status slg_fanout_create(const struct slg_fanout_options *options,
                                   struct slg_fanout **ret_fanout, struct slg_error *reterr)
@@ -25,30 +28,13 @@ enum slg_status slg_fanout_create(const struct slg_fanout_options *options,
     slg_buf_init(&fanout->request, SLG_MESSAGE_BYTES_MAX);
     fanout->arena = slg_arena_create(options->memory_bytes_max);
     fanout->calls = slg_calls_create(FANOUT_SOURCE_MAX);
-    if (fanout->arena == NULL || fanout->calls == NULL) {
+    fanout->asks = calloc(FANOUT_SOURCE_MAX, sizeof(fanout->asks[0]));
+    if (fanout->arena == NULL || fanout->calls == NULL || fanout->asks == NULL) {
         slg_fanout_destroy(fanout);
         return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for the query");
     }
     *ret_fanout = fanout;
     return SLG_OK;
-}
-
-void slg_fanout_close_sources(struct slg_fanout *fanout)
-{
-    for (size_t i = 0; i < fanout->source_count; i++) {
-        struct fanout_source *source = &fanout->sources[i];
-
-        if (!source->open)
-            continue;
-        source->open = false;
-        slg_buf_clear(&fanout->request);
-        slg_rpc_encode_cancel(&fanout->request, source->query_id);
-        /* If it cannot be told, the storer's own idle time-out ends it. */
-        (void)!slg_calls_send(fanout->calls,
-                              slg_peers_client(fanout->options.peers, source->node_index),
-                              &fanout->request, CANCEL_TIMEOUT_MS, 0); /* turn 0: nobody waits */
-    }
-    fanout->source_count = 0;
 }
 
 void slg_fanout_destroy(struct slg_fanout *fanout)
@@ -60,6 +46,7 @@ void slg_fanout_destroy(struct slg_fanout *fanout)
     slg_calls_destroy(fanout->calls);
     slg_arena_destroy(fanout->arena);
     slg_buf_fini(&fanout->request);
+    free(fanout->asks);
     free(fanout);
 }
 
@@ -148,7 +135,8 @@ bool slg_fanout_is_canceled(const struct slg_fanout *fanout)
            fanout->options.canceled(fanout->options.canceled_arg);
 }
 
-/* Which turn of asking a reply belongs to is in its tag: late replies of earlier turns are thrown away. */
+/* Which turn of asking a reply belongs to is in its tag: late replies of earlier turns are thrown away. Nobody
+ * waits for those of turn 0, cancellations and greetings. */
 static size_t tag_of(const struct slg_fanout *fanout, size_t index)
 {
     return (size_t)fanout->asking << FANOUT_TAG_SHIFT | index;
@@ -158,17 +146,34 @@ void slg_fanout_begin_asking(struct slg_fanout *fanout)
 {
     fanout->asking++;
     fanout->waiting = 0;
+    memset(fanout->asks, 0, fanout->ask_count * sizeof(fanout->asks[0]));
+    fanout->ask_count = 0;
 }
 
 enum slg_status slg_fanout_ask(struct slg_fanout *fanout, size_t node_index, size_t tag,
                                int32_t timeout_ms)
 {
-    enum slg_status status =
-        slg_calls_send(fanout->calls, slg_peers_client(fanout->options.peers, node_index),
-                       &fanout->request, timeout_ms, tag_of(fanout, tag));
+    enum slg_status status;
 
-    fanout->waiting += status == SLG_OK;
-    return status;
+    SLG_ASSERT(tag < FANOUT_SOURCE_MAX);
+    SLG_ASSERT(!fanout->asks[tag].waiting);
+    status = slg_calls_send(fanout->calls, slg_peers_client(fanout->options.peers, node_index),
+                            &fanout->request, timeout_ms, tag_of(fanout, tag));
+    if (status != SLG_OK)
+        return status;
+    fanout->asks[tag] = (struct fanout_ask){ .waiting = true,
+                                             .node_index = node_index,
+                                             .asked_ns = slg_clock_mono_ns(slg_clock_system()) };
+    if (tag >= fanout->ask_count)
+        fanout->ask_count = tag + 1;
+    fanout->waiting++;
+    return SLG_OK;
+}
+
+void slg_fanout_forget(struct slg_fanout *fanout, size_t tag)
+{
+    fanout->waiting -= fanout->asks[tag].waiting;
+    fanout->asks[tag].waiting = false;
 }
 
 enum slg_status slg_fanout_send(struct slg_fanout *fanout, size_t node_index, size_t tag,
@@ -185,12 +190,89 @@ enum slg_status slg_fanout_send(struct slg_fanout *fanout, size_t node_index, si
     return slg_fanout_lost(fanout, node_index, status, reterr);
 }
 
+/* ---- who says nothing ---- */
+
+static void greet(struct slg_fanout *fanout, size_t node_index)
+{
+    const struct slg_map *map = slg_peers_map(fanout->options.peers);
+    struct slg_rpc_hello hello = { .cluster_id = slg_text_of(map->cluster_id),
+                                   .role = slg_text_of("querier"),
+                                   .map_epoch = map->epoch,
+                                   .map_hash = map->hash };
+    struct slg_buf message;
+
+    slg_buf_init(&message, SLG_MESSAGE_BYTES_MAX);
+    slg_rpc_encode_hello(&message, &hello);
+    if (slg_calls_send(fanout->calls, slg_peers_client(fanout->options.peers, node_index), &message,
+                       GREET_TIMEOUT_MS, 0) != SLG_OK)
+        fanout->watches[node_index].greeted_ns = 0; /* that we cannot ask is not its fault */
+    slg_buf_fini(&message);
+}
+
+static bool is_rival(const struct slg_fanout *fanout, size_t tag)
+{
+    return tag < fanout->source_count && fanout->sources[tag].primary != tag;
+}
+
+/* The tag of a request that will not be answered, as it seems, while others can stand in; false: there is none. */
+static bool find_silent(struct slg_fanout *fanout, int64_t now_ns, size_t *ret_tag)
+{
+    for (size_t tag = 0; tag < fanout->ask_count; tag++) {
+        const struct fanout_ask *ask = &fanout->asks[tag];
+        struct slg_hedge_watch *watch = &fanout->watches[ask->node_index];
+        enum slg_hedge_sign sign;
+
+        if (!ask->waiting || fanout->silent_count >= SILENT_MAX)
+            continue;
+        watch->heard_ns = slg_transport_client_heard_mono_ns(
+            slg_peers_client(fanout->options.peers, ask->node_index));
+        sign = slg_hedge_watch_step(watch, ask->asked_ns, now_ns);
+        if (sign == SLG_HEDGE_GREET)
+            greet(fanout, ask->node_index);
+        if (sign == SLG_HEDGE_SILENT &&
+            (is_rival(fanout, tag) || slg_fanout_is_replaceable(fanout, ask->node_index))) {
+            *ret_tag = tag;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A reply as of one whose connection is lost. */
+static void give_up(struct slg_fanout *fanout, size_t tag, struct slg_reply *ret_reply)
+{
+    size_t node_index = fanout->asks[tag].node_index;
+
+    if (!fanout->node_lost[node_index]) {
+        fanout->silent_count++;
+        slg_peers_note_silent(fanout->options.peers, node_index);
+        slg_fanout_count(fanout, METRIC_querier_silent_storers_total);
+    }
+    fanout->node_lost[node_index] = true;
+    *ret_reply = (struct slg_reply){ .tag = tag, .status = SLG_UNAVAILABLE };
+    slg_fanout_forget(fanout, tag);
+}
+
+/* Is this a reply that is waited for? Then its tag becomes the caller's. */
+static bool is_awaited(struct slg_fanout *fanout, struct slg_reply *reply)
+{
+    size_t turn = reply->tag >> FANOUT_TAG_SHIFT;
+    size_t tag = reply->tag & (((size_t)1 << FANOUT_TAG_SHIFT) - 1);
+
+    if (turn != (size_t)fanout->asking || !fanout->asks[tag].waiting)
+        return false;
+    slg_fanout_forget(fanout, tag);
+    reply->tag = tag;
+    return true;
+}
+
 enum slg_status slg_fanout_wait_until(struct slg_fanout *fanout, int64_t until_mono_ns,
                                       struct slg_reply *ret_reply, struct slg_error *reterr)
 {
     while (fanout->waiting > 0) {
         int64_t now = slg_clock_mono_ns(slg_clock_system());
         int64_t wake = now + POLL_NS < until_mono_ns ? now + POLL_NS : until_mono_ns;
+        size_t silent;
         enum slg_status status;
 
         if (now >= fanout->options.deadline_mono_ns)
@@ -202,15 +284,15 @@ enum slg_status slg_fanout_wait_until(struct slg_fanout *fanout, int64_t until_m
         status = slg_calls_wait(fanout->calls, wake, ret_reply);
         if (status == SLG_NOT_FOUND)
             break; /* cannot be while one is waited for */
-        if (status != SLG_OK)
-            continue;
-        if (ret_reply->tag >> FANOUT_TAG_SHIFT != (size_t)fanout->asking) {
+        if (status == SLG_OK && is_awaited(fanout, ret_reply))
+            return SLG_OK;
+        if (status == SLG_OK)
             slg_reply_free(ret_reply);
-            continue;
+        now = slg_clock_mono_ns(slg_clock_system());
+        if (find_silent(fanout, now, &silent)) {
+            give_up(fanout, silent, ret_reply);
+            return SLG_OK;
         }
-        ret_reply->tag &= ((size_t)1 << FANOUT_TAG_SHIFT) - 1;
-        fanout->waiting--;
-        return SLG_OK;
     }
     return SLG_NOT_FOUND;
 }
@@ -252,6 +334,12 @@ enum slg_status slg_fanout_evaluate(struct slg_fanout *fanout, int64_t from_ns, 
     if (status != SLG_OK && reterr != NULL)
         *reterr = error;
     return status;
+}
+
+void slg_fanout_count(const struct slg_fanout *fanout, size_t metric)
+{
+    if (fanout->options.metrics != NULL)
+        slg_metric_add_shared(fanout->options.metrics, metric, 0, 1);
 }
 
 const char *slg_fanout_incomplete(const struct slg_fanout *fanout)

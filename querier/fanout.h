@@ -4,7 +4,9 @@
  *   choose   per shard one replica, that lacks least of S (querier/choose.h)
  *   ensure   what it lacks it fetches from the others
  *   evaluate QUERY to the chosen storers with their shards and S, NEXT while there is more
+ *   hedge    a slow sub-query gets a rival over the same S, and one of the two is used (querier/hedge.h)
  *
+ * A storer that answers neither within 1.5 s nor a greeting is lost when others can stand in for it; else it is waited for.
  * A storer that is lost while it evaluates ends the run with UNAVAILABLE; slg_fanout_evaluate puts others in its place,
  * and runs again from the start, over the same S.
  * A shard for which W_min or more of {owners, hint candidates} did not answer, or whose S no answering replica holds
@@ -13,8 +15,10 @@
 #ifndef SLG_QUERIER_FANOUT_H
 #define SLG_QUERIER_FANOUT_H
 
+#include "base/metric.h"
 #include "logql/plan/merge.h"
 #include "logql/plan/query.h"
+#include "querier/hedge.h"
 #include "querier/peers.h"
 
 struct slg_fanout_options {
@@ -27,6 +31,8 @@ struct slg_fanout_options {
     int32_t sets_timeout_ms;     /* a storer that says nothing for so long is left out; 0 = 10 s */
     bool (*canceled)(void *arg); /* asked every 100 ms; NULL = never */
     void *canceled_arg;
+    struct slg_hedge_pace *pace;      /* borrowed; NULL: no rivals */
+    struct slg_metric_table *metrics; /* querier/metrics.h, borrowed; NULL: nothing is counted */
 };
 
 struct slg_fanout; /* opaque */

@@ -1,5 +1,5 @@
 /* querier/fanout_private.h - what the files of the fan-out share: fanout.c (life, waiting), fanout_sets.c, fanout_run.c
- * (evaluation), fanout_streams.c. */
+ * (evaluation), fanout_source.c (sub-queries and their rivals), fanout_streams.c. */
 #ifndef SLG_QUERIER_FANOUT_PRIVATE_H
 #define SLG_QUERIER_FANOUT_PRIVATE_H
 
@@ -7,6 +7,8 @@
 #include "querier/choose.h"
 #include "querier/cut.h"
 #include "querier/fanout.h"
+#include "querier/hedge.h"
+#include "querier/metrics.h"
 
 #define FANOUT_TAG_SHIFT    24
 #define FANOUT_PARALLEL_MAX 16U
@@ -28,14 +30,27 @@ struct fanout_shard {
     bool lacks;          /* node_index has to fetch a part of S first */
 };
 
-/* One open sub-query. */
+/* One open sub-query: a primary, or a part of the rival of one. Its index is the tag of its requests. */
 struct fanout_source {
     size_t node_index;
     uint8_t query_id[16];
-    struct slg_rpc_shard_set *shards;
+    size_t *shards; /* indices of fanout->shards */
     size_t shard_count;
-    struct slg_cut cut; /* of its only shard; of several: none */
-    bool open;          /* the storer may hold something for it */
+    struct slg_cut cut;     /* of its only shard; of several: none */
+    size_t primary;         /* of a rival: whose; else its own index */
+    bool open;              /* the storer may hold something for it */
+    bool dropped;           /* nothing of it is used any more */
+    bool used;              /* all of it is */
+    struct slg_hedge hedge; /* of a primary */
+    int64_t wait_ns;        /* then it is slow */
+    struct slg_reply kept;  /* its first page, while the race is open or until it is taken */
+};
+
+/* A request of this turn that is under way, by tag. */
+struct fanout_ask {
+    bool waiting;
+    size_t node_index;
+    int64_t asked_ns;
 };
 
 struct slg_fanout {
@@ -57,8 +72,13 @@ struct slg_fanout {
     size_t doubt_count;
     struct fanout_source *sources; /* of the leaf that runs now */
     size_t source_count;
-    uint32_t asking; /* which turn of asking this is: sets, a leaf, ... */
-    size_t waiting;  /* replies of this turn that are under way */
+    unsigned pace_kind;      /* of this leaf */
+    uint32_t asking;         /* which turn of asking this is: sets, a leaf, ... */
+    size_t waiting;          /* replies of this turn that are under way */
+    struct fanout_ask *asks; /* FANOUT_SOURCE_MAX, by tag */
+    size_t ask_count;        /* tags in use are below */
+    struct slg_hedge_watch watches[SLG_MAP_NODE_COUNT_MAX];
+    unsigned silent_count; /* storers that were given up because they said nothing */
     struct slg_scan_stats stats;
     char incomplete[512]; /* "" = complete */
 };
@@ -73,7 +93,9 @@ SLG_MUST_CHECK enum slg_status slg_fanout_wait_until(struct slg_fanout *fanout,
                                                      struct slg_error *reterr);
 SLG_MUST_CHECK enum slg_status
 slg_fanout_wait(struct slg_fanout *fanout, struct slg_reply *ret_reply, struct slg_error *reterr);
-/* Send fanout->request; the reply has this tag, below 2^FANOUT_TAG_SHIFT. As slg_calls_send. */
+/* Do not wait for the reply of this tag any more. */
+void slg_fanout_forget(struct slg_fanout *fanout, size_t tag);
+/* Send fanout->request; the reply has this tag, below FANOUT_SOURCE_MAX and not under way. As slg_calls_send. */
 SLG_MUST_CHECK enum slg_status slg_fanout_ask(struct slg_fanout *fanout, size_t node_index,
                                               size_t tag, int32_t timeout_ms);
 /* Milliseconds left, 1 at least. */
@@ -105,6 +127,34 @@ SLG_MUST_CHECK enum slg_status slg_fanout_find_incomplete(struct slg_fanout *fan
 /* Of the oldest entry that is still kept. */
 int64_t slg_fanout_oldest_kept(const struct slg_fanout *fanout);
 void slg_fanout_mark_failed(struct slg_fanout *fanout, size_t node_index, const char *reason);
+/* Who else holds all of S of a shard, as far as is known, and is not lost. False: nobody. */
+bool slg_fanout_find_rival(struct slg_fanout *fanout, size_t shard_index, size_t *ret_node_index);
+/* Could others stand in for this one, wherever it evaluates? */
+bool slg_fanout_is_replaceable(const struct slg_fanout *fanout, size_t node_index);
+void slg_fanout_count(const struct slg_fanout *fanout, size_t metric);
+
+/* ---- sub-queries ---- */
+
+/* How the work of a leaf may be spread. */
+struct fanout_spread {
+    int64_t from_ns, to_ns; /* data that it needs */
+    bool quick;             /* the rows are there at once: one source per storer will do */
+    bool cut;               /* shards may be cut where there are fewer than options.parallel_max */
+};
+SLG_MUST_CHECK enum slg_status slg_fanout_open_sources(struct slg_fanout *fanout,
+                                                       const struct slg_leaf_request *leaf,
+                                                       const struct fanout_spread *spread,
+                                                       struct slg_error *reterr);
+/* Wait for the next page that is used, and see to rivals meanwhile. *ret_page borrows from *ret_reply, which is the
+ * caller's on OK. NOT_FOUND: nothing is under way. UNAVAILABLE: a storer was lost for which there is no rival. */
+SLG_MUST_CHECK enum slg_status slg_fanout_next_page(struct slg_fanout *fanout,
+                                                    const struct slg_leaf_request *leaf,
+                                                    size_t *ret_source, struct slg_reply *ret_reply,
+                                                    struct slg_rpc_page *ret_page,
+                                                    struct slg_error *reterr);
+/* Ask a source for its next page. */
+SLG_MUST_CHECK enum slg_status slg_fanout_ask_next(struct slg_fanout *fanout, size_t source_index,
+                                                   struct slg_error *reterr);
 /* Tell storers to forget what is open. */
 void slg_fanout_close_sources(struct slg_fanout *fanout);
 

@@ -158,14 +158,12 @@ static void add_unclear(struct unclear *unclear, const struct slg_shard_id *shar
     unclear->count++;
 }
 
-/* Choose among the holders of a shard that are not lost. */
-static enum slg_status choose(struct slg_fanout *fanout, struct fanout_shard *shard)
+/* What the storers answered about a shard, for the choice. */
+static void list_holders(const struct slg_fanout *fanout, const struct fanout_shard *shard,
+                         struct slg_choose_holder *holders)
 {
     const struct slg_map *map = slg_peers_map(fanout->options.peers);
     struct slg_placement placement = slg_placement_of(map, &shard->set.shard);
-    struct slg_choose_holder holders[SLG_MAP_NODE_COUNT_MAX];
-    struct slg_choice choice;
-    enum slg_status status;
 
     for (size_t i = 0; i < shard->holder_count; i++) {
         const struct fanout_holder *holder = &fanout->holders[shard->first_holder + i];
@@ -178,6 +176,16 @@ static enum slg_status choose(struct slg_fanout *fanout, struct fanout_shard *sh
             .lost = fanout->node_lost[holder->node_index],
         };
     }
+}
+
+/* Choose among the holders of a shard that are not lost. */
+static enum slg_status choose(struct slg_fanout *fanout, struct fanout_shard *shard)
+{
+    struct slg_choose_holder holders[SLG_MAP_NODE_COUNT_MAX];
+    struct slg_choice choice;
+    enum slg_status status;
+
+    list_holders(fanout, shard, holders);
     status = slg_choose(holders, shard->holder_count, fanout->turn, fanout->arena, &choice);
     if (status != SLG_OK)
         return status;
@@ -186,6 +194,51 @@ static enum slg_status choose(struct slg_fanout *fanout, struct fanout_shard *sh
     shard->node_index = holders[choice.holder].node_index;
     shard->lacks = choice.lacks;
     return SLG_OK;
+}
+
+bool slg_fanout_find_rival(struct slg_fanout *fanout, size_t shard_index, size_t *ret_node_index)
+{
+    const struct fanout_shard *shard = &fanout->shards[shard_index];
+    struct slg_arena_mark mark = slg_arena_mark(fanout->arena);
+    struct slg_choose_holder holders[SLG_MAP_NODE_COUNT_MAX];
+    struct slg_choice choice;
+    bool found;
+
+    if (shard->holder_count == 0)
+        return false;
+    list_holders(fanout, shard, holders);
+    for (size_t i = 0; i < shard->holder_count; i++)
+        if (holders[i].node_index == shard->node_index)
+            holders[i].lost = true; /* its own rival it cannot be */
+    found =
+        slg_choose(holders, shard->holder_count, fanout->turn, fanout->arena, &choice) == SLG_OK &&
+        !choice.lacks;
+    slg_arena_rewind(fanout->arena, mark);
+    if (found)
+        *ret_node_index = holders[choice.holder].node_index;
+    return found;
+}
+
+bool slg_fanout_is_replaceable(const struct slg_fanout *fanout, size_t node_index)
+{
+    bool asked = false;
+
+    for (size_t i = 0; i < fanout->shard_count; i++) {
+        const struct fanout_shard *shard = &fanout->shards[i];
+        bool other = false;
+
+        if (shard->node_index != node_index)
+            continue;
+        asked = true;
+        for (size_t k = 0; k < shard->holder_count && !other; k++) {
+            size_t holder = fanout->holders[shard->first_holder + k].node_index;
+
+            other = holder != node_index && !fanout->node_lost[holder];
+        }
+        if (!other)
+            return false;
+    }
+    return asked;
 }
 
 /* Nobody could be brought to hold all of S: what the chosen one holds, and the truth about it. */

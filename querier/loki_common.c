@@ -228,6 +228,8 @@ enum slg_status slg_api_fanout(struct slg_querier *querier, struct api_client *c
         .parallel_max = querier->options.limits.parallel_max,
         .canceled = slg_api_canceled,
         .canceled_arg = client,
+        .pace = &querier->pace,
+        .metrics = querier->metrics,
     };
 
     return slg_fanout_create(&options, ret_fanout, reterr);

@@ -31,6 +31,12 @@ enum slg_querier_outcome {
     X(querier_scanned_lines_total, COUNTER, NULL, NULL, "lines that storers read for queries")     \
     X(querier_incomplete_total, COUNTER, NULL, NULL,                                               \
       "answers that were incomplete because storers did not answer")                               \
+    X(querier_hedges_total, COUNTER, NULL, NULL,                                                   \
+      "slow sub-queries that were given to other replicas as well")                                \
+    X(querier_hedges_won_total, COUNTER, NULL, NULL,                                               \
+      "of these, those where the other replicas came first")                                       \
+    X(querier_silent_storers_total, COUNTER, NULL, NULL,                                           \
+      "storers that were given up in a query since they did not even answer a greeting")           \
     X(querier_tails_total, COUNTER, &slg_querier_outcome_label, NULL,                              \
       "tails that were asked for, by outcome of the handshake")                                    \
     X(querier_running_tails, GAUGE, NULL, NULL, "tails that run now")                              \

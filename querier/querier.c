@@ -4,7 +4,8 @@
  * | gate, metrics    | their own        | every handler                            |
  * | tail_hub         | its own          | every tail                               |
  * | tail_count       | atomic           | tails that begin and end                 |
- * | stopping         | atomic           | set by stop, read by handlers that wait  | */
+ * | pace             | atomics          | every query                              |
+ * | stopping         | atomic            | set by stop, read by handlers that wait  | */
 #include "querier/querier.h"
 
 #include "base/clock.h"
@@ -128,6 +129,7 @@ enum slg_status slg_querier_start(const struct slg_querier_options *options,
     querier->options = *options;
     atomic_init(&querier->stopping, false);
     atomic_init(&querier->tail_count, 0);
+    slg_hedge_pace_init(&querier->pace);
     querier->gate = slg_gate_create(options->limits.concurrent_max, options->limits.waiting_max);
     querier->metrics =
         slg_metric_register(options->registry, metric_rows, SLG_ARRAY_LEN(metric_rows));

@@ -19,6 +19,7 @@ struct slg_querier {
     struct slg_metric_table *metrics;
     struct slg_http_server *http;
     struct slg_tail_hub *tail_hub;
+    struct slg_hedge_pace pace; /* of all queries */
     atomic_size_t tail_count;
     atomic_bool stopping;
 };

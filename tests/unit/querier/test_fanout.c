@@ -1,6 +1,7 @@
-/* The fan-out fixes S as the union of what storers hold, evaluates each shard on one replica that holds all of it, and
- * says so when it cannot.
+/* The fan-out fixes S as the union of what storers hold, evaluates each shard on one replica that holds all of it, gives
+ * slow sub-queries to another one and uses one of the two whole, and says so when it cannot.
  * Covers: querier/calls.c querier/peers.c querier/fanout_run.c querier/fanout_streams.c querier/fanout_sets.c
+ *         querier/fanout_source.c
  * Oracle: scripted storers behind the real transport; what they were asked is compared with what they hold. */
 #include "tests/helper/test.h"
 
@@ -25,9 +26,15 @@ struct fake {
     bool refilling;
     enum slg_status failure; /* of QUERY and STREAMS while *failures_left lasts; OK: none */
     atomic_size_t *failures_left;
-    size_t query_count;  /* QUERY messages seen */
-    size_t shards_asked; /* shards in them */
-    struct slg_transport_call *kept[8];
+    size_t query_count;   /* QUERY messages seen */
+    size_t shards_asked;  /* shards in them */
+    int64_t first_window; /* 0 = WINDOW */
+    size_t index;
+    size_t page_count; /* of a query; 0: one empty page */
+    size_t pages_sent;
+    unsigned mute_types; /* bits by enum slg_rpc_type: these it does not answer */
+    size_t cancel_count; /* CANCEL messages seen */
+    struct slg_transport_call *kept[16];
     size_t kept_count;
     pthread_mutex_t lock; /* counts are written on library threads */
 };
@@ -66,7 +73,7 @@ static void reply_sets(const struct fake *fake, struct slg_buf *out)
     assert_int_equal(slg_batch_set_add_range(set, &who, 1, fake->held), SLG_OK);
     slg_batch_set_encode(&encoded, set);
     for (int64_t i = 0; i < fake->windows; i++) {
-        shards[i] = (struct slg_rpc_shard_set){ .shard = shard(WINDOW + i),
+        shards[i] = (struct slg_rpc_shard_set){ .shard = shard(WINDOW + fake->first_window + i),
                                                 .set = slg_text_make(encoded.data, encoded.len) };
         for (uint64_t k = 1; k <= fake->held; k++) {
             struct slg_batch_id id = { .incarnation = who,
@@ -98,6 +105,17 @@ static void reply_page(struct slg_buf *out)
     slg_rpc_encode_page(out, &page);
     slg_buf_fini(&body);
     slg_page_writer_destroy(writer);
+}
+
+/* Page number n of storer i of the world says "i.n". */
+static void reply_numbered_page(struct fake *fake, size_t index, struct slg_buf *out)
+{
+    char text[32];
+    struct slg_rpc_page page = { .more = ++fake->pages_sent < fake->page_count };
+
+    (void)snprintf(text, sizeof(text), "%zu.%zu ", index, fake->pages_sent);
+    page.body = slg_text_of(text);
+    slg_rpc_encode_page(out, &page);
 }
 
 static void count_query(struct fake *fake, const uint8_t *request, size_t len)
@@ -133,7 +151,11 @@ static void on_call(void *ctx, struct slg_transport_call *call, const uint8_t *r
     assert_int_equal(slg_rpc_peek(request, len, &type), SLG_OK);
     slg_buf_init(&out, SLG_MESSAGE_BYTES_MAX);
     (void)pthread_mutex_lock(&fake->lock);
-    if (fake->mute && fake->kept_count < 8) {
+    fake->cancel_count += type == SLG_RPC_CANCEL;
+    if ((fake->mute || (fake->mute_types & 1U << type) != 0) &&
+        fake->kept_count < SLG_ARRAY_LEN(fake->kept)) {
+        if (type == SLG_RPC_QUERY)
+            count_query(fake, request, len);
         fake->kept[fake->kept_count++] = call;
         call = NULL;
     } else if (type == SLG_RPC_SETS && !fake->refuse) {
@@ -142,9 +164,17 @@ static void on_call(void *ctx, struct slg_transport_call *call, const uint8_t *r
         if (type == SLG_RPC_QUERY)
             count_query(fake, request, len);
         slg_rpc_encode_failure(&out, fake->failure, "the disk is on fire");
-    } else if (type == SLG_RPC_QUERY) {
-        count_query(fake, request, len);
-        reply_page(&out);
+    } else if (type == SLG_RPC_QUERY || type == SLG_RPC_NEXT) {
+        if (type == SLG_RPC_QUERY) {
+            fake->pages_sent = 0;
+            count_query(fake, request, len);
+        }
+        if (fake->page_count > 0)
+            reply_numbered_page(fake, fake->index, &out);
+        else
+            reply_page(&out);
+    } else if (type == SLG_RPC_CANCEL || type == SLG_RPC_ENSURE) {
+        slg_rpc_encode_done(&out);
     } else if (type == SLG_RPC_STREAMS && !fake->refuse) {
         struct slg_rpc_stream stream = { .canonical = { "x", 1 }, .entry_count = fake->held };
 
@@ -764,6 +794,252 @@ static void test_a_client_that_left_is_no_fail_over(void **state)
     close_world(&world);
 }
 
+/* ---- slow and silent storers ---- */
+
+/* Change what a storer answers from now on. */
+static void mute(struct fake *fake, unsigned types)
+{
+    (void)pthread_mutex_lock(&fake->lock);
+    fake->mute_types = types;
+    (void)pthread_mutex_unlock(&fake->lock);
+}
+
+static size_t count_of(struct fake *fake, const size_t *count)
+{
+    size_t found;
+
+    (void)pthread_mutex_lock(&fake->lock);
+    found = *count;
+    (void)pthread_mutex_unlock(&fake->lock);
+    return found;
+}
+
+/* A fan-out with a pace by which a sub-query is slow after 50 ms. */
+static void open_paced(struct world *world, const char *test_name, struct slg_hedge_pace *pace)
+{
+    struct slg_fanout_options options = {
+        .tenant = { "default", 7 },
+        .deadline_mono_ns = slg_clock_mono_ns(slg_clock_system()) + 60 * SLG_NS_PER_SEC,
+        .now_wall_ns = (WINDOW + 10) * HOUR_NS,
+        .memory_bytes_max = 16 << 20,
+        .parallel_max = 1,
+        .canceled = never_canceled,
+        .pace = pace,
+    };
+
+    slg_hedge_pace_init(pace);
+    for (unsigned kind = 0; kind <= SLG_LEAF_PATTERNS; kind++)
+        for (size_t shards = 1; shards <= 4; shards++)
+            for (unsigned i = 0; i < SLG_HEDGE_SAMPLES_MIN; i++)
+                slg_hedge_pace_note(pace, kind, shards, SLG_NS_PER_MS);
+    for (size_t i = 0; i < world->count; i++)
+        world->fakes[i].index = i;
+    open_world(world, test_name, (unsigned)world->count, 20 * SLG_NS_PER_SEC);
+    slg_fanout_destroy(world->fanout);
+    options.peers = world->peers;
+    assert_int_equal(slg_fanout_create(&options, &world->fanout, NULL), SLG_OK);
+}
+
+/* Fix the sets again and again until this storer was chosen for all shards. */
+static void choose_node(struct world *world, size_t wanted)
+{
+    for (int turn = 0; turn < 1000; turn++) {
+        struct slg_rpc_shard_set set;
+        struct slg_error error = { 0 };
+        size_t node_index, count = 0, chosen = 0;
+
+        assert_int_equal(fix_sets(world, &error), SLG_OK);
+        while (slg_fanout_shard(world->fanout, count, &set, &node_index)) {
+            chosen += node_index == wanted;
+            count++;
+        }
+        if (count > 0 && chosen == count)
+            return;
+    }
+    fail_msg("storer %zu is never chosen", wanted);
+}
+
+/* The bodies of all pages, in the order of their coming. */
+static enum slg_status collect(void *arg, const void *body, size_t len, struct slg_error *reterr)
+{
+    struct slg_buf *out = arg;
+
+    (void)reterr;
+    slg_buf_append(out, body, len);
+    return SLG_OK;
+}
+
+static enum slg_status run_leaf(struct world *world, struct slg_buf *out, struct slg_error *error)
+{
+    const struct slg_leaf_request leaf = { .kind = SLG_LEAF_SAMPLES,
+                                           .text = { "rate({a=\"b\"}[1m])", 18 },
+                                           .memory_bytes_max = 1 << 20 };
+
+    slg_buf_clear(out);
+    return slg_fanout_run_leaf(world->fanout, &leaf, WINDOW * HOUR_NS, (WINDOW + 4) * HOUR_NS,
+                               collect, out, error);
+}
+
+#define MUTE(type) (1U << SLG_RPC_##type)
+
+static const struct slow_case {
+    const char *name;
+    unsigned mute; /* of the one that is asked first */
+    enum slg_status want;
+    const char *pages;  /* that were used */
+    size_t other_asked; /* QUERY messages to the other */
+} slow_cases[] = {
+    { "in time", 0, SLG_OK, "0.1 0.2 0.3 ", 0 },
+    { "no first page: the rival's are used", MUTE(QUERY), SLG_OK, "1.1 1.2 1.3 ", 1 },
+    { "stands still", MUTE(QUERY) | MUTE(HELLO) | MUTE(CANCEL), SLG_OK, "1.1 1.2 1.3 ", 1 },
+    { "stands still after a page: there is no rival any more", MUTE(NEXT) | MUTE(HELLO),
+      SLG_UNAVAILABLE, "0.1 ", 0 },
+};
+
+static void test_a_slow_storer_gets_a_rival(void **state)
+{
+    static struct slg_hedge_pace pace;
+
+    (void)state;
+    for (size_t i = 0; i < SLG_ARRAY_LEN(slow_cases); i++) {
+        const struct slow_case *row = &slow_cases[i];
+        struct world world = { .count = 2,
+                               .fakes = { { .held = 3, .windows = 1, .page_count = 3 },
+                                          { .held = 3, .windows = 1, .page_count = 3 } } };
+        struct slg_error error = { 0 };
+        struct slg_buf out;
+
+        slg_buf_init(&out, 4096);
+        open_paced(&world, "slow", &pace);
+        choose_node(&world, 0);
+        mute(&world.fakes[0], row->mute);
+        CHECK(row->name, run_leaf(&world, &out, &error) == row->want);
+        slg_buf_append_byte(&out, 0);
+        if (strcmp((const char *)out.data, row->pages) != 0)
+            print_error("pages: %s\n", (const char *)out.data);
+        CHECK(row->name, strcmp((const char *)out.data, row->pages) == 0);
+        CHECK(row->name, world.fakes[1].query_count == row->other_asked);
+        if (row->want != SLG_OK) {
+            CHECK(row->name, slg_fanout_fail_over(world.fanout));
+            CHECK(row->name, run_leaf(&world, &out, &error) == SLG_OK);
+            slg_buf_append_byte(&out, 0);
+            CHECK(row->name, strcmp((const char *)out.data, "1.1 1.2 1.3 ") == 0);
+        }
+        slg_buf_fini(&out);
+        close_world(&world);
+    }
+}
+
+/* The one that was slow is told to stop. */
+static void test_the_loser_is_canceled(void **state)
+{
+    static struct slg_hedge_pace pace;
+    struct world world = { .count = 2,
+                           .fakes = { { .held = 3, .windows = 1, .page_count = 1 },
+                                      { .held = 3, .windows = 1, .page_count = 1 } } };
+    int64_t deadline_ns = slg_clock_mono_ns(slg_clock_system()) + 20 * SLG_NS_PER_SEC;
+    struct slg_error error = { 0 };
+    struct slg_buf out;
+
+    (void)state;
+    slg_buf_init(&out, 4096);
+    open_paced(&world, "loser", &pace);
+    choose_node(&world, 1);
+    mute(&world.fakes[1], MUTE(QUERY));
+    assert_int_equal(run_leaf(&world, &out, &error), SLG_OK);
+    while (count_of(&world.fakes[1], &world.fakes[1].cancel_count) == 0 &&
+           slg_clock_mono_ns(slg_clock_system()) < deadline_ns)
+        continue;
+    assert_int_equal(count_of(&world.fakes[1], &world.fakes[1].cancel_count), 1);
+    slg_buf_fini(&out);
+    close_world(&world);
+}
+
+/* The shards of a slow storer lie on two others: their pages are used together, or not at all. */
+static void test_a_rival_in_parts(void **state)
+{
+    static const struct parts_case {
+        const char *name;
+        unsigned mute_first, mute_second;
+        const char *pages, *other_order;
+    } rows[] = {
+        { "both parts come", MUTE(QUERY), 0, "1.1 2.1 ", "2.1 1.1 " },
+        { "one part stands still, too: the first is waited for", 0, MUTE(QUERY), "0.1 ", "0.1 " },
+    };
+    static struct slg_hedge_pace pace;
+
+    (void)state;
+    for (size_t i = 0; i < SLG_ARRAY_LEN(rows); i++) {
+        struct world world = {
+            .count = 3,
+            .fakes = { { .held = 3, .windows = 2, .page_count = 1 },
+                       { .held = 3, .windows = 1, .page_count = 1 },
+                       { .held = 3, .windows = 1, .first_window = 1, .page_count = 1 } }
+        };
+        struct slg_error error = { 0 };
+        struct slg_buf out;
+
+        slg_buf_init(&out, 4096);
+        open_paced(&world, "parts", &pace);
+        choose_node(&world, 0);
+        mute(&world.fakes[0], rows[i].mute_first);
+        mute(&world.fakes[2], rows[i].mute_second);
+        CHECK(rows[i].name, run_leaf(&world, &out, &error) == SLG_OK);
+        slg_buf_append_byte(&out, 0);
+        CHECK(rows[i].name, strcmp((const char *)out.data, rows[i].pages) == 0 ||
+                                strcmp((const char *)out.data, rows[i].other_order) == 0);
+        slg_buf_fini(&out);
+        close_world(&world);
+    }
+}
+
+/* Whoever answers nothing after its sets is replaced long before the query's time is over; when it is busy only, or there
+ * is nobody else, it is waited for. */
+static void test_a_silent_storer_is_replaced(void **state)
+{
+    static const struct silent_case {
+        const char *name;
+        size_t storer_count;
+        unsigned mute;
+        bool replaced;
+    } rows[] = {
+        { "stands still", 2, MUTE(STREAMS) | MUTE(HELLO), true },
+        { "busy, but it greets", 2, MUTE(STREAMS), false },
+        { "nobody else", 1, MUTE(STREAMS) | MUTE(HELLO), false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < SLG_ARRAY_LEN(rows); i++) {
+        struct world world = { .count = rows[i].storer_count };
+        const struct slg_fanout_streams wanted = { .from_ns = WINDOW * HOUR_NS,
+                                                   .to_ns = (WINDOW + 4) * HOUR_NS };
+        struct slg_arena *arena = slg_arena_create(1 << 20);
+        struct slg_rpc_stream *streams = NULL;
+        struct slg_error error = { 0 };
+        const int64_t timeout_ns = (rows[i].replaced ? 20 : 2) * SLG_NS_PER_SEC;
+        enum slg_status status;
+        int64_t started_ns, took_ns;
+        size_t count = 77;
+
+        for (size_t k = 0; k < world.count; k++)
+            world.fakes[k] =
+                (struct fake){ .held = 4 - k, /* the first is chosen, for it has most */
+                               .windows = 1,
+                               .mute_types = rows[i].mute };
+        open_world(&world, "mute", (unsigned)world.count, timeout_ns);
+        if (world.count > 1)
+            mute(&world.fakes[1], 0);
+        started_ns = slg_clock_mono_ns(slg_clock_system());
+        status = slg_fanout_list_streams(world.fanout, &wanted, arena, &streams, &count, &error);
+        took_ns = slg_clock_mono_ns(slg_clock_system()) - started_ns;
+        CHECK(rows[i].name, count == (status == SLG_OK ? 1 : 77));
+        CHECK(rows[i].name, !rows[i].replaced || status == SLG_OK);
+        CHECK(rows[i].name, rows[i].replaced || took_ns >= timeout_ns - 300 * SLG_NS_PER_MS);
+        close_world(&world);
+        slg_arena_destroy(arena);
+    }
+}
+
 static const struct partial_case {
     const char *name;
     unsigned replication;
@@ -829,6 +1105,10 @@ int main(void)
         cmocka_unit_test(test_it_begins_again),
         cmocka_unit_test(test_a_list_is_never_silently_shorter),
         cmocka_unit_test(test_a_client_that_left_is_no_fail_over),
+        cmocka_unit_test(test_a_slow_storer_gets_a_rival),
+        cmocka_unit_test(test_the_loser_is_canceled),
+        cmocka_unit_test(test_a_rival_in_parts),
+        cmocka_unit_test(test_a_silent_storer_is_replaced),
         cmocka_unit_test(test_partial_lists_say_so),
     };
 
