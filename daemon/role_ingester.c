@@ -125,7 +125,9 @@ static enum slg_status make_listener(struct slg_parts *parts, size_t i,
     const char *protocol = slg_conf_text(conf, "ingester.syslog[%zu].protocol", i);
     char key[64];
 
-    listener->kind = strcmp(protocol, "tcp") == 0 ? SLG_LISTENER_TCP : SLG_LISTENER_UDP;
+    listener->kind = strcmp(protocol, "tcp") == 0    ? SLG_LISTENER_TCP
+                     : strcmp(protocol, "relp") == 0 ? SLG_LISTENER_RELP
+                                                     : SLG_LISTENER_UDP;
     listener->listen = slg_conf_text(conf, "ingester.syslog[%zu].listen", i);
     listener->insecure = slg_conf_bool(conf, "ingester.syslog[%zu].insecure", i);
     listener->buffer_bytes = (int)slg_conf_number(conf, "ingester.syslog[%zu].rcvbuf", i);

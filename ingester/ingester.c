@@ -38,6 +38,7 @@ struct slg_ingester {
     struct slg_forward *forward;
     struct slg_receive *receive;
     struct slg_tcp *tcp;
+    struct slg_tcp *relp;
     struct slg_push_http *push;
     struct slg_http_server *http;
     struct slg_loss *loss;
@@ -92,8 +93,15 @@ static enum slg_ingester_source source_of(const struct slg_ingester *g, size_t l
 {
     if (listener >= g->listener_count)
         return SLG_INGESTER_PUSH;
-    return slg_listener_kind(g->listeners[listener]) == SLG_LISTENER_UDP ? SLG_INGESTER_UDP
-                                                                         : SLG_INGESTER_TCP;
+    switch (slg_listener_kind(g->listeners[listener])) {
+    case SLG_LISTENER_UDP:
+        return SLG_INGESTER_UDP;
+    case SLG_LISTENER_TCP:
+        return SLG_INGESTER_TCP;
+    case SLG_LISTENER_RELP:
+        return SLG_INGESTER_RELP;
+    }
+    return SLG_INGESTER_PUSH;
 }
 
 /* Bring the exported ledger up to one reading of the account. */
@@ -322,9 +330,8 @@ static enum slg_status make_account(struct slg_ingester *g, struct slg_error *re
     static_assert(SLG_LISTENER_COUNT_MAX + 2 <= SLG_ACCOUNT_LISTENER_COUNT_MAX,
                   "every listener needs its column");
     for (size_t i = 0; i < g->listener_count; i++) {
-        const char *kind = slg_listener_kind(g->listeners[i]) == SLG_LISTENER_UDP ? "udp" : "tcp";
-
-        (void)snprintf(texts[i], sizeof(texts[i]), "%s %s", kind,
+        (void)snprintf(texts[i], sizeof(texts[i]), "%s %s",
+                       slg_listener_kind_text(slg_listener_kind(g->listeners[i])),
                        slg_listener_address(g->listeners[i]));
         names[i] = texts[i];
     }
@@ -418,6 +425,7 @@ void slg_ingester_destroy(struct slg_ingester *g)
     if (g->metrics != NULL)
         slg_metric_on_write(g->metrics, NULL, NULL);
     slg_push_http_destroy(g->push);
+    slg_tcp_destroy(g->relp);
     slg_tcp_destroy(g->tcp);
     slg_receive_destroy(g->receive);
     slg_marker_close(g->marker, /* clean= */ false);
@@ -466,9 +474,12 @@ static enum slg_status start_udp(struct slg_ingester *g, struct slg_error *reter
     return slg_receive_start(&options, &g->receive, reterr);
 }
 
-static enum slg_status start_tcp(struct slg_ingester *g, struct slg_error *reterr)
+/* One thread for the listeners of the kind, if there are any. */
+static enum slg_status start_tcp(struct slg_ingester *g, bool relp, struct slg_tcp **ret_tcp,
+                                 struct slg_error *reterr)
 {
     struct slg_tcp_options options = {
+        .relp = relp,
         .listeners = g->listeners,
         .listener_count = g->listener_count,
         .connection_count_max = g->options.tcp_connection_count_max,
@@ -477,10 +488,11 @@ static enum slg_status start_tcp(struct slg_ingester *g, struct slg_error *reter
         .lane = lane_options(g),
     };
 
-    options.lane.batcher.idle_gap_ns = SLG_RECEIVE_IDLE_GAP_NS;
-    if (!has_kind(g, SLG_LISTENER_TCP))
+    /* A RELP sender that has its window out waits for the end of this batch; others go on sending. */
+    options.lane.batcher.idle_gap_ns = relp ? 0 : SLG_RECEIVE_IDLE_GAP_NS;
+    if (!has_kind(g, relp ? SLG_LISTENER_RELP : SLG_LISTENER_TCP))
         return SLG_OK;
-    return slg_tcp_start(&options, &g->tcp, reterr);
+    return slg_tcp_start(&options, ret_tcp, reterr);
 }
 
 static enum slg_status start_push(struct slg_ingester *g, struct slg_error *reterr)
@@ -513,7 +525,9 @@ enum slg_status slg_ingester_start(struct slg_ingester *g, struct slg_error *ret
     if (status == SLG_OK)
         status = start_udp(g, reterr);
     if (status == SLG_OK)
-        status = start_tcp(g, reterr);
+        status = start_tcp(g, /* relp= */ false, &g->tcp, reterr);
+    if (status == SLG_OK)
+        status = start_tcp(g, /* relp= */ true, &g->relp, reterr);
     if (status == SLG_OK)
         status = start_push(g, reterr);
     if (status == SLG_OK)
@@ -544,6 +558,8 @@ static void stop_intake(struct slg_ingester *g, int64_t deadline_mono_ns)
         slg_receive_stop(g->receive, deadline_mono_ns);
     if (g->tcp != NULL)
         slg_tcp_stop(g->tcp, deadline_mono_ns);
+    if (g->relp != NULL)
+        slg_tcp_stop(g->relp, deadline_mono_ns);
     if (g->push != NULL)
         slg_push_http_stop(g->push, deadline_mono_ns);
 }
@@ -585,6 +601,8 @@ void slg_ingester_set_map(struct slg_ingester *g, struct slg_map *map)
         slg_receive_set_map(g->receive, map);
     if (g->tcp != NULL)
         slg_tcp_set_map(g->tcp, map);
+    if (g->relp != NULL)
+        slg_tcp_set_map(g->relp, map);
     if (g->push != NULL)
         slg_push_http_set_map(g->push, map);
     slg_map_unref(atomic_exchange(&g->loss_map_next, slg_map_ref(map)));

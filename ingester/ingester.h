@@ -1,6 +1,6 @@
 /* ingester/ingester.h - the ingester as a whole: syslog and pushes in, batches out to the storers.
  *
- * Start order: account, marker of the run, forwarder, UDP, TCP, pushes, HTTP, housekeeping (kernel drops, loss entries). Stop order is the
+ * Start order: account, marker of the run, forwarder, UDP, TCP, RELP, pushes, HTTP, housekeeping (kernel drops, loss entries). Stop order is the
  * reverse of the flow: intake ends and is drained, builders are sealed, what is sealed is handed over; what no quorum
  * took by the deadline is counted as dropped{stop} or abandoned.
  * Threads: create, start, stop, destroy by one; slg_ingester_set_map and the readers by any. */
@@ -25,7 +25,7 @@ struct slg_ingester_options {
     const struct slg_listener_options *listeners;
     size_t listener_count; /* up to SLG_LISTENER_COUNT_MAX */
     size_t udp_thread_count;
-    size_t tcp_connection_count_max;
+    size_t tcp_connection_count_max; /* of plain TCP, and as many of RELP */
     int64_t tcp_idle_timeout_ns;
 
     const char *marker_path; /* ingester/marker.h; NULL: unclean ends are not told */

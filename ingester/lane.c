@@ -11,6 +11,7 @@
 #include "base/hash.h"
 
 #define WAIT_SLICE_NS (100 * SLG_NS_PER_MS)
+#define PAUSE_MS      1
 
 struct source {
     bool used;
@@ -145,28 +146,34 @@ static enum slg_drop_reason reason_of(enum slg_status status)
     }
 }
 
+/* What may be otherwise soon. */
+static bool worth_waiting(const struct slg_batcher_entry *entry, enum slg_status status)
+{
+    return status == SLG_AGAIN || (status == SLG_LIMIT && entry->waiter != NULL);
+}
+
 /* Wait for room in slices, because the deadline comes nearer when the ingester is told to stop. */
 static enum slg_status wait_and_add(struct slg_lane *lane, const struct slg_batcher_entry *entry,
-                                    const _Atomic int64_t *deadline_mono_ns)
+                                    const _Atomic int64_t *deadline_mono_ns, enum slg_status status,
+                                    bool *ret_new_batch)
 {
-    enum slg_status status = SLG_AGAIN;
-
     slg_metric_add(lane->metrics, METRIC_ingester_tcp_stalls_total, 0, 1);
-    while (status == SLG_AGAIN) {
+    while (worth_waiting(entry, status)) {
         int64_t now = slg_clock_mono_ns(lane->clock);
 
         if (now >= atomic_load_explicit(deadline_mono_ns, memory_order_relaxed))
-            return SLG_AGAIN;
+            return status;
         if (slg_batcher_wait_room(lane->batcher, now + WAIT_SLICE_NS) == SLG_OK)
-            status = slg_batcher_add(lane->batcher, entry, now, NULL);
-        if (status == SLG_AGAIN && slg_clock_mono_ns(lane->clock) - now < SLG_NS_PER_MS)
-            (void)poll(NULL, 0, 1); /* room, but no memory to seal: a pause, not a spin */
+            status = slg_batcher_add(lane->batcher, entry, now, ret_new_batch);
+        if (worth_waiting(entry, status) && slg_clock_mono_ns(lane->clock) - now < SLG_NS_PER_MS)
+            (void)poll(NULL, 0, PAUSE_MS); /* room, but no memory to seal: a pause, not a spin */
     }
     return status;
 }
 
 static enum slg_status add(struct slg_lane *lane, const struct slg_lane_message *message,
-                           const struct slg_record *record, int64_t now_mono_ns)
+                           const struct slg_record *record, int64_t now_mono_ns,
+                           bool *ret_new_batch)
 {
     const struct slg_batcher_entry entry = {
         .stream = record->stream,
@@ -177,16 +184,17 @@ static enum slg_status add(struct slg_lane *lane, const struct slg_lane_message 
         .metadata = record->metadata,
         .metadata_count = record->metadata_count,
         .listener = slg_listener_index(message->listener),
+        .waiter = message->waiter,
     };
-    enum slg_status status = slg_batcher_add(lane->batcher, &entry, now_mono_ns, NULL);
+    enum slg_status status = slg_batcher_add(lane->batcher, &entry, now_mono_ns, ret_new_batch);
 
-    if (status == SLG_AGAIN && message->deadline_mono_ns != NULL)
-        status = wait_and_add(lane, &entry, message->deadline_mono_ns);
+    if (message->deadline_mono_ns != NULL && worth_waiting(&entry, status))
+        status = wait_and_add(lane, &entry, message->deadline_mono_ns, status, ret_new_batch);
     return status;
 }
 
-void slg_lane_take(struct slg_lane *lane, const struct slg_lane_message *message,
-                   struct slg_lane_time now)
+enum slg_status slg_lane_take_waited(struct slg_lane *lane, const struct slg_lane_message *message,
+                                     struct slg_lane_time now, bool *ret_new_batch)
 {
     size_t listener = slg_listener_index(message->listener);
     const struct source *from = find_source(lane, message->listener, &message->address);
@@ -202,22 +210,31 @@ void slg_lane_take(struct slg_lane *lane, const struct slg_lane_message *message
     if (!from->allowed) {
         slg_account_received(lane->cell, listener, 1);
         slg_account_dropped(lane->cell, listener, SLG_DROP_NOT_ALLOWED, 1);
-        return;
+        return SLG_MALFORMED;
     }
     status = slg_recorder_take(lane->recorder, slg_listener_record(message->listener), &source,
                                message->bytes, message->len, &record);
     if (status == SLG_AGAIN) {
         slg_metric_add(lane->metrics, METRIC_ingester_empty_messages_total, 0, 1);
-        return;
+        return SLG_OK;
     }
     slg_account_received(lane->cell, listener, 1); /* before anybody else can count it */
     if (status == SLG_OK) {
         if (record.flags != 0 || record.time_adjusted || message->truncated)
             note(lane, &record, message->truncated);
-        status = add(lane, message, &record, now.mono_ns);
+        status = add(lane, message, &record, now.mono_ns, ret_new_batch);
     }
     if (status != SLG_OK)
         slg_account_dropped(lane->cell, listener, reason_of(status), 1);
+    return status;
+}
+
+void slg_lane_take(struct slg_lane *lane, const struct slg_lane_message *message,
+                   struct slg_lane_time now)
+{
+    enum slg_status status = slg_lane_take_waited(lane, message, now, NULL);
+
+    (void)status; /* settled and counted there */
 }
 
 void slg_lane_tick(struct slg_lane *lane, int64_t now_mono_ns, bool drained)

@@ -47,11 +47,18 @@ struct slg_lane_message {
     /* Stream sources wait for room until this time, which may be moved while they wait. NULL: datagrams never wait,
      * they are dropped. */
     const _Atomic int64_t *deadline_mono_ns;
+    /* Sources that get an acknowledgement: told of the batch; they wait also for a minute with room for new shards. */
+    struct slg_forward_waiter *waiter;
 };
 /* Take one message; every one is settled here: into a builder, counted as empty, or dropped with its reason. An address
  * that may not send is dropped too. */
 void slg_lane_take(struct slg_lane *lane, const struct slg_lane_message *message,
                    struct slg_lane_time now);
+/* The same for a message with a waiter. OK: in a builder, or empty; *ret_new_batch as for slg_batcher_add. AGAIN, LIMIT,
+ * NO_MEMORY: dropped, but later it could be taken. MALFORMED: dropped for good. */
+SLG_MUST_CHECK enum slg_status slg_lane_take_waited(struct slg_lane *lane,
+                                                    const struct slg_lane_message *message,
+                                                    struct slg_lane_time now, bool *ret_new_batch);
 
 /* After each round of reading: seal what is due, take over a new map. */
 void slg_lane_tick(struct slg_lane *lane, int64_t now_mono_ns, bool drained);

@@ -202,6 +202,19 @@ void slg_listener_destroy(struct slg_listener *listener)
     free(listener);
 }
 
+const char *slg_listener_kind_text(enum slg_listener_kind kind)
+{
+    switch (kind) {
+    case SLG_LISTENER_UDP:
+        return "udp";
+    case SLG_LISTENER_TCP:
+        return "tcp";
+    case SLG_LISTENER_RELP:
+        return "relp";
+    }
+    return "";
+}
+
 enum slg_listener_kind slg_listener_kind(const struct slg_listener *listener)
 {
     return listener->kind;
@@ -277,7 +290,7 @@ static enum slg_status bind_socket(struct slg_listener *listener, bool shared, i
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) != 0)
         return slg_errorf(reterr, SLG_IO, "could not set up %s: %s", listener->address,
                           strerrordesc_np(errno));
-    if ((listener->kind == SLG_LISTENER_TCP || shared) &&
+    if ((listener->kind != SLG_LISTENER_UDP || shared) &&
         setsockopt(fd, SOL_SOCKET, listener->kind == SLG_LISTENER_UDP ? SO_REUSEPORT : SO_REUSEADDR,
                    &one, sizeof(one)) != 0)
         return slg_errorf(reterr, SLG_IO, "could not set up %s: %s", listener->address,
@@ -287,12 +300,12 @@ static enum slg_status bind_socket(struct slg_listener *listener, bool shared, i
                           errno == EADDRINUSE      ? SLG_UNAVAILABLE
                           : errno == EADDRNOTAVAIL ? SLG_INVALID
                                                    : SLG_IO,
-                          "could not listen on %s %s: %s",
-                          listener->kind == SLG_LISTENER_UDP ? "udp" : "tcp", listener->address,
-                          strerrordesc_np(errno));
-    if (listener->kind == SLG_LISTENER_TCP && listen(fd, TCP_BACKLOG) != 0)
-        return slg_errorf(reterr, SLG_UNAVAILABLE, "could not listen on tcp %s: %s",
+                          "could not listen on %s %s: %s", slg_listener_kind_text(listener->kind),
                           listener->address, strerrordesc_np(errno));
+    if (listener->kind != SLG_LISTENER_UDP && listen(fd, TCP_BACKLOG) != 0)
+        return slg_errorf(reterr, SLG_UNAVAILABLE, "could not listen on %s %s: %s",
+                          slg_listener_kind_text(listener->kind), listener->address,
+                          strerrordesc_np(errno));
     if (getsockname(fd, (struct sockaddr *)&listener->bound, &len) != 0)
         return slg_errorf(reterr, SLG_IO, "could not ask for the port of %s: %s", listener->address,
                           strerrordesc_np(errno));

@@ -22,7 +22,9 @@
 #define SLG_LISTENER_BUFFER_BYTES_MAX (256 * 1024 * 1024)
 #define SLG_RESERVED_JOB              "silage"
 
-enum slg_listener_kind { SLG_LISTENER_UDP, SLG_LISTENER_TCP };
+enum slg_listener_kind { SLG_LISTENER_UDP, SLG_LISTENER_TCP, SLG_LISTENER_RELP };
+/* "udp", "tcp", "relp" */
+const char *slg_listener_kind_text(enum slg_listener_kind kind);
 
 /* The configured name of a sender. */
 struct slg_listener_host {

@@ -2,7 +2,7 @@
 
 #include "ingester/account.h"
 
-static const char *const sources[] = { "udp", "tcp", "push" };
+static const char *const sources[] = { "udp", "tcp", "relp", "push" };
 static const char *const reasons[] = {
 #define X(name, text, help) text,
     SLG_DROP_REASON_LIST(X)

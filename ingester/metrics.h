@@ -40,15 +40,30 @@
       "datagrams that the kernel dropped: receive buffer full (SO_MEMINFO)")                       \
     X(ingester_udp_buffer_bytes, GAUGE, NULL, NULL,                                                \
       "granted receive buffer of the smallest socket; the kernel counts overhead too")             \
-    X(ingester_tcp_connections, GAUGE, NULL, NULL, "open TCP connections")                         \
-    X(ingester_tcp_connections_total, COUNTER, NULL, NULL, "TCP connections accepted")             \
+    X(ingester_tcp_connections, GAUGE, NULL, NULL, "open TCP connections, RELP not included")      \
+    X(ingester_tcp_connections_total, COUNTER, NULL, NULL,                                         \
+      "TCP connections accepted; this and the following are with RELP's")                          \
     X(ingester_tcp_refused_total, COUNTER, &slg_ingester_label_refused, NULL,                      \
       "TCP connections closed at once, by reason")                                                 \
     X(ingester_tcp_idle_total, COUNTER, NULL, NULL, "TCP connections closed: idle")                \
     X(ingester_tcp_cut_total, COUNTER, NULL, NULL,                                                 \
-      "TCP connections that ended within a message; what came of it is stored as truncated")       \
+      "TCP connections that ended within a message; what came of it is stored as truncated, or, "  \
+      "of RELP, left to the sender to send again")                                                 \
+    X(ingester_tcp_reset_total, COUNTER, NULL, NULL,                                               \
+      "TCP connections that broke off (reset, timed out): lines that the sender's kernel still "   \
+      "held are lost unless it speaks RELP, how many nobody here can know")                        \
+    X(ingester_tcp_unread_bytes_total, COUNTER, NULL, NULL,                                        \
+      "bytes that had come over plain TCP and were not read when the ingester closed the "         \
+      "connection: lost")                                                                          \
     X(ingester_tcp_stalls_total, COUNTER, NULL, NULL,                                              \
       "times that reading stopped because memory was full")                                        \
+    X(ingester_relp_connections, GAUGE, NULL, NULL, "open RELP connections")                       \
+    X(ingester_relp_acknowledged_total, COUNTER, NULL, NULL,                                       \
+      "RELP messages acknowledged: their batches were accepted")                                   \
+    X(ingester_relp_unaccepted_total, COUNTER, NULL, NULL,                                         \
+      "RELP connections ended because messages were not accepted; their senders send again")       \
+    X(ingester_relp_malformed_total, COUNTER, NULL, NULL,                                          \
+      "RELP connections ended because what came was no RELP")                                      \
     X(ingester_push_requests_total, COUNTER, &slg_ingester_label_push, NULL,                       \
       "push requests, by outcome")                                                                 \
     X(ingester_push_seconds, HISTOGRAM, NULL, &slg_metric_latency, "push request until answered")  \
@@ -79,6 +94,7 @@ extern const struct slg_metric_label slg_ingester_label_refusal;
 enum slg_ingester_source {
     SLG_INGESTER_UDP,
     SLG_INGESTER_TCP,
+    SLG_INGESTER_RELP,
     SLG_INGESTER_PUSH,
     SLG_INGESTER_SOURCE_COUNT,
 };

@@ -1,30 +1,38 @@
 /* Concurrency
  *   connections, lane, buffer   the thread
+ *   wake_fd                     written by slg_tcp_stop and, for RELP, by the forward thread
  *   deadline_mono_ns, stopping  written by slg_tcp_stop, read by the thread */
 #include "ingester/tcp.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/queue.h"
 #include "ingester/frame.h"
+#include "ingester/relp_peer.h"
 
 #define READ_BYTES       ((size_t)64 * 1024)
 #define READS_PER_ROUND  4
 #define EVENTS_AT_ONCE   64
-#define HEADER_BYTES     ((size_t)SLG_FRAME_DIGITS_MAX + 2)
+#define FRAMING_BYTES    SLG_RELP_FRAMING_MAX
 #define IDLE_LOOK_NS     SLG_NS_PER_SEC
+#define STOP_LOOK_MS     20
 #define ACCEPTS_AT_ONCE  64
 #define READS_AT_STOP    1024 /* of one connection: a sender that goes on cannot hold us */
 #define CONNECTION_MAGIC UINT32_C(0x51c07c90)
 #define ACCEPTOR_MAGIC   UINT32_C(0x51c0acc9)
+
+static_assert(FRAMING_BYTES >= (size_t)SLG_FRAME_DIGITS_MAX + 2, "either framing has room");
 
 /* What epoll gives back: a connection, a listening socket, or NULL for the wake-up. */
 struct acceptor {
@@ -38,8 +46,10 @@ struct connection {
     int fd;
     const struct slg_listener *listener;
     struct slg_address address;
-    struct slg_frame_splitter splitter;
-    uint8_t *kept; /* the unfinished message; NULL when there is none */
+    struct slg_frame_splitter splitter; /* of plain TCP */
+    struct slg_relp_peer *peer;         /* NULL: plain TCP */
+    uint32_t interest;                  /* in events, RELP's */
+    uint8_t *kept; /* the unfinished message, or what RELP has no room for yet; NULL: nothing */
     size_t kept_len;
     int64_t heard_mono_ns;
     struct connection *previous, *next;
@@ -49,12 +59,14 @@ struct slg_tcp {
     struct slg_tcp_options options;
     struct slg_clock *clock;
     struct slg_lane *lane;
+    struct slg_relp_peers *relp; /* NULL: plain TCP */
     struct slg_metric_set *metrics;
     struct acceptor acceptors[SLG_LISTENER_COUNT_MAX];
     size_t acceptor_count;
     struct connection *first;
     size_t connection_count;
-    uint8_t *buffer; /* [line_bytes_max + HEADER_BYTES + READ_BYTES] */
+    uint8_t *buffer; /* [buffer_bytes] */
+    size_t buffer_bytes;
     int epoll_fd;
     int wake_fd;
     pthread_t thread;
@@ -66,6 +78,14 @@ struct slg_tcp {
 
 /* ---- connections ---- */
 
+static void show_count(struct slg_tcp *tcp)
+{
+    slg_metric_gauge(tcp->metrics,
+                     tcp->relp != NULL ? METRIC_ingester_relp_connections
+                                       : METRIC_ingester_tcp_connections,
+                     0, (int64_t)tcp->connection_count);
+}
+
 static void close_connection(struct slg_tcp *tcp, struct connection *connection)
 {
     if (connection == tcp->first)
@@ -75,9 +95,9 @@ static void close_connection(struct slg_tcp *tcp, struct connection *connection)
     if (connection->next != NULL)
         connection->next->previous = connection->previous;
     tcp->connection_count--;
-    slg_metric_gauge(tcp->metrics, METRIC_ingester_tcp_connections, 0,
-                     (int64_t)tcp->connection_count);
+    show_count(tcp);
     (void)close(connection->fd); /* leaves the epoll set too */
+    slg_relp_peer_destroy(connection->peer);
     connection->magic = 0;
     free(connection->kept);
     free(connection);
@@ -91,10 +111,15 @@ static bool add_connection(struct slg_tcp *tcp, const struct acceptor *acceptor,
 
     if (connection == NULL)
         return false;
-    if (epoll_ctl(tcp->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
+    if (tcp->relp != NULL)
+        connection->peer = slg_relp_peer_create(tcp->relp, fd, acceptor->listener, address);
+    if ((tcp->relp != NULL && connection->peer == NULL) ||
+        epoll_ctl(tcp->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
+        slg_relp_peer_destroy(connection->peer);
         free(connection);
         return false;
     }
+    connection->interest = EPOLLIN;
     connection->magic = CONNECTION_MAGIC;
     connection->fd = fd;
     connection->listener = acceptor->listener;
@@ -106,8 +131,7 @@ static bool add_connection(struct slg_tcp *tcp, const struct acceptor *acceptor,
         tcp->first->previous = connection;
     tcp->first = connection;
     tcp->connection_count++;
-    slg_metric_gauge(tcp->metrics, METRIC_ingester_tcp_connections, 0,
-                     (int64_t)tcp->connection_count);
+    show_count(tcp);
     slg_metric_add(tcp->metrics, METRIC_ingester_tcp_connections_total, 0, 1);
     return true;
 }
@@ -195,27 +219,63 @@ static bool keep(struct slg_tcp *tcp, struct connection *connection, size_t len,
     return true;
 }
 
-/* What is there of an unfinished message is a message too. */
+/* What the kernel has and nobody will read. */
+static void count_unread(struct slg_tcp *tcp, const struct connection *connection)
+{
+    int unread = 0;
+
+    if (ioctl(connection->fd, FIONREAD, &unread) == 0 && unread > 0)
+        slg_metric_add(tcp->metrics, METRIC_ingester_tcp_unread_bytes_total, 0, (uint64_t)unread);
+}
+
+/* What is there of an unfinished message is a message too, unless its sender has it still. */
 static void end_connection(struct slg_tcp *tcp, struct connection *connection)
 {
-    if (connection->kept_len > 0) {
-        memcpy(tcp->buffer, connection->kept, connection->kept_len);
-        (void)take_frames(tcp, connection, connection->kept_len, /* at_end= */ true);
-        slg_metric_add(tcp->metrics, METRIC_ingester_tcp_cut_total, 0, 1);
-    } else if (connection->splitter.skip_count > 0 || connection->splitter.skip_line) {
-        slg_metric_add(tcp->metrics, METRIC_ingester_tcp_cut_total, 0, 1);
+    bool cut = connection->kept_len > 0 || connection->splitter.skip_count > 0 ||
+               connection->splitter.skip_line;
+
+    if (connection->peer != NULL) {
+        slg_relp_peer_bid_farewell(connection->peer);
+    } else {
+        if (connection->kept_len > 0) {
+            memcpy(tcp->buffer, connection->kept, connection->kept_len);
+            (void)take_frames(tcp, connection, connection->kept_len, /* at_end= */ true);
+        }
+        count_unread(tcp, connection);
     }
+    slg_metric_add(tcp->metrics, METRIC_ingester_tcp_cut_total, 0, cut);
     close_connection(tcp, connection);
 }
 
-enum read_result { READ_MORE, READ_EMPTY, READ_ENDED };
+/* Take what is in buffer[0..len) and keep what is left over. False: the connection is to be ended. */
+static bool take_bytes(struct slg_tcp *tcp, struct connection *connection, size_t len)
+{
+    size_t left;
+
+    if (connection->peer != NULL) {
+        size_t used;
+
+        if (!slg_relp_peer_take(connection->peer, tcp->buffer, len, &used))
+            return false;
+        left = len - used;
+    } else {
+        left = take_frames(tcp, connection, len, /* at_end= */ false);
+        SLG_ASSERT(left <= tcp->options.line_bytes_max + FRAMING_BYTES);
+    }
+    return keep(tcp, connection, len, left);
+}
+
+/* ENDED: by the sender. BROKEN: by an error, or because of what came. */
+enum read_result { READ_MORE, READ_EMPTY, READ_ENDED, READ_BROKEN };
 
 static enum read_result read_once(struct slg_tcp *tcp, struct connection *connection)
 {
     size_t kept = connection->kept_len;
     ssize_t got;
-    size_t left;
 
+    if (connection->peer != NULL && !slg_relp_peer_wants_read(connection->peer))
+        return READ_EMPTY;
+    SLG_ASSERT(kept + READ_BYTES <= tcp->buffer_bytes);
     if (kept > 0)
         memcpy(tcp->buffer, connection->kept, kept);
     do {
@@ -223,30 +283,84 @@ static enum read_result read_once(struct slg_tcp *tcp, struct connection *connec
     } while (got < 0 && errno == EINTR);
     if (got < 0 && errno == EAGAIN) /* = EWOULDBLOCK on Linux */
         return READ_EMPTY;
-    if (got <= 0)
+    if (got == 0)
         return READ_ENDED;
-    left = take_frames(tcp, connection, kept + (size_t)got, /* at_end= */ false);
-    SLG_ASSERT(left <= tcp->options.line_bytes_max + HEADER_BYTES);
-    if (!keep(tcp, connection, kept + (size_t)got, left))
-        return READ_ENDED;
+    if (got < 0) {
+        slg_metric_add(tcp->metrics, METRIC_ingester_tcp_reset_total, 0, 1);
+        return READ_BROKEN;
+    }
+    if (!take_bytes(tcp, connection, kept + (size_t)got))
+        return READ_BROKEN;
     connection->heard_mono_ns = slg_clock_mono_ns(tcp->clock);
     return (size_t)got < READ_BYTES ? READ_EMPTY : READ_MORE;
 }
 
+/* ---- RELP ---- */
+
+static bool watch_peer(const struct slg_tcp *tcp, struct connection *connection)
+{
+    struct epoll_event event = { .data.ptr = connection };
+
+    event.events = (slg_relp_peer_wants_read(connection->peer) ? (uint32_t)EPOLLIN : 0) |
+                   (slg_relp_peer_wants_write(connection->peer) ? (uint32_t)EPOLLOUT : 0);
+    if (event.events == connection->interest)
+        return true;
+    connection->interest = event.events;
+    return epoll_ctl(tcp->epoll_fd, EPOLL_CTL_MOD, connection->fd, &event) == 0;
+}
+
+/* Answer what is due, and take on what there is room for again. False: the connection is gone. */
+static bool serve_peer(struct slg_tcp *tcp, struct connection *connection)
+{
+    size_t kept = SIZE_MAX;
+    bool good = slg_relp_peer_send(connection->peer);
+
+    /* Each turn takes some of what is kept, or is the last. */
+    while (good && connection->kept_len > 0 && connection->kept_len < kept &&
+           slg_relp_peer_wants_read(connection->peer)) {
+        kept = connection->kept_len;
+        memcpy(tcp->buffer, connection->kept, kept);
+        good = take_bytes(tcp, connection, kept) && slg_relp_peer_send(connection->peer);
+    }
+    if (good && watch_peer(tcp, connection))
+        return true;
+    end_connection(tcp, connection);
+    return false;
+}
+
+static void serve_peers(struct slg_tcp *tcp)
+{
+    struct connection *next;
+
+    for (struct connection *connection = tcp->first; connection != NULL; connection = next) {
+        next = connection->next;
+        (void)serve_peer(tcp, connection);
+    }
+}
+
+/* ---- all connections ---- */
+
 /* Up to `reads` reads. False: the connection is gone. */
 static bool read_connection(struct slg_tcp *tcp, struct connection *connection, int reads)
 {
-    for (int i = 0; i < reads; i++) {
-        enum read_result result = read_once(tcp, connection);
+    enum read_result result = READ_MORE;
 
-        if (result == READ_ENDED) {
-            end_connection(tcp, connection);
-            return false;
-        }
-        if (result == READ_EMPTY)
-            break;
+    for (int i = 0; i < reads && result == READ_MORE; i++)
+        result = read_once(tcp, connection);
+    if (result == READ_ENDED && connection->peer != NULL) {
+        slg_relp_peer_take_end(connection->peer); /* it may wait for answers still */
+    } else if (result == READ_ENDED || result == READ_BROKEN) {
+        end_connection(tcp, connection);
+        return false;
     }
-    return true;
+    return connection->peer == NULL || serve_peer(tcp, connection);
+}
+
+static bool is_silent(const struct slg_tcp *tcp, const struct connection *connection,
+                      int64_t now_mono_ns)
+{
+    return now_mono_ns - connection->heard_mono_ns >= tcp->options.idle_timeout_ns &&
+           (connection->peer == NULL || slg_relp_peer_may_idle(connection->peer));
 }
 
 static void close_silent(struct slg_tcp *tcp, int64_t now_mono_ns)
@@ -257,12 +371,10 @@ static void close_silent(struct slg_tcp *tcp, int64_t now_mono_ns)
         return;
     for (struct connection *connection = tcp->first; connection != NULL; connection = next) {
         next = connection->next;
-        if (now_mono_ns - connection->heard_mono_ns < tcp->options.idle_timeout_ns)
-            continue;
         /* It may have spoken while this thread waited for room. */
-        if (!read_connection(tcp, connection, 1))
+        if (!is_silent(tcp, connection, now_mono_ns) || !read_connection(tcp, connection, 1))
             continue;
-        if (now_mono_ns - connection->heard_mono_ns >= tcp->options.idle_timeout_ns) {
+        if (is_silent(tcp, connection, now_mono_ns)) {
             slg_metric_add(tcp->metrics, METRIC_ingester_tcp_idle_total, 0, 1);
             end_connection(tcp, connection);
         }
@@ -272,19 +384,45 @@ static void close_silent(struct slg_tcp *tcp, int64_t now_mono_ns)
 
 /* ---- the loop ---- */
 
-static void take_event(struct slg_tcp *tcp, void *ptr)
+/* Before what woke is looked at, so that no later wake-up is lost. */
+static void clear_wake(const struct slg_tcp *tcp)
 {
+    uint64_t count;
+    ssize_t got;
+
+    do {
+        got = read(tcp->wake_fd, &count, sizeof(count));
+    } while (got < 0 && errno == EINTR);
+}
+
+static void take_connection_event(struct slg_tcp *tcp, struct connection *connection,
+                                  uint32_t events)
+{
+    /* A peer that is not read now would be told of its end for ever. */
+    if (connection->peer != NULL && (events & (EPOLLERR | EPOLLHUP)) != 0) {
+        slg_metric_add(tcp->metrics, METRIC_ingester_tcp_reset_total, 0, 1);
+        end_connection(tcp, connection);
+        return;
+    }
+    (void)read_connection(tcp, connection, READS_PER_ROUND);
+}
+
+static void take_event(struct slg_tcp *tcp, const struct epoll_event *event)
+{
+    void *ptr = event->data.ptr;
     uint32_t magic;
 
-    if (ptr == NULL)
-        return;                         /* woken */
+    if (ptr == NULL) {
+        clear_wake(tcp);
+        return;
+    }
     memcpy(&magic, ptr, sizeof(magic)); /* the first member of both */
     if (magic == ACCEPTOR_MAGIC) {
         accept_callers(tcp, ptr);
         return;
     }
     SLG_ASSERT(magic == CONNECTION_MAGIC);
-    (void)read_connection(tcp, ptr, READS_PER_ROUND);
+    take_connection_event(tcp, ptr, event->events);
 }
 
 static int wait_ms(const struct slg_tcp *tcp, int64_t now_mono_ns)
@@ -294,10 +432,58 @@ static int wait_ms(const struct slg_tcp *tcp, int64_t now_mono_ns)
 
     if (tcp->connection_count > 0 && tcp->idle_mono_ns < wake)
         wake = tcp->idle_mono_ns;
+    if (tcp->relp != NULL && slg_relp_peers_wake_mono_ns(tcp->relp) < wake)
+        wake = slg_relp_peers_wake_mono_ns(tcp->relp);
     if (wake == SLG_DEADLINE_NEVER)
         return -1;
     ms = (wake - now_mono_ns + SLG_NS_PER_MS - 1) / SLG_NS_PER_MS;
     return ms > 0 ? (int)(ms < 60000 ? ms : 60000) : 0;
+}
+
+/* Whatever has come is read and handed on. */
+static void finish_plain(struct slg_tcp *tcp)
+{
+    while (tcp->first != NULL)
+        if (read_connection(tcp, tcp->first, READS_AT_STOP))
+            end_connection(tcp, tcp->first);
+    slg_lane_finish(tcp->lane, atomic_load(&tcp->deadline_mono_ns));
+}
+
+/* Input left unread would make the end a reset, before the sender could read its last answers. */
+static void drop_input(struct slg_tcp *tcp, const struct connection *connection)
+{
+    ssize_t got = 1;
+
+    (void)shutdown(connection->fd, SHUT_WR);
+    for (int i = 0; i < READS_AT_STOP && got > 0; i++)
+        got = recv(connection->fd, tcp->buffer, READ_BYTES, MSG_DONTWAIT);
+}
+
+/* Nothing more is read, for it is not acknowledged; what was taken is waited for. */
+static void finish_relp(struct slg_tcp *tcp)
+{
+    int64_t deadline = atomic_load(&tcp->deadline_mono_ns);
+
+    for (struct connection *connection = tcp->first; connection != NULL;
+         connection = connection->next)
+        slg_relp_peer_take_end(connection->peer);
+    slg_lane_finish(tcp->lane, deadline);
+    for (;;) {
+        int64_t now = slg_clock_mono_ns(tcp->clock);
+        struct pollfd woken = { .fd = tcp->wake_fd, .events = POLLIN };
+
+        slg_relp_peers_tick(tcp->relp, now);
+        serve_peers(tcp); /* ends those that are answered */
+        if (tcp->first == NULL || now >= deadline)
+            break;
+        (void)poll(&woken, 1, STOP_LOOK_MS);
+        clear_wake(tcp);
+    }
+    while (tcp->first != NULL) {
+        slg_relp_peer_bid_farewell(tcp->first->peer);
+        drop_input(tcp, tcp->first);
+        close_connection(tcp, tcp->first);
+    }
 }
 
 static void finish(struct slg_tcp *tcp)
@@ -305,10 +491,10 @@ static void finish(struct slg_tcp *tcp)
     for (size_t i = 0; i < tcp->acceptor_count; i++)
         (void)close(tcp->acceptors[i].fd);
     tcp->acceptor_count = 0;
-    while (tcp->first != NULL)
-        if (read_connection(tcp, tcp->first, READS_AT_STOP))
-            end_connection(tcp, tcp->first);
-    slg_lane_finish(tcp->lane, atomic_load(&tcp->deadline_mono_ns));
+    if (tcp->relp != NULL)
+        finish_relp(tcp);
+    else
+        finish_plain(tcp);
 }
 
 static void *run(void *ctx)
@@ -321,9 +507,14 @@ static void *run(void *ctx)
         int count = epoll_wait(tcp->epoll_fd, events, EVENTS_AT_ONCE, wait_ms(tcp, now));
 
         for (int i = 0; i < count; i++)
-            take_event(tcp, events[i].data.ptr);
+            take_event(tcp, &events[i]);
         now = slg_clock_mono_ns(tcp->clock);
         slg_lane_tick(tcp->lane, now, /* drained= */ count < EVENTS_AT_ONCE);
+        if (tcp->relp != NULL) {
+            slg_relp_peers_tick(tcp->relp, now);
+            if (slg_relp_peers_take_done(tcp->relp))
+                serve_peers(tcp);
+        }
         close_silent(tcp, now);
     }
     finish(tcp);
@@ -343,13 +534,15 @@ static enum slg_status watch(const struct slg_tcp *tcp, int fd, void *ptr, struc
 
 static enum slg_status open_acceptors(struct slg_tcp *tcp, struct slg_error *reterr)
 {
+    enum slg_listener_kind kind = tcp->options.relp ? SLG_LISTENER_RELP : SLG_LISTENER_TCP;
+
     for (size_t i = 0; i < tcp->options.listener_count; i++) {
         struct slg_listener *listener = tcp->options.listeners[i];
         struct acceptor *acceptor = &tcp->acceptors[tcp->acceptor_count];
         enum slg_status status;
         int unused;
 
-        if (slg_listener_kind(listener) != SLG_LISTENER_TCP)
+        if (slg_listener_kind(listener) != kind)
             continue;
         status = slg_listener_open(listener, /* shared= */ false, &acceptor->fd, &unused, reterr);
         if (status != SLG_OK)
@@ -360,16 +553,42 @@ static enum slg_status open_acceptors(struct slg_tcp *tcp, struct slg_error *ret
         status = watch(tcp, acceptor->fd, acceptor, reterr);
         if (status != SLG_OK)
             return status;
-        slg_log_info("listening protocol=tcp address=%s", slg_listener_address(listener));
+        slg_log_info("listening protocol=%s address=%s", slg_listener_kind_text(kind),
+                     slg_listener_address(listener));
     }
     return SLG_OK;
+}
+
+static void wake(void *ctx)
+{
+    const struct slg_tcp *tcp = ctx;
+    const uint64_t one = 1;
+    ssize_t written;
+
+    do {
+        written = write(tcp->wake_fd, &one, sizeof(one));
+    } while (written < 0 && errno == EINTR);
+}
+
+static enum slg_status make_peers(struct slg_tcp *tcp, struct slg_error *reterr)
+{
+    const struct slg_relp_peers_options options = {
+        .lane = tcp->lane,
+        .clock = tcp->clock,
+        .line_bytes_max = tcp->options.line_bytes_max,
+        .deadline_mono_ns = &tcp->deadline_mono_ns,
+        .rounds = { .wake = wake, .wake_ctx = tcp },
+    };
+
+    return tcp->options.relp ? slg_relp_peers_create(&options, &tcp->relp, reterr) : SLG_OK;
 }
 
 static enum slg_status set_up(struct slg_tcp *tcp, struct slg_error *reterr)
 {
     enum slg_status status;
 
-    tcp->buffer = malloc(tcp->options.line_bytes_max + HEADER_BYTES + READ_BYTES);
+    tcp->buffer_bytes = tcp->options.line_bytes_max + FRAMING_BYTES + READ_BYTES;
+    tcp->buffer = malloc(tcp->buffer_bytes);
     if (tcp->buffer == NULL)
         return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for the TCP listener");
     tcp->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -381,7 +600,9 @@ static enum slg_status set_up(struct slg_tcp *tcp, struct slg_error *reterr)
     if (status != SLG_OK)
         return status;
     tcp->metrics = slg_lane_metrics(tcp->lane);
-    status = watch(tcp, tcp->wake_fd, NULL, reterr);
+    status = make_peers(tcp, reterr);
+    if (status == SLG_OK)
+        status = watch(tcp, tcp->wake_fd, NULL, reterr);
     if (status == SLG_OK)
         status = open_acceptors(tcp, reterr);
     if (status == SLG_OK && pthread_create(&tcp->thread, NULL, run, tcp) != 0)
@@ -420,16 +641,11 @@ enum slg_status slg_tcp_start(const struct slg_tcp_options *options, struct slg_
 
 void slg_tcp_stop(struct slg_tcp *tcp, int64_t deadline_mono_ns)
 {
-    const uint64_t one = 1;
-    ssize_t written;
-
     if (!tcp->started)
         return;
     atomic_store(&tcp->deadline_mono_ns, deadline_mono_ns);
     atomic_store_explicit(&tcp->stopping, true, memory_order_release);
-    do {
-        written = write(tcp->wake_fd, &one, sizeof(one));
-    } while (written < 0 && errno == EINTR);
+    wake(tcp);
     SLG_ASSERT(pthread_join(tcp->thread, NULL) == 0);
     tcp->started = false;
 }
@@ -445,6 +661,7 @@ void slg_tcp_destroy(struct slg_tcp *tcp)
         (void)close(tcp->wake_fd);
     if (tcp->epoll_fd >= 0)
         (void)close(tcp->epoll_fd);
+    slg_relp_peers_destroy(tcp->relp);
     slg_lane_destroy(tcp->lane);
     free(tcp->buffer);
     free(tcp);
