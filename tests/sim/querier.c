@@ -1,8 +1,9 @@
 /* A querier: one query after another over all shards. Sets, S and who evaluates (querier/choose.h), ENSURE, pages with
- * a hedge, fail-over. The shells are querier/fanout_sets.c and querier/fanout_streams.c. */
+ * rivals (querier/hedge.h), fail-over. The shells are querier/fanout_sets.c and querier/fanout_source.c. */
 #include "tests/sim/world.h"
 
-#define TURNS_MAX 3
+#define TURNS_MAX     3
+#define HEDGE_WAIT_NS SIM_MS(80)
 
 static void evaluate(struct sim_world *w);
 
@@ -233,15 +234,29 @@ static void evaluate(struct sim_world *w)
             continue;
         any = true;
         query->runs[i][0] = (struct sim_run){ .active = true, .node = query->chosen[i] };
+        slg_hedge_init(&query->hedges[i], w->now_ns);
         ask_page(w, i, 0);
     }
     if (any)
-        sim_push(w, w->now_ns + SIM_MS(80), SIM_HEDGE, w->storer_count + w->ingester_count,
+        sim_push(w, w->now_ns + HEDGE_WAIT_NS, SIM_HEDGE, w->storer_count + w->ingester_count,
                  query->number);
     else {
         sim_check_query(w);
         next_query(w);
     }
+}
+
+static enum slg_hedge_action tell(struct sim_world *w, int shard, enum slg_hedge_event_type type,
+                                  int which)
+{
+    struct slg_hedge_event event = {
+        .type = type,
+        .side = which == 0 ? SLG_HEDGE_PRIMARY : SLG_HEDGE_RIVAL,
+        .wait_ns = HEDGE_WAIT_NS,
+        .parts = 1,
+    };
+
+    return slg_hedge_step(&w->query.hedges[shard], &event, w->now_ns);
 }
 
 /* Whoever is slow gets a rival that evaluates the same S from its start. */
@@ -254,19 +269,15 @@ void sim_querier_hedge(struct sim_world *w, uint32_t number)
     for (int i = 0; i < SIM_SHARDS; i++) {
         struct sim_run *runs = query->runs[i];
 
-        if (!runs[0].active || runs[1].active || runs[1].done)
+        if (query->chosen[i] < 0 || tell(w, i, SLG_HEDGE_TICK, 0) != SLG_HEDGE_START)
             continue;
         for (int k = 0; k < w->storer_count && !runs[1].active; k++)
             if (k != runs[0].node && query->answered[k] && !query->lost[k] &&
                 (query->s[i] & ~query->held[k]) == 0)
                 runs[1] = (struct sim_run){ .active = true, .node = k };
-        if (!runs[1].active)
-            continue;
-        if (w->bug == SIM_BUG_HEDGE_MIXES) {
-            runs[1].page = runs[0].page;
-            runs[1].seen = runs[0].seen;
-        }
-        ask_page(w, i, 1);
+        (void)tell(w, i, runs[1].active ? SLG_HEDGE_STARTED : SLG_HEDGE_NO_RIVAL, 1);
+        if (runs[1].active)
+            ask_page(w, i, 1);
     }
 }
 
@@ -290,30 +301,60 @@ static void fail_over(struct sim_world *w)
     ensure(w);
 }
 
+/* A run was lost. */
+static void take_loss(struct sim_world *w, int shard, int which)
+{
+    struct sim_query *query = &w->query;
+
+    query->lost[query->runs[shard][which].node] = true;
+    query->runs[shard][which].active = false;
+    if (tell(w, shard, SLG_HEDGE_LOST, which) == SLG_HEDGE_GIVE_UP)
+        fail_over(w);
+}
+
+/* The page of a run that is used. */
+static void use_page(struct sim_run *run, sim_bits page)
+{
+    run->twice |= run->seen & page;
+    run->seen |= page;
+    run->page++;
+}
+
 static void take_page(struct sim_world *w, int shard, int which, const struct sim_message *reply)
 {
     struct sim_query *query = &w->query;
     struct sim_run *runs = query->runs[shard];
-    struct sim_run *run = &runs[which];
 
-    if (!run->active)
+    if (!runs[which].active)
         return;
     if (reply == NULL || !reply->ok) {
-        query->lost[run->node] = true;
-        run->active = false;
-        if (!runs[1 - which].active)
-            fail_over(w);
+        take_loss(w, shard, which);
         return;
     }
-    run->twice |= run->seen & reply->set;
-    run->seen |= reply->set;
-    run->page++;
+    switch (tell(w, shard, SLG_HEDGE_PAGE, which)) {
+    case SLG_HEDGE_USE:
+    case SLG_HEDGE_USE_PRIMARY:
+    case SLG_HEDGE_USE_RIVAL:
+        if (w->bug != SIM_BUG_HEDGE_MIXES)
+            runs[1 - which].active = false;
+        break;
+    case SLG_HEDGE_GO_ON:
+    case SLG_HEDGE_START:
+    case SLG_HEDGE_KEEP:
+    case SLG_HEDGE_DROP_PRIMARY:
+    case SLG_HEDGE_DROP_RIVAL:
+    case SLG_HEDGE_GIVE_UP:
+        if (w->bug == SIM_BUG_HEDGE_MIXES) /* it came, so why not */
+            use_page(&runs[1 - which], reply->set);
+        return;
+    }
+    use_page(&runs[which], reply->set);
     if (reply->more) {
         ask_page(w, shard, which);
         return;
     }
     runs[0].active = runs[1].active = false;
-    run->done = true;
+    runs[which].done = true;
     for (int i = 0; i < SIM_SHARDS; i++)
         if (query->runs[i][0].active || query->runs[i][1].active)
             return;

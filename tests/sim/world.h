@@ -1,7 +1,7 @@
 /* tests/sim/world.h - a whole cluster in one thread under a seed: nodes, clocks, network, and what is promised.
  *
  * The decisions are the real ones (cluster/placement, storer/admit, storer/heal, storer/member, ingester/replica,
- * querier/choose, proto/batch_set); what stands around them in storer/commit.c, storer/repair.c, storer/peer_links.c,
+ * querier/choose, querier/hedge, proto/batch_set); what stands around them in storer/commit.c, storer/repair.c, storer/peer_links.c,
  * ingester/forward.c and querier/fanout_*.c is modelled here as simply as it can be. Batches are bits of a word.
  * Everything follows from the seed: no clock, no address, no thread. */
 #ifndef SLG_TESTS_SIM_WORLD_H
@@ -9,6 +9,7 @@
 
 #include "ingester/replica.h"
 #include "querier/choose.h"
+#include "querier/hedge.h"
 #include "storer/admit.h"
 #include "storer/heal.h"
 #include "storer/member.h"
@@ -212,7 +213,8 @@ struct sim_query {
     sim_bits s[SIM_SHARDS];
     int chosen[SIM_SHARDS]; /* -1: nobody holds anything */
     bool lacks[SIM_SHARDS];
-    struct sim_run runs[SIM_SHARDS][2];
+    struct sim_run runs[SIM_SHARDS][2]; /* the primary and its rival */
+    struct slg_hedge hedges[SIM_SHARDS];
 };
 
 struct sim_node {
