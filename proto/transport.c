@@ -21,7 +21,7 @@
  *   call                    handed over in turn: library callback -> handler -> the thread that replies -> library;
  *                           NNG's own locks order these
  *   client->slots[i]        the thread that took it (atomic `taken`), then the library's callback, which gives it back
- *   client->connection_count, change_mono_ns, heard_mono_ns, quiet_mono_ns, out_count, pipe_id, stopping: atomic
+ *   client->connection_count, change_mono_ns, heard_mono_ns, word_mono_ns, asked_mono_ns, out_count, pipe_id, stopping: atomic
  *   client->watch, dialer   the library's callback of watch.pause or watch.aio, each of which begins the other */
 #include "proto/transport.h"
 
@@ -533,7 +533,8 @@ struct slg_transport_client {
     nng_socket socket;
     nng_dialer dialer;
     struct watch watch;
-    atomic_int_least64_t quiet_mono_ns; /* the last reply, or when requests began to be out */
+    atomic_int_least64_t word_mono_ns;  /* the last reply, or when the connection was made */
+    atomic_int_least64_t asked_mono_ns; /* the first request without a word since; 0: none */
     atomic_size_t out_count;
     atomic_uint pipe_id; /* of the connection; 0: none */
     atomic_bool stopping;
@@ -550,12 +551,21 @@ static int64_t now_ns(void)
     return slg_clock_mono_ns(slg_clock_system());
 }
 
+/* Whoever still waits begins to wait now. */
+static void take_word(struct slg_transport_client *client)
+{
+    int64_t now = now_ns();
+
+    atomic_store(&client->word_mono_ns, now);
+    atomic_store(&client->asked_mono_ns, atomic_load(&client->out_count) > 0 ? now : 0);
+}
+
 static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *ctx)
 {
     struct slg_transport_client *client = ctx;
 
     if (event == NNG_PIPE_EV_ADD_POST) {
-        atomic_store(&client->quiet_mono_ns, now_ns());
+        take_word(client);
         atomic_store(&client->pipe_id, pipe.id);
         (void)atomic_fetch_add(&client->connection_count, 1); /* the old value says nothing */
     } else if (event == NNG_PIPE_EV_REM_POST) {
@@ -596,7 +606,7 @@ static void finish(struct slot *slot, enum slg_status status, nng_msg *reply)
     (void)atomic_fetch_sub(&slot->client->out_count, 1); /* the old value says nothing */
     if (reply != NULL) {
         atomic_store(&slot->client->heard_mono_ns, now_ns());
-        atomic_store(&slot->client->quiet_mono_ns, now_ns());
+        take_word(slot->client);
     }
     atomic_store(&slot->taken, false);
     done(done_ctx, status, reply == NULL ? NULL : nng_msg_body(reply),
@@ -695,10 +705,12 @@ static void pause_watch(struct slg_transport_client *client)
         nng_sleep_aio(client->options.silence_ms / 2, client->watch.pause);
 }
 
+/* A request that timed out is still one without a word. */
 static bool is_silent(const struct slg_transport_client *client, int64_t now)
 {
-    return atomic_load(&client->out_count) > 0 &&
-           now - atomic_load(&client->quiet_mono_ns) >= client->options.silence_ms * SLG_NS_PER_MS;
+    int64_t asked = atomic_load(&client->asked_mono_ns);
+
+    return asked != 0 && now - asked >= client->options.silence_ms * SLG_NS_PER_MS;
 }
 
 /* The kernel repeats a SYN after ever longer pauses: after a long cut it would be idle for another minute. */
@@ -743,7 +755,7 @@ static void judge(struct slg_transport_client *client)
     nng_pipe pipe = NNG_PIPE_INITIALIZER;
 
     pipe.id = atomic_load(&client->pipe_id);
-    if (atomic_load(&client->quiet_mono_ns) < client->watch.asked_mono_ns &&
+    if (atomic_load(&client->word_mono_ns) < client->watch.asked_mono_ns &&
         slg_transport_client_connected(client))
         (void)nng_pipe_close(pipe); /* fails when it closed by itself */
 }
@@ -766,7 +778,7 @@ static void on_watch(void *ctx)
     if (message != NULL) /* the sign, or what could not be sent */
         nng_msg_free(message);
     if (rc == 0)
-        atomic_store(&client->quiet_mono_ns, now_ns());
+        take_word(client);
     else
         judge(client);
     pause_watch(client);
@@ -923,7 +935,7 @@ enum slg_status slg_transport_request(struct slg_transport_client *client, const
                                       size_t request_len, int32_t timeout_ms,
                                       slg_transport_done *done, void *done_ctx)
 {
-    int64_t now = now_ns();
+    int64_t now = now_ns(), nobody = 0;
     struct slot *slot;
     nng_msg *message;
 
@@ -942,8 +954,9 @@ enum slg_status slg_transport_request(struct slg_transport_client *client, const
         nng_msg_free(message);
         return SLG_AGAIN;
     }
-    if (atomic_fetch_add(&client->out_count, 1) == 0)
-        atomic_store(&client->quiet_mono_ns, now);
+    (void)atomic_fetch_add(&client->out_count, 1); /* the old value says nothing */
+    (void)atomic_compare_exchange_strong(&client->asked_mono_ns, &nobody,
+                                         now); /* fails when somebody waits already */
     slot->done = done;
     slot->done_ctx = done_ctx;
     slot->state = SLOT_SENDING;

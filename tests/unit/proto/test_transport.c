@@ -247,27 +247,39 @@ static struct slg_transport_client *dial_in_a_hurry(const char *url, int32_t dia
     return client;
 }
 
-/* The peer greets as NNG does and is then gone without a word: the request fails long before its time, and the
- * connection is made anew. */
+/* The peer greets as NNG does and is then gone without a word: requests fail long before their time, and the connection
+ * is made anew; also when each request gives up before a silence is noticed. */
 static void test_a_dead_connection_is_replaced(void **state)
 {
-    struct tally tally = { .done = 0 };
-    char url[64];
-    int listener = listen_raw(8, url, sizeof(url)), first = -1, second = -1;
-    struct slg_transport_client *client = dial_in_a_hurry(url, 60000);
+    static const struct {
+        const char *name;
+        int32_t timeout_ms;
+        enum slg_status want;
+    } rows[] = {
+        { "one that waits", 600000, SLG_UNAVAILABLE },
+        { "those that do not wait", 10, SLG_TIMEOUT },
+    };
 
     (void)state;
-    AWAIT((first = accept(listener, NULL, NULL)) >= 0);
-    assert_int_equal(send(first, "\0SP\0\0\x31\0\0", 8, MSG_NOSIGNAL), 8);
-    AWAIT(slg_transport_client_connected(client));
-    assert_int_equal(slg_transport_request(client, "x", 1, 600000, count_done, &tally), SLG_OK);
-    AWAIT((second = accept(listener, NULL, NULL)) >= 0);
-    AWAIT(atomic_load(&tally.done) == 1);
-    assert_int_equal(atomic_load(&tally.by_status[SLG_UNAVAILABLE]), 1);
-    slg_transport_client_stop(client);
-    assert_int_equal(close(first), 0);
-    assert_int_equal(close(second), 0);
-    assert_int_equal(close(listener), 0);
+    for (size_t i = 0; i < SLG_ARRAY_LEN(rows); i++) {
+        struct tally tally = { .done = 0 };
+        char url[64];
+        int listener = listen_raw(8, url, sizeof(url)), first = -1, second = -1;
+        struct slg_transport_client *client = dial_in_a_hurry(url, 60000);
+
+        AWAIT((first = accept(listener, NULL, NULL)) >= 0);
+        assert_int_equal(send(first, "\0SP\0\0\x31\0\0", 8, MSG_NOSIGNAL), 8);
+        AWAIT(slg_transport_client_connected(client));
+        assert_int_equal(
+            slg_transport_request(client, "x", 1, rows[i].timeout_ms, count_done, &tally), SLG_OK);
+        AWAIT((second = accept(listener, NULL, NULL)) >= 0);
+        AWAIT(atomic_load(&tally.done) == 1);
+        CHECK(rows[i].name, atomic_load(&tally.by_status[rows[i].want]) == 1);
+        slg_transport_client_stop(client);
+        assert_int_equal(close(first), 0);
+        assert_int_equal(close(second), 0);
+        assert_int_equal(close(listener), 0);
+    }
 }
 
 /* Work that takes longer than a silence is waited for, as long as the peer gives signs of life. */
