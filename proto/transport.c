@@ -14,6 +14,7 @@
  *  - nng_close may wait for ever when a message arrives just then (tcptran_pipe_recv_cb begins a read on an aio that is
  *    stopped, which fails silently): it runs on a thread of its own, which we wait for with a deadline.
  *  - An aio that has slept (nng_sleep_aio) takes a timeout of its next operation for success: it only sleeps.
+ *  - A dialer that is closed at the very moment of its connection may stay in memory (4 KB, 1.5.2).
  *  - An aio that is stopped may drop what is begun on it without a callback (1.5.2) or call back (1.10): both are met.
  *
  * Concurrency
