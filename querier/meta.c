@@ -129,6 +129,7 @@ enum slg_status slg_meta_list(struct slg_meta *meta, void *arg, struct slg_error
 enum slg_status slg_meta_list_by_day(struct slg_meta *meta, void *arg, struct slg_error *reterr)
 {
     struct slg_fanout_streams *wanted = &meta->wanted;
+    struct slg_arena_mark mark = slg_arena_mark(meta->arena);
     enum slg_status status;
 
     wanted->whole_windows = true;
@@ -138,6 +139,7 @@ enum slg_status slg_meta_list_by_day(struct slg_meta *meta, void *arg, struct sl
     wanted->from_ns = slg_window_start(wanted->from_ns > 0 ? wanted->from_ns : 0, DAY_NS);
     wanted->to_ns = slg_window_start(wanted->to_ns - 1, DAY_NS) + DAY_NS;
     meta->warning[0] = '\0'; /* the range is in the days */
+    slg_arena_rewind(meta->arena, mark);
     return slg_meta_list(meta, arg, reterr);
 }
 
