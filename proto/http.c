@@ -1,20 +1,16 @@
 /* Concurrency:
- * | state                 | owner                  | others                                            |
- * | server, routes, allow | set before start       | read by every connection's thread                 |
- * | stopping              | atomic                 | set by stop, read by streams and sockets          |
- * | upgraded_count        | atomic                 | upgrades that were promised and are not joined yet |
- * | ended                 | base/queue             | those threads push themselves, whoever joins pops |
- * | struct slg_http_socket | its own thread        | nobody until it is in `ended`                     |
- * | struct slg_http_request | its connection's thread | nobody                                         |
- * libmicrohttpd runs one thread per connection; a request lives until its answer is out (request_completed). An upgraded
- * connection leaves that thread for one of ours, because with TLS libmicrohttpd needs its own to move the bytes. */
+ * | state                   | owner                   | others                                                   |
+ * | server, routes, access  | set before start        | read by every connection's thread                        |
+ * | struct slg_http_request | its connection's thread | nobody                                                   |
+ * | a guarded connection    | the guard               | its deadline is set by the connection's thread           |
+ * libmicrohttpd runs one thread per connection; a request lives until its answer is out (request_completed). It tells of
+ * a connection's end (connection_noticed) before it closes the socket. */
 #include "proto/http.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <microhttpd.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -25,63 +21,45 @@
 
 #include "base/address.h"
 #include "base/clock.h"
-#include "base/hash.h"
 #include "base/queue.h"
 #include "proto/form.h"
 #include "proto/gzip.h"
+#include "proto/http_access.h"
+#include "proto/http_guard.h"
+#include "proto/http_listen.h"
+#include "proto/http_route.h"
+#include "proto/http_socket.h"
+#include "proto/http_stream.h"
 
 #define CONNECTION_MEMORY_BYTES ((size_t)160 * 1024) /* request line and headers; touched as used */
 #define PARAM_COUNT_MAX         ((size_t)1024)
 #define ANSWER_HEADER_COUNT_MAX ((size_t)8)
-#define ALLOW_COUNT_MAX         ((size_t)256)
 #define GZIP_BYTES_MIN          ((size_t)1024)
-#define STREAM_PIECE_BYTES      ((size_t)64 * 1024)
-#define STREAM_BUFFER_BYTES_MAX                                                                    \
-    ((size_t)16 << 20) /* one pulled piece: 64 KiB and one long line, escaped */
-#define FILE_BYTES_MAX       ((size_t)1 << 20)
-#define HEADER_BYTES_MAX     ((size_t)32 * 1024) /* all header lines; the request line may be longer */
-#define ARRIVAL_SECONDS      10U /* silence before a request is whole: half-open connections give way */
-#define KEEP_SECONDS         30U            /* between two requests */
-#define BODY_SECONDS_MAX     ((int64_t)120) /* a body that trickles longer than this is cut */
-#define DISCARD_FACTOR       2 /* refused bodies are read up to this many times the limit, */
-#define DISCARD_BYTES        ((uint64_t)16 << 20) /* or so far, whatever is more */
-#define LISTEN_BACKLOG       511U
-#define ADDRESS_BYTES        72
-/* Of an upgraded connection: its thread, and what the kernel may hold of a slow reader, so that it shows. */
-#define UPGRADED_STACK_BYTES ((size_t)1 << 20)
-#define UPGRADED_SEND_BYTES  (256 * 1024)
-#define UPGRADED_WAIT_NS     (100 * SLG_NS_PER_MS)
+#define HEADER_BYTES_MAX        ((size_t)32 * 1024) /* all header lines; the request line may be longer */
+#define ARRIVAL_SECONDS         10U /* silence before a request is whole: half-open connections give way */
+#define KEEP_SECONDS            30U            /* between two requests */
+#define HEAD_LOOKS              16             /* at deadlines, within the time for a head */
+#define BODY_SECONDS_MAX        ((int64_t)120) /* a body that trickles longer than this is cut */
+#define DISCARD_FACTOR          2 /* refused bodies are read up to this many times the limit, */
+#define DISCARD_BYTES           ((uint64_t)16 << 20) /* or so far, whatever is more */
+/* Of an upgraded connection: what the kernel may hold of a slow reader, so that it shows. */
+#define UPGRADED_SEND_BYTES     (256 * 1024)
 
 struct slg_http_server {
     struct slg_http_server_options options;
     struct MHD_Daemon *daemon;
     int listen_fd;
-    struct slg_cidr allow[ALLOW_COUNT_MAX];
-    size_t allow_count;
+    struct slg_http_access access;
     char *tls_cert;
     char *tls_key;
-    char address[ADDRESS_BYTES];
-    atomic_bool stopping;
-    atomic_size_t upgraded_count;
-    struct slg_queue *ended; /* upgraded connections whose threads are to be joined */
+    char address[SLG_HTTP_ADDRESS_BYTES];
+    struct slg_http_sockets *sockets; /* connections that were upgraded */
+    struct slg_http_guard *guard;     /* of those whose request has not come yet */
 };
 
 struct param {
     struct slg_text name;
     struct slg_text value; /* followed by a NUL */
-};
-
-struct slg_http_socket {
-    struct slg_http_server *server;
-    slg_http_upgraded *run;
-    slg_http_release *release;
-    void *ctx;
-    struct MHD_UpgradeResponseHandle *handle;
-    int fd;
-    uint8_t *extra; /* what came behind the request's head */
-    size_t extra_len;
-    size_t extra_taken;
-    pthread_t thread;
 };
 
 struct slg_http_request {
@@ -109,25 +87,9 @@ struct slg_http_request {
     bool answered;
     enum MHD_Result queued;
     struct slg_http_socket *upgrade; /* until its thread runs */
+    bool upgraded;
     char peer[SLG_ADDRESS_TEXT_BYTES];
 };
-
-/* ---- addresses ---- */
-
-static bool peer_allowed(const struct slg_http_server *server, const struct sockaddr *peer)
-{
-    struct slg_address address;
-
-    if (server->options.allow_count == 0)
-        return true;
-    if (!slg_address_of(peer, &address))
-        return false;
-    for (size_t i = 0; i < server->allow_count; i++) {
-        if (slg_cidr_contains(&server->allow[i], &address))
-            return true;
-    }
-    return false;
-}
 
 static void print_peer(const struct sockaddr *peer, char text[SLG_ADDRESS_TEXT_BYTES])
 {
@@ -140,37 +102,6 @@ static void print_peer(const struct sockaddr *peer, char text[SLG_ADDRESS_TEXT_B
 
 /* ---- routes ---- */
 
-/* Does path match pattern? {name} takes one segment, which may not be empty. */
-static bool path_matches(const char *pattern, const char *path, struct slg_text *ret_segment)
-{
-    const char *open = strchr(pattern, '{');
-    const char *close;
-    size_t head, tail, len = strlen(path);
-
-    if (open == NULL)
-        return strcmp(pattern, path) == 0;
-    close = strchr(open, '}');
-    SLG_ASSERT(close != NULL);
-    head = (size_t)(open - pattern);
-    tail = strlen(close + 1);
-    if (len <= head + tail || strncmp(pattern, path, head) != 0 ||
-        strcmp(close + 1, path + len - tail) != 0)
-        return false;
-    *ret_segment = slg_text_make(path + head, len - head - tail);
-    return memchr(ret_segment->at, '/', ret_segment->len) == NULL;
-}
-
-static unsigned method_bit(const char *method)
-{
-    if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0)
-        return SLG_HTTP_GET;
-    if (strcmp(method, "POST") == 0)
-        return SLG_HTTP_POST;
-    if (strcmp(method, "PUT") == 0)
-        return SLG_HTTP_PUT;
-    return strcmp(method, "DELETE") == 0 ? SLG_HTTP_DELETE : 0;
-}
-
 static void refuse(struct slg_http_request *request, unsigned code, const char *text)
 {
     request->refuse_code = code;
@@ -181,62 +112,38 @@ static void find_route(struct slg_http_request *request)
 {
     const struct slg_http_server_options *options = &request->server->options;
 
-    for (size_t i = 0; i < options->route_count; i++) {
-        if (!path_matches(options->routes[i].path, request->path, &request->segment))
-            continue;
-        if ((options->routes[i].methods & method_bit(request->method)) == 0) {
-            refuse(request, 405, "method not allowed");
-            continue;
-        }
-        request->route = &options->routes[i];
-        request->refuse_code = 0;
-        return;
-    }
-    if (request->refuse_code == 0)
+    switch (slg_http_route_find(options->routes, options->route_count, request->method,
+                                request->path, &request->route, &request->segment)) {
+    case SLG_HTTP_ROUTE_FOUND:
+        break;
+    case SLG_HTTP_ROUTE_NO_METHOD:
+        refuse(request, 405, "method not allowed");
+        break;
+    case SLG_HTTP_ROUTE_NO_PATH:
         refuse(request, 404, "404 page not found");
+        break;
+    }
 }
 
 /* ---- tokens ---- */
 
-/* Equal time for any two texts: their hashes are compared, every byte of them. */
-static bool same_secret(const char *a, size_t a_len, const char *b)
-{
-    uint8_t hash_a[32], hash_b[32], difference = 0;
-
-    slg_hash_sha256(a, a_len, hash_a);
-    slg_hash_sha256(b, strlen(b), hash_b);
-    for (size_t i = 0; i < sizeof(hash_a); i++)
-        difference |= hash_a[i] ^ hash_b[i];
-    return difference == 0;
-}
-
-static bool known_token(const struct slg_http_server_options *options, const char *token,
-                        size_t len)
-{
-    bool known = false;
-
-    for (size_t i = 0; i < options->token_count; i++)
-        known |= same_secret(token, len, options->tokens[i]);
-    return known;
-}
-
 /* libmicrohttpd 0.9.75 (Debian 12) and 1.0 (Debian 13) read basic auth by different functions. */
 static bool basic_password_known(struct slg_http_request *request)
 {
-    const struct slg_http_server_options *options = &request->server->options;
     bool good = false;
 #if MHD_VERSION >= 0x00097701
     struct MHD_BasicAuthInfo *basic = MHD_basic_auth_get_username_password3(request->connection);
 
     if (basic != NULL && basic->password != NULL)
-        good = known_token(options, basic->password, basic->password_len);
+        good =
+            slg_http_access_knows(&request->server->access, basic->password, basic->password_len);
     MHD_free(basic);
 #else
     char *password = NULL;
     char *user = MHD_basic_auth_get_username_password(request->connection, &password);
 
     if (password != NULL)
-        good = known_token(options, password, strlen(password));
+        good = slg_http_access_knows(&request->server->access, password, strlen(password));
     MHD_free(user);
     MHD_free(password);
 #endif
@@ -253,7 +160,7 @@ static bool authorized(struct slg_http_request *request)
     if (header == NULL)
         return false;
     if (strncasecmp(header, "Bearer ", 7) == 0)
-        return known_token(options, header + 7, strlen(header + 7));
+        return slg_http_access_knows(&request->server->access, header + 7, strlen(header + 7));
     return basic_password_known(request);
 }
 
@@ -454,159 +361,68 @@ void slg_http_answer_text(struct slg_http_request *request, unsigned code, const
 
 /* ---- streams ---- */
 
-struct stream {
-    struct slg_http_server *server;
+struct answer {
+    struct slg_http_stream *stream;
     const struct slg_http_request *request; /* lives until the answer is out */
-    slg_http_pull *pull;
-    slg_http_release *release;
-    void *ctx;
-    struct slg_gzip *gzip;  /* NULL: as it is */
-    struct slg_buf pulled;  /* raw piece, when packing */
-    struct slg_buf ready;   /* what waits to be sent */
-    size_t sent;            /* of ready */
-    enum slg_status status; /* OK: more to pull */
 };
-
-/* Pull one piece into `ready`. */
-static void pull_piece(struct stream *stream)
-{
-    bool last;
-
-    slg_buf_clear(&stream->ready);
-    stream->sent = 0;
-    if (stream->gzip == NULL) {
-        stream->status = stream->pull(stream->ctx, &stream->ready);
-        return;
-    }
-    slg_buf_clear(&stream->pulled);
-    stream->status = stream->pull(stream->ctx, &stream->pulled);
-    last = stream->status == SLG_NOT_FOUND;
-    if (stream->status == SLG_OK || last) {
-        if (slg_gzip_pack(stream->gzip, stream->pulled.data, stream->pulled.len, last,
-                          &stream->ready) != SLG_OK)
-            stream->status = SLG_IO;
-    }
-}
 
 static ssize_t read_stream(void *ctx, uint64_t position, char *out, size_t out_max)
 {
-    struct stream *stream = ctx;
-    size_t len;
+    const struct answer *answer = ctx;
+    enum slg_status status;
+    size_t len = 0;
 
     (void)position;
-    while (stream->sent == stream->ready.len) {
-        if (stream->status == SLG_NOT_FOUND)
-            return MHD_CONTENT_READER_END_OF_STREAM;
-        if (stream->status != SLG_OK || atomic_load(&stream->server->stopping) ||
-            slg_http_client_gone(stream->request))
+    while ((status = slg_http_stream_read(answer->stream, out, out_max, &len)) == SLG_AGAIN)
+        if (slg_http_sockets_stopping(answer->request->server->sockets) ||
+            slg_http_client_gone(answer->request))
             return MHD_CONTENT_READER_END_WITH_ERROR;
-        pull_piece(stream);
-    }
-    len = stream->ready.len - stream->sent;
-    len = len < out_max ? len : out_max;
-    memcpy(out, stream->ready.data + stream->sent, len);
-    stream->sent += len;
-    return (ssize_t)len;
+    if (status == SLG_NOT_FOUND)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    return status == SLG_OK ? (ssize_t)len : MHD_CONTENT_READER_END_WITH_ERROR;
 }
 
 static void free_stream(void *ctx)
 {
-    struct stream *stream = ctx;
+    struct answer *answer = ctx;
 
-    if (stream->release != NULL)
-        stream->release(stream->ctx);
-    slg_gzip_destroy(stream->gzip);
-    slg_buf_fini(&stream->pulled);
-    slg_buf_fini(&stream->ready);
-    free(stream);
+    slg_http_stream_destroy(answer->stream);
+    free(answer);
 }
 
 void slg_http_answer_stream(struct slg_http_request *request, unsigned code,
                             const char *content_type, slg_http_pull *pull,
                             slg_http_release *release, void *ctx)
 {
-    struct stream *stream = calloc(1, sizeof(*stream));
+    struct answer *answer = calloc(1, sizeof(*answer));
     struct MHD_Response *response;
 
-    if (stream == NULL) {
+    if (answer != NULL)
+        answer->stream = slg_http_stream_create(pull, release, ctx, wants_gzip(request));
+    if (answer == NULL || answer->stream == NULL) {
+        free(answer);
         if (release != NULL)
             release(ctx);
         queue_response(request, code, NULL);
         return;
     }
-    stream->server = request->server;
-    stream->request = request;
-    stream->pull = pull;
-    stream->release = release;
-    stream->ctx = ctx;
-    stream->gzip = wants_gzip(request) ? slg_gzip_create() : NULL;
-    slg_buf_init(&stream->pulled, STREAM_BUFFER_BYTES_MAX);
-    slg_buf_init(&stream->ready, STREAM_BUFFER_BYTES_MAX);
-    response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_PIECE_BYTES, read_stream,
-                                                 stream, free_stream);
+    answer->request = request;
+    response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, SLG_HTTP_PIECE_BYTES,
+                                                 read_stream, answer, free_stream);
     if (response == NULL)
-        free_stream(stream);
+        free_stream(answer);
     else
-        add_headers(request, response, content_type, stream->gzip != NULL);
+        add_headers(request, response, content_type, slg_http_stream_packs(answer->stream));
     queue_response(request, code, response);
 }
 
 /* ---- upgraded connections ---- */
 
-static void free_socket(struct slg_http_socket *socket)
+/* An upgraded connection leaves libmicrohttpd's thread for one of ours (proto/http_socket.h), because with TLS
+ * libmicrohttpd needs its own to move the bytes. */
+static void close_upgraded(void *handle)
 {
-    free(socket->extra);
-    free(socket);
-}
-
-/* The function that would have run never will. */
-static void drop_upgrade(struct slg_http_socket *socket)
-{
-    struct slg_http_server *server = socket->server;
-
-    socket->release(socket->ctx);
-    free_socket(socket);
-    (void)atomic_fetch_sub(&server->upgraded_count, 1);
-}
-
-static void join_ended(struct slg_http_server *server, int64_t deadline_mono_ns)
-{
-    void *item;
-
-    while (slg_queue_pop(server->ended, deadline_mono_ns, &item) == SLG_OK) {
-        struct slg_http_socket *socket = item;
-
-        (void)pthread_join(socket->thread, NULL); /* it pushed itself as its last act */
-        free_socket(socket);
-        (void)atomic_fetch_sub(&server->upgraded_count, 1);
-        deadline_mono_ns = 0; /* the others only if they are there */
-    }
-}
-
-static void *run_upgraded(void *arg)
-{
-    struct slg_http_socket *socket = arg;
-    enum slg_status status;
-
-    socket->run(socket->ctx, socket);
-    (void)shutdown(socket->fd, SHUT_WR); /* so that the last bytes and the end go out together */
-    (void)MHD_upgrade_action(socket->handle, MHD_UPGRADE_ACTION_CLOSE);
-    status = slg_queue_push(socket->server->ended, socket);
-    SLG_ASSERT(status == SLG_OK); /* it holds every connection there may be */
-    return NULL;
-}
-
-static bool start_upgraded(struct slg_http_socket *socket)
-{
-    pthread_attr_t attributes;
-    bool started = false;
-
-    if (pthread_attr_init(&attributes) != 0)
-        return false;
-    if (pthread_attr_setstacksize(&attributes, UPGRADED_STACK_BYTES) == 0)
-        started = pthread_create(&socket->thread, &attributes, run_upgraded, socket) == 0;
-    (void)pthread_attr_destroy(&attributes);
-    return started;
+    (void)MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
 }
 
 /* Of the TCP socket itself, which with TLS is another one than we write to. If an option is refused, the connection is
@@ -630,47 +446,33 @@ static void on_upgrade(void *ctx, struct MHD_Connection *connection, void *reque
                        struct MHD_UpgradeResponseHandle *handle)
 {
     struct slg_http_request *request = request_ctx;
-    struct slg_http_server *server = request->server;
     struct slg_http_socket *socket = request->upgrade;
 
     (void)ctx;
-    join_ended(server, 0);
+    slg_http_sockets_join(request->server->sockets);
     request->upgrade = NULL;
-    socket->handle = handle;
-    socket->fd = fd;
-    if (extra_len > 0)
-        socket->extra = malloc(extra_len);
-    if (socket->extra != NULL) {
-        memcpy(socket->extra, extra, extra_len);
-        socket->extra_len = extra_len;
-    }
     tune_connection(connection);
-    if ((extra_len == 0 || socket->extra != NULL) && start_upgraded(socket))
+    if (slg_http_socket_start(socket, fd, extra, extra_len, close_upgraded, handle))
         return;
-    (void)MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
-    drop_upgrade(socket);
+    close_upgraded(handle);
+    slg_http_socket_drop(socket);
 }
 
 void slg_http_answer_upgrade(struct slg_http_request *request, const char *protocol,
                              slg_http_upgraded *run, slg_http_release *release, void *ctx)
 {
-    struct slg_http_socket *socket = calloc(1, sizeof(*socket));
+    struct slg_http_socket *socket =
+        slg_http_socket_create(request->server->sockets, run, release, ctx);
     struct MHD_Response *response = NULL;
 
-    /* Counted before `stopping` is asked: either stop sees the count and waits, or we see that it stops. */
-    (void)atomic_fetch_add(&request->server->upgraded_count, 1);
-    if (socket == NULL || atomic_load(&request->server->stopping)) {
+    if (socket == NULL) {
         release(ctx);
-        free(socket);
-        (void)atomic_fetch_sub(&request->server->upgraded_count, 1);
         request->header_count = 0; /* they belonged to the other answer */
         slg_http_answer_text(request, 503, "the server is stopping");
         return;
     }
-    *socket = (struct slg_http_socket){
-        .server = request->server, .run = run, .release = release, .ctx = ctx, .fd = -1
-    };
     request->upgrade = socket; /* request_completed drops it if on_upgrade never comes */
+    request->upgraded = true;
     response = MHD_create_response_for_upgrade(on_upgrade, NULL);
     if (response != NULL) {
         (void)MHD_add_response_header(response, "Upgrade", protocol);
@@ -679,49 +481,6 @@ void slg_http_answer_upgrade(struct slg_http_request *request, const char *proto
                                           request->headers[i].value);
     }
     queue_response(request, 101, response);
-}
-
-int slg_http_socket_fd(const struct slg_http_socket *socket)
-{
-    return socket->fd;
-}
-
-static enum slg_status socket_result(ssize_t len, size_t *ret_len)
-{
-    if (len > 0) {
-        *ret_len = (size_t)len;
-        return SLG_OK;
-    }
-    if (len < 0 && (errno == EAGAIN || errno == EINTR))
-        return SLG_AGAIN;
-    return SLG_UNAVAILABLE;
-}
-
-enum slg_status slg_http_socket_read(struct slg_http_socket *socket, void *bytes, size_t bytes_max,
-                                     size_t *ret_len)
-{
-    size_t left = socket->extra_len - socket->extra_taken;
-
-    SLG_ASSERT(bytes_max > 0);
-    if (left > 0) {
-        *ret_len = left < bytes_max ? left : bytes_max;
-        memcpy(bytes, socket->extra + socket->extra_taken, *ret_len);
-        socket->extra_taken += *ret_len;
-        return SLG_OK;
-    }
-    return socket_result(recv(socket->fd, bytes, bytes_max, MSG_DONTWAIT), ret_len);
-}
-
-enum slg_status slg_http_socket_write(struct slg_http_socket *socket, const void *bytes, size_t len,
-                                      size_t *ret_len)
-{
-    SLG_ASSERT(len > 0);
-    return socket_result(send(socket->fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL), ret_len);
-}
-
-bool slg_http_socket_stopping(const struct slg_http_socket *socket)
-{
-    return atomic_load(&socket->server->stopping);
 }
 
 /* ---- the life of a request ---- */
@@ -769,7 +528,7 @@ static struct slg_http_request *start_request(struct slg_http_server *server,
                                       &header_bytes); /* the count says nothing */
     if (header_bytes > HEADER_BYTES_MAX)
         refuse(request, 431, "the header lines are larger than this server takes");
-    if (info == NULL || !peer_allowed(server, info->client_addr))
+    if (info == NULL || !slg_http_access_allows(&server->access, info->client_addr))
         refuse(request, 403, "this address may not connect");
     else if (!authorized(request))
         refuse(request, 401, "a valid token is needed");
@@ -779,7 +538,7 @@ static struct slg_http_request *start_request(struct slg_http_server *server,
 static void free_request(struct slg_http_request *request)
 {
     if (request->upgrade != NULL)
-        drop_upgrade(request->upgrade);
+        slg_http_socket_drop(request->upgrade);
     slg_buf_fini(&request->body);
     slg_buf_fini(&request->unpacked);
     slg_arena_destroy(request->arena);
@@ -800,13 +559,54 @@ static void allow_silence(struct MHD_Connection *connection, unsigned seconds)
     (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, seconds);
 }
 
+/* ---- the time for a head ---- */
+
+static int64_t head_deadline_mono_ns(const struct slg_http_server *server, unsigned more_seconds)
+{
+    return slg_clock_mono_ns(slg_clock_system()) + more_seconds * SLG_NS_PER_SEC +
+           server->options.head_timeout_ms * SLG_NS_PER_MS;
+}
+
+/* Until when the next head must be whole; SLG_DEADLINE_NEVER: one is. */
+static void expect_head(struct slg_http_server *server, struct MHD_Connection *connection,
+                        int64_t deadline_mono_ns)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+    if (info != NULL && info->socket_context != NULL)
+        slg_http_guard_set(server->guard, info->socket_context, deadline_mono_ns);
+}
+
+static void connection_noticed(void *ctx, struct MHD_Connection *connection, void **socket_ctx,
+                               enum MHD_ConnectionNotificationCode code)
+{
+    struct slg_http_server *server = ctx;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+    /* Without memory to guard it a connection goes on unguarded. */
+    if (code == MHD_CONNECTION_NOTIFY_STARTED)
+        *socket_ctx = info == NULL ? NULL
+                                   : slg_http_guard_add(server->guard, info->connect_fd,
+                                                        head_deadline_mono_ns(server, 0));
+    else if (*socket_ctx != NULL)
+        slg_http_guard_remove(server->guard, *socket_ctx);
+}
+
 static void request_completed(void *ctx, struct MHD_Connection *connection, void **request_ctx,
                               enum MHD_RequestTerminationCode code)
 {
+    struct slg_http_server *server = ctx;
+    struct slg_http_request *request = *request_ctx;
+    unsigned keep_seconds = idle_seconds(server, KEEP_SECONDS);
+
     (void)code;
-    allow_silence(connection, idle_seconds(ctx, KEEP_SECONDS));
-    if (*request_ctx != NULL)
-        free_request(*request_ctx);
+    allow_silence(connection, keep_seconds);
+    if (request == NULL || !request->upgraded)
+        expect_head(server, connection, head_deadline_mono_ns(server, keep_seconds));
+    if (request != NULL)
+        free_request(request);
     *request_ctx = NULL;
 }
 
@@ -891,12 +691,14 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
                                   const char *method, const char *version, const char *upload,
                                   size_t *upload_len, void **request_ctx)
 {
+    struct slg_http_server *server = ctx;
     struct slg_http_request *request = *request_ctx;
 
     (void)version;
     if (request == NULL) {
-        join_ended(ctx, 0);
-        request = start_request(ctx, connection, method, path);
+        slg_http_sockets_join(server->sockets);
+        expect_head(server, connection, SLG_DEADLINE_NEVER);
+        request = start_request(server, connection, method, path);
         *request_ctx = request;
         if (request == NULL)
             return MHD_NO;
@@ -913,114 +715,33 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
 
 /* ---- the server ---- */
 
-static enum slg_status split_address(const char *listen, char host[64], char port[8],
-                                     struct slg_error *reterr)
+static enum slg_status make_parts(struct slg_http_server *server, struct slg_error *reterr)
 {
-    const char *colon = strrchr(listen, ':');
-    size_t len = colon == NULL ? 0 : (size_t)(colon - listen);
+    int64_t look_ns = server->options.head_timeout_ms * SLG_NS_PER_MS / HEAD_LOOKS;
+    enum slg_status status =
+        slg_http_sockets_create(server->options.connection_count_max, &server->sockets);
 
-    if (colon == NULL || len >= 64 || strlen(colon + 1) >= 8 || colon[1] == '\0')
-        return slg_errorf(reterr, SLG_INVALID, "\"%.64s\" is no address, write HOST:PORT", listen);
-    if (len >= 2 && listen[0] == '[' && listen[len - 1] == ']') {
-        listen++;
-        len -= 2;
-    }
-    memcpy(host, listen, len);
-    host[len] = '\0';
-    (void)snprintf(port, 8, "%s", colon + 1); /* measured above */
-    return SLG_OK;
-}
-
-static enum slg_status bind_socket(struct slg_http_server *server, const struct addrinfo *address,
-                                   struct slg_error *reterr)
-{
-    int one = 1;
-
-    server->listen_fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (server->listen_fd < 0)
-        return slg_errorf(reterr, SLG_IO, "could not open a socket: %s", strerror(errno));
-    (void)setsockopt(server->listen_fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-    if (address->ai_family == AF_INET6) /* IPv4 has its own listener */
-        (void)setsockopt(server->listen_fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
-    if (bind(server->listen_fd, address->ai_addr, address->ai_addrlen) != 0 ||
-        listen(server->listen_fd, LISTEN_BACKLOG) != 0)
-        return slg_error_hintf(
-            reterr, SLG_UNAVAILABLE, "is another process using it? choose another address",
-            "could not listen on %s: %s", server->options.listen, strerror(errno));
-    return SLG_OK;
-}
-
-static void print_address(struct slg_http_server *server)
-{
-    struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
-    socklen_t len = sizeof(address);
-    char host[SLG_ADDRESS_TEXT_BYTES + 16], port[8];
-
-    if (getsockname(server->listen_fd, (struct sockaddr *)&address, &len) != 0 ||
-        getnameinfo((struct sockaddr *)&address, len, host, sizeof(host), port, sizeof(port),
-                    NI_NUMERICHOST | NI_NUMERICSERV) != 0)
-        return;
-    (void)snprintf(server->address, sizeof(server->address),
-                   address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
-}
-
-static enum slg_status open_socket(struct slg_http_server *server, struct slg_error *reterr)
-{
-    struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
-    struct addrinfo *found = NULL;
-    char host[64], port[8];
-    enum slg_status status = split_address(server->options.listen, host, port, reterr);
-    int rc;
-
+    if (status == SLG_OK)
+        status = slg_http_guard_create(look_ns, &server->guard);
     if (status != SLG_OK)
-        return status;
-    rc = getaddrinfo(host[0] == '\0' ? NULL : host, port, &hints, &found);
-    if (rc != 0)
-        return slg_errorf(reterr, SLG_INVALID, "cannot listen on \"%.64s\": %s",
-                          server->options.listen, gai_strerror(rc));
-    status = bind_socket(server, found, reterr);
-    freeaddrinfo(found);
-    print_address(server);
-    return status;
-}
-
-static enum slg_status read_file(const char *path, char **ret_text, struct slg_error *reterr)
-{
-    FILE *file = fopen(path, "re");
-    char *text = calloc(1, FILE_BYTES_MAX + 1);
-    size_t len = 0;
-
-    if (file != NULL && text != NULL)
-        len = fread(text, 1, FILE_BYTES_MAX, file);
-    if (file != NULL)
-        (void)fclose(file); /* read only */
-    if (len == 0) {
-        free(text);
-        return slg_errorf(reterr, SLG_INVALID, "could not read \"%s\": %s", path, strerror(errno));
-    }
-    *ret_text = text;
+        return slg_errorf(reterr, status, "no memory for the HTTP server");
     return SLG_OK;
 }
 
 static enum slg_status prepare(struct slg_http_server *server, struct slg_error *reterr)
 {
     const struct slg_http_server_options *options = &server->options;
-    enum slg_status status = SLG_OK;
+    enum slg_status status =
+        slg_http_access_init(&server->access, options->allow, options->allow_count, options->tokens,
+                             options->token_count, reterr);
 
-    if (options->allow_count > ALLOW_COUNT_MAX)
-        return slg_errorf(reterr, SLG_LIMIT, "more than %zu networks in an allow list",
-                          ALLOW_COUNT_MAX);
-    for (size_t i = 0; i < options->allow_count; i++) {
-        status = slg_cidr_parse(options->allow[i], &server->allow[i], reterr);
-        if (status != SLG_OK)
-            return status;
-    }
-    server->allow_count = options->allow_count;
-    if (options->tls_cert_file != NULL)
-        status = read_file(options->tls_cert_file, &server->tls_cert, reterr);
+    if (status == SLG_OK && options->tls_cert_file != NULL)
+        status = slg_http_listen_read_file(options->tls_cert_file, &server->tls_cert, reterr);
     if (status == SLG_OK && options->tls_key_file != NULL)
-        status = read_file(options->tls_key_file, &server->tls_key, reterr);
-    return status == SLG_OK ? open_socket(server, reterr) : status;
+        status = slg_http_listen_read_file(options->tls_key_file, &server->tls_key, reterr);
+    if (status == SLG_OK)
+        status = slg_http_listen_open(options->listen, &server->listen_fd, server->address, reterr);
+    return status;
 }
 
 static void start_daemon(struct slg_http_server *server)
@@ -1040,7 +761,8 @@ static void start_daemon(struct slg_http_server *server)
     server->daemon = MHD_start_daemon(
         secure ? flags | MHD_USE_TLS : flags, 0, NULL, NULL, on_request, server,
         MHD_OPTION_LISTEN_SOCKET, server->listen_fd, MHD_OPTION_NOTIFY_COMPLETED, request_completed,
-        server, MHD_OPTION_CONNECTION_LIMIT, count_max, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        server, MHD_OPTION_NOTIFY_CONNECTION, connection_noticed, server,
+        MHD_OPTION_CONNECTION_LIMIT, count_max, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
         count_max - count_max / 4, MHD_OPTION_CONNECTION_TIMEOUT,
         idle_seconds(server, ARRIVAL_SECONDS), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         CONNECTION_MEMORY_BYTES, MHD_OPTION_ARRAY, secure ? tls : none, MHD_OPTION_END);
@@ -1057,15 +779,12 @@ enum slg_status slg_http_server_start(const struct slg_http_server_options *opti
     if (server == NULL)
         return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for the HTTP server");
     server->options = *options;
+    if (options->head_timeout_ms == 0)
+        server->options.head_timeout_ms = SLG_HTTP_HEAD_MS_DEFAULT;
     server->listen_fd = -1;
-    atomic_init(&server->stopping, false);
-    atomic_init(&server->upgraded_count, 0);
-    status = slg_queue_create(options->connection_count_max + 1, &server->ended);
-    if (status != SLG_OK) {
-        free(server);
-        return slg_errorf(reterr, status, "no memory for the HTTP server");
-    }
-    status = prepare(server, reterr);
+    status = make_parts(server, reterr);
+    if (status == SLG_OK)
+        status = prepare(server, reterr);
     if (status == SLG_OK) {
         start_daemon(server);
         if (server->daemon == NULL)
@@ -1090,14 +809,14 @@ void slg_http_server_stop(struct slg_http_server *server)
 {
     if (server == NULL)
         return;
-    atomic_store(&server->stopping, true);
-    while (atomic_load(&server->upgraded_count) > 0)
-        join_ended(server, slg_clock_mono_ns(slg_clock_system()) + UPGRADED_WAIT_NS);
+    if (server->sockets != NULL)
+        slg_http_sockets_stop(server->sockets);
     if (server->daemon != NULL)
         MHD_stop_daemon(server->daemon); /* closes the socket and waits for the threads */
     else if (server->listen_fd >= 0)
         (void)close(server->listen_fd); /* nothing was accepted */
-    slg_queue_destroy(server->ended);
+    slg_http_guard_destroy(server->guard);
+    slg_http_sockets_destroy(server->sockets);
     free(server->tls_cert);
     free(server->tls_key);
     free(server);

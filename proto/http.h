@@ -1,6 +1,7 @@
 /* proto/http.h - the HTTP/1.1 server of every daemon: libmicrohttpd behind a small interface.
  *
- * http.c is the only file that includes libmicrohttpd. One thread per connection up to a limit; a handler runs on
+ * http.c is the only file that includes libmicrohttpd; http_access (networks, tokens), http_route, http_listen (socket, TLS
+ * files), http_stream (pulled answers), http_socket (upgraded connections) and http_guard (time for a head) know nothing of it. One thread per connection up to a limit; a handler runs on
  * that thread, may block, and answers exactly once. GET and POST forms are read alike: slg_http_param looks into
  * the query string and, for application/x-www-form-urlencoded, the body.
  *
@@ -25,6 +26,9 @@ struct slg_http_request;
 
 typedef void slg_http_handler(void *ctx, struct slg_http_request *request);
 
+/* A head of 150 KiB takes 20 s over 60 kbit/s; who needs longer sends it byte by byte to hold the connection. */
+#define SLG_HTTP_HEAD_MS_DEFAULT 30000
+
 #define SLG_HTTP_GET    1U
 #define SLG_HTTP_POST   2U
 #define SLG_HTTP_PUT    4U
@@ -47,6 +51,8 @@ struct slg_http_server_options {
     size_t body_bytes_max;
     int32_t
         idle_timeout_ms; /* silence while an answer is made or sent; at most 10 s of it while a request comes, 30 s between two */
+    /* From the connection (TLS included), or 30 s after an answer, until a request's head is whole; 0: the default. */
+    int32_t head_timeout_ms;
     const char *const *allow; /* CIDRs that may connect; NULL = any */
     size_t allow_count;
     const char *const *

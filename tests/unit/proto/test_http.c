@@ -1,5 +1,6 @@
 /* The server answers what proto/http.h promises, to polite and to hostile clients, and outlives them all.
- * Oracle: a plain socket client below that sees every byte; each hostile row ends with a good request. */
+ * Oracle: a plain socket client below that sees every byte; each hostile row ends with a good request.
+ * Covers: proto/http_stream.c */
 #include "tests/helper/test.h"
 
 #include <arpa/inet.h>
@@ -151,6 +152,7 @@ static struct slg_http_server *serve(struct world *world,
         options.token_count = more->token_count;
         options.allow = more->allow;
         options.allow_count = more->allow_count;
+        options.head_timeout_ms = more->head_timeout_ms;
     }
     if (slg_http_server_start(&options, &server, &error) != SLG_OK)
         fail_msg("%s", error.message);
@@ -388,6 +390,56 @@ static void test_idle_clients_are_cut(void **state)
     receive_all(slow_fd, &answer);
     assert_false(has(&answer, "200 OK"));
     slg_buf_fini(&answer);
+    slg_http_server_stop(server);
+}
+
+/* Send the text byte by byte, never silent for long, until the server closes. The bytes that went out. */
+static size_t trickle(int fd, const char *text)
+{
+    size_t sent = 0;
+
+    for (;;) {
+        struct pollfd p = { .fd = fd, .events = POLLIN };
+        char byte = text[sent] != '\0' ? text[sent] : 'x';
+
+        if (poll(&p, 1, 20) > 0 && recv(fd, &byte, 1, MSG_PEEK) <= 0)
+            return sent;
+        if (send(fd, &byte, 1, MSG_NOSIGNAL) != 1)
+            return sent;
+        sent += text[sent] != '\0';
+    }
+}
+
+/* A head that comes bit by bit ends with its time, the first one and those after an answer; answers may take longer. */
+static void test_heads_that_trickle_are_cut(void **state)
+{
+    static const char request[] = "GET /show HTTP/1.1\r\nHost: x\r\n\r\n";
+    struct slg_http_server_options more = { .head_timeout_ms = 300 };
+    struct world world = { .gone = 0 };
+    struct slg_http_server *server = serve(&world, &more);
+    int64_t begin = slg_clock_mono_ns(slg_clock_system());
+    int fd = dial(server), waiting_fd = dial(server), kept_fd = dial(server);
+    char answer[4096];
+
+    (void)state;
+    send_all(waiting_fd, "GET /wait HTTP/1.1\r\nHost: x\r\n\r\n", 33);
+    AWAIT(atomic_load(&world.waiting) == 1);
+    (void)trickle(fd, "GET /show HTTP/1.1\r\nX: ");
+    assert_true(slg_clock_mono_ns(slg_clock_system()) - begin >= 300 * SLG_NS_PER_MS);
+    assert_true(slg_clock_mono_ns(slg_clock_system()) - begin < 10 * SLG_NS_PER_SEC);
+    close(fd);
+    assert_int_equal(atomic_load(&world.gone), 0); /* its head was there in time */
+    close(waiting_fd);
+    AWAIT(atomic_load(&world.gone) == 1);
+    close(kept_fd);
+    kept_fd = dial(server);
+    for (int i = 0; i < 3; i++) { /* each answer begins the time anew */
+        send_all(kept_fd, request, sizeof(request) - 1);
+        assert_true(recv(kept_fd, answer, sizeof(answer), 0) > 0);
+        (void)poll(NULL, 0, 150);
+    }
+    (void)trickle(kept_fd, "GET /show HTTP/1.1\r\nX: ");
+    close(kept_fd);
     slg_http_server_stop(server);
 }
 
@@ -643,6 +695,7 @@ int main(void)
         cmocka_unit_test(test_hostile_requests),
         cmocka_unit_test(test_chunked_body_over_the_limit),
         cmocka_unit_test(test_idle_clients_are_cut),
+        cmocka_unit_test(test_heads_that_trickle_are_cut),
         cmocka_unit_test(test_gzip_answers),
         cmocka_unit_test(test_streams),
         cmocka_unit_test(test_a_client_that_goes_is_noticed),
