@@ -45,23 +45,21 @@ static const char *type_text(const struct slg_answer *answer)
     return "vector";
 }
 
-/* a,b -> ["a","b"] */
-static void print_flags(const struct slg_answer *answer, struct slg_buf *out)
+void slg_answer_flags(struct slg_buf *out, struct slg_text flags)
 {
-    struct slg_text left = answer->encoding_flags;
     bool first = true;
 
     slg_buf_append_text(out, ",\"encodingFlags\":[");
-    while (left.len > 0) {
-        const char *comma = memchr(left.at, ',', left.len);
-        size_t len = comma == NULL ? left.len : (size_t)(comma - left.at);
+    while (flags.len > 0) {
+        const char *comma = memchr(flags.at, ',', flags.len);
+        size_t len = comma == NULL ? flags.len : (size_t)(comma - flags.at);
 
         if (!first)
             slg_buf_append_byte(out, ',');
-        slg_buf_append_json(out, left.at, len);
+        slg_buf_append_json(out, flags.at, len);
         first = false;
         len += comma != NULL;
-        left = slg_text_make(left.at + len, left.len - len);
+        flags = slg_text_make(flags.at + len, flags.len - len);
     }
     slg_buf_append_byte(out, ']');
 }
@@ -80,7 +78,7 @@ static void print_head(const struct slg_answer *answer, struct slg_buf *out)
     }
     slg_buf_printf(out, ",\"data\":{\"resultType\":\"%s\"", type_text(answer));
     if (answer->result == NULL && answer->encoding_flags.len > 0)
-        print_flags(answer, out);
+        slg_answer_flags(out, answer->encoding_flags);
     slg_buf_append_text(out, ",\"result\":[");
 }
 
@@ -111,16 +109,17 @@ static void print_summary(const struct slg_answer *answer, struct slg_buf *out)
 
 /* ---- streams ---- */
 
-static void print_categories(const struct slg_stream_row *row, struct slg_buf *out)
+void slg_answer_categories(struct slg_buf *out, const struct slg_label_set *metadata,
+                           const struct slg_label_set *parsed)
 {
     slg_buf_append_text(out, ",{");
-    if (row->metadata.count > 0) {
+    if (metadata->count > 0) {
         slg_buf_append_text(out, "\"structuredMetadata\":");
-        slg_label_print_json(out, &row->metadata);
+        slg_label_print_json(out, metadata);
     }
-    if (row->parsed.count > 0) {
-        slg_buf_append_text(out, row->metadata.count > 0 ? ",\"parsed\":" : "\"parsed\":");
-        slg_label_print_json(out, &row->parsed);
+    if (parsed->count > 0) {
+        slg_buf_append_text(out, metadata->count > 0 ? ",\"parsed\":" : "\"parsed\":");
+        slg_label_print_json(out, parsed);
     }
     slg_buf_append_byte(out, '}');
 }
@@ -198,7 +197,7 @@ static void print_row(const struct slg_answer *answer, const struct slg_stream_r
     slg_buf_printf(out, "[\"%lld\",", (long long)row->ts_ns);
     print_line(row, out);
     if (answer->categorize)
-        print_categories(row, out);
+        slg_answer_categories(out, &row->metadata, &row->parsed);
     slg_buf_append_byte(out, ']');
 }
 

@@ -34,6 +34,13 @@ struct slg_answer {
 /* Append the next piece (about 64 KiB). OK: more to come. NOT_FOUND: all was written. */
 SLG_MUST_CHECK enum slg_status slg_answer_pull(struct slg_answer *answer, struct slg_buf *out);
 
+/* ---- pieces that a tail writes, too ---- */
+
+/* ,"encodingFlags":["a","b"] of "a,b". */
+void slg_answer_flags(struct slg_buf *out, struct slg_text flags);
+/* ,{"structuredMetadata":{..},"parsed":{..}}, the third element of a value; sets that are empty are left out. */
+void slg_answer_categories(struct slg_buf *out, const struct slg_label_set *metadata,
+                           const struct slg_label_set *parsed);
 /* [1772438400.5 or 1772438400 - seconds with up to 3 digits of fraction. */
 void slg_answer_seconds(struct slg_buf *out, int64_t ts_ns);
 

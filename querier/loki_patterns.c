@@ -52,7 +52,7 @@ static enum slg_status begin_mining(void *arg, struct slg_error *reterr)
     struct patterns *patterns = arg;
 
     slg_miner_destroy(patterns->miner);
-    patterns->miner = slg_miner_create(patterns->leaf.step_ns);
+    patterns->miner = slg_miner_create(patterns->leaf.step_ns, patterns->leaf.memory_bytes_max);
     if (patterns->miner == NULL)
         return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for the patterns");
     return SLG_OK;

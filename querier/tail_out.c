@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "querier/answer.h"
+
 /* The largest row: a line and its labels, escaped, twice (labels stand in the stream and, parsed, in the row). */
 #define MESSAGE_BYTES_MAX ((size_t)16 << 20)
 #define READY_BYTES_MAX   ((size_t)32 << 20)
@@ -20,25 +22,6 @@ struct slg_tail_out {
     size_t sent;          /* of ready */
 };
 
-static void print_flags(struct slg_buf *out, struct slg_text flags)
-{
-    bool first = true;
-
-    slg_buf_append_text(out, ",\"encodingFlags\":[");
-    while (flags.len > 0) {
-        const char *comma = memchr(flags.at, ',', flags.len);
-        size_t len = comma == NULL ? flags.len : (size_t)(comma - flags.at);
-
-        if (!first)
-            slg_buf_append_byte(out, ',');
-        slg_buf_append_json(out, flags.at, len);
-        first = false;
-        len += comma != NULL;
-        flags = slg_text_make(flags.at + len, flags.len - len);
-    }
-    slg_buf_append_byte(out, ']');
-}
-
 struct slg_tail_out *slg_tail_out_create(struct slg_text encoding_flags, bool categorize)
 {
     struct slg_tail_out *out = calloc(1, sizeof(*out));
@@ -53,7 +36,7 @@ struct slg_tail_out *slg_tail_out_create(struct slg_text encoding_flags, bool ca
     slg_buf_init(&out->dropped, MESSAGE_BYTES_MAX);
     slg_buf_init(&out->ready, READY_BYTES_MAX);
     if (encoding_flags.len > 0)
-        print_flags(&out->flags, encoding_flags);
+        slg_answer_flags(&out->flags, encoding_flags);
     return out;
 }
 
@@ -117,20 +100,6 @@ static void print_labels(struct slg_tail_out *out, const struct slg_row *row)
         out->ready.failed = true; /* a row without its labels must not go out */
 }
 
-static void print_categories(struct slg_buf *out, const struct slg_row *row)
-{
-    slg_buf_append_text(out, ",{");
-    if (row->metadata.count > 0) {
-        slg_buf_append_text(out, "\"structuredMetadata\":");
-        slg_label_print_json(out, &row->metadata);
-    }
-    if (row->parsed.count > 0) {
-        slg_buf_append_text(out, row->metadata.count > 0 ? ",\"parsed\":" : "\"parsed\":");
-        slg_label_print_json(out, &row->parsed);
-    }
-    slg_buf_append_byte(out, '}');
-}
-
 static bool same_stream(const struct slg_tail_out *out)
 {
     return out->row_count > 0 && out->labels.len == out->last_labels.len &&
@@ -159,7 +128,7 @@ void slg_tail_out_row(struct slg_tail_out *out, const struct slg_row *row)
     slg_buf_printf(&out->message, "[\"%lld\",", (long long)row->ts_ns);
     slg_buf_append_json(&out->message, row->line.at, row->line.len);
     if (out->categorize)
-        print_categories(&out->message, row);
+        slg_answer_categories(&out->message, &row->metadata, &row->parsed);
     slg_buf_append_byte(&out->message, ']');
     out->row_count++;
     if (out->row_count == SLG_TAIL_MESSAGE_ROW_MAX || out->message.len >= SLG_TAIL_MESSAGE_BYTES)

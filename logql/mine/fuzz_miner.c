@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void feed_page(const uint8_t *data, size_t size)
 {
-    struct slg_miner *miner = slg_miner_create(STEP_NS);
+    struct slg_miner *miner = slg_miner_create(STEP_NS, UINT64_MAX);
     const struct slg_miner_pattern *patterns;
     size_t count;
 
@@ -36,7 +36,8 @@ static void check_match(struct slg_text pattern, struct slg_text line)
 
 static void mine_line(struct slg_text line)
 {
-    struct slg_miner *miner = slg_miner_create(STEP_NS), *again = slg_miner_create(STEP_NS);
+    struct slg_miner *miner = slg_miner_create(STEP_NS, UINT64_MAX),
+                     *again = slg_miner_create(STEP_NS, UINT64_MAX);
     const struct slg_miner_pattern *patterns;
     struct slg_buf page;
     bool more = false;

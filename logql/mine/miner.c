@@ -10,17 +10,20 @@
 #define PAGE_KIND           4 /* SLG_PAGE_PATTERNS of logql/plan/page.h */
 #define ROW_SLOT_COUNT      (2 * SLG_MINER_ROW_COUNT_MAX)
 #define CELL_SLOTS_MIN      ((size_t)1024)
-#define CELL_SLOTS_MAX      (2 * SLG_MINER_CELL_COUNT_MAX)
+#define CELL_SLOTS_MAX      ((size_t)1 << 19) /* four fifths of it in use at most */
+#define SHIFT_MAX           6                 /* the smallest bounds: 1/64 */
 #define LEVEL_COUNT_MAX     ((size_t)64)
 #define ROW_NONE            UINT32_MAX
 #define COUNT_MAX           (UINT64_C(1) << 48) /* of one cell, so that sums fit */
 /* Of generalise: tokens and skeletons of all rows. */
-#define SCRATCH_BYTES_MAX   ((size_t)48 << 20)
+#define SCRATCH_BYTES_MAX   ((size_t)20 << 20)
 /* Constants among the pieces of a pattern, in tenths: Drain's similarity threshold of 0.3. */
 #define CONSTANT_TENTHS_MIN 3
 
 static_assert((ROW_SLOT_COUNT & (ROW_SLOT_COUNT - 1)) == 0, "open addressing masks");
 static_assert((CELL_SLOTS_MAX & (CELL_SLOTS_MAX - 1)) == 0, "open addressing masks");
+static_assert(SLG_MINER_CELL_COUNT_MAX < CELL_SLOTS_MAX, "a search ends at a free slot");
+static_assert(CELL_SLOTS_MAX >> SHIFT_MAX >= CELL_SLOTS_MIN, "a small table begins as a small one");
 
 struct row {
     uint64_t hash;
@@ -38,8 +41,14 @@ struct cell {
     uint32_t row;
 };
 
+static_assert(2 * (CELL_SLOTS_MAX * sizeof(struct cell) + SLG_MINER_TEXT_BYTES_MAX) +
+                      SCRATCH_BYTES_MAX <=
+                  SLG_MINER_MEMORY_BYTES,
+              "an old table, a new one, and what makes it");
+
 /* What generalising replaces as a whole. */
 struct table {
+    unsigned shift;          /* all bounds are 2^shift times smaller */
     struct slg_arena *arena; /* keys and slots */
     struct row *rows;
     size_t row_count;
@@ -71,9 +80,10 @@ static void table_fini(struct table *table)
     *table = (struct table){ 0 };
 }
 
-static bool table_init(struct table *table)
+static bool table_init(struct table *table, unsigned shift)
 {
-    *table = (struct table){ .arena = slg_arena_create(SLG_MINER_TEXT_BYTES_MAX),
+    *table = (struct table){ .shift = shift,
+                             .arena = slg_arena_create(SLG_MINER_TEXT_BYTES_MAX >> shift),
                              .rows = calloc(SLG_MINER_ROW_COUNT_MAX, sizeof(struct row)),
                              .row_slots = calloc(ROW_SLOT_COUNT, sizeof(uint32_t)),
                              .cells = calloc(CELL_SLOTS_MIN, sizeof(struct cell)),
@@ -85,15 +95,18 @@ static bool table_init(struct table *table)
     return false;
 }
 
-struct slg_miner *slg_miner_create(int64_t step_ns)
+struct slg_miner *slg_miner_create(int64_t step_ns, uint64_t memory_bytes_max)
 {
     struct slg_miner *miner = calloc(1, sizeof(*miner));
+    unsigned shift = 0;
 
     SLG_ASSERT(step_ns > 0);
     if (miner == NULL)
         return NULL;
     miner->step_ns = step_ns;
-    if (table_init(&miner->table))
+    while (shift < SHIFT_MAX && SLG_MINER_MEMORY_BYTES >> shift > memory_bytes_max)
+        shift++;
+    if (table_init(&miner->table, shift))
         return miner;
     free(miner);
     return NULL;
@@ -130,10 +143,12 @@ static enum slg_status grow_cells(struct table *table, struct slg_error *reterr)
     size_t bigger = table->cell_slot_count * 2;
     struct cell *cells;
 
-    if (table->cell_count == SLG_MINER_CELL_COUNT_MAX)
+    if (table->cell_count == SLG_MINER_CELL_COUNT_MAX >> table->shift)
         return slg_error_hintf(reterr, SLG_LIMIT, "ask for a shorter time or a larger step",
-                               "the patterns have more than %zu counts", SLG_MINER_CELL_COUNT_MAX);
-    if ((table->cell_count + 1) * 2 <= table->cell_slot_count || bigger > CELL_SLOTS_MAX)
+                               "the patterns have more than %zu counts",
+                               SLG_MINER_CELL_COUNT_MAX >> table->shift);
+    if ((table->cell_count + 1) * 2 <= table->cell_slot_count ||
+        bigger > CELL_SLOTS_MAX >> table->shift)
         return SLG_OK;
     cells = calloc(bigger, sizeof(*cells));
     if (cells == NULL)
@@ -233,7 +248,7 @@ static uint32_t find_row(struct table *table, const struct wish *wish)
             return table->row_slots[at] - 1;
         }
     }
-    if (table->row_count == SLG_MINER_ROW_COUNT_MAX ||
+    if (table->row_count == SLG_MINER_ROW_COUNT_MAX >> table->shift ||
         !copy_row(table->arena, wish, &table->rows[table->row_count]))
         return ROW_NONE;
     table->row_slots[at] = (uint32_t)++table->row_count;
@@ -345,7 +360,7 @@ static enum slg_status replace_table(struct slg_miner *miner, struct slg_arena *
     struct table fresh;
     enum slg_status status = SLG_OK;
 
-    if (groups == NULL || numbers == NULL || !table_init(&fresh))
+    if (groups == NULL || numbers == NULL || !table_init(&fresh, old->shift))
         return no_memory(reterr);
     choose_groups(groups, group_count, rows, old->row_count, keep_max);
     fill_rows(miner, rows, groups, &fresh, numbers);
@@ -368,7 +383,7 @@ static enum slg_status replace_table(struct slg_miner *miner, struct slg_arena *
 static enum slg_status generalise(struct slg_miner *miner, uint64_t lines_min, size_t keep_max,
                                   struct slg_error *reterr)
 {
-    struct slg_arena *scratch = slg_arena_create(SCRATCH_BYTES_MAX);
+    struct slg_arena *scratch = slg_arena_create(SCRATCH_BYTES_MAX >> miner->table.shift);
     const struct table *table = &miner->table;
     struct slg_generalise_row *rows = NULL;
     size_t group_count;
@@ -417,7 +432,8 @@ static enum slg_status take_row(struct slg_miner *miner, const struct wish *wish
     *ret_row = find_row(&miner->table, wish);
     if (*ret_row != ROW_NONE)
         return SLG_OK;
-    status = generalise(miner, /* lines_min= */ 1, SLG_MINER_ROW_COUNT_MAX / 2, reterr);
+    status = generalise(miner, /* lines_min= */ 1,
+                        (SLG_MINER_ROW_COUNT_MAX >> miner->table.shift) / 2, reterr);
     if (status == SLG_OK)
         *ret_row = find_row(&miner->table, wish);
     return status;
@@ -721,7 +737,7 @@ enum slg_status slg_miner_finish(struct slg_miner *miner,
     if (status != SLG_OK)
         return status;
     sort_cells(miner);
-    miner->results = slg_arena_create(2 * SLG_MINER_TEXT_BYTES_MAX);
+    miner->results = slg_arena_create(2 * SLG_MINER_TEXT_BYTES_MAX >> table->shift);
     patterns = miner->results == NULL
                    ? NULL
                    : slg_arena_calloc(miner->results, table->row_count + 1, sizeof(*patterns));

@@ -6,8 +6,8 @@
  * a miner is full: then it replaces words that vary by slots (generalise.h), and drops the rarest rows if that is not
  * enough. slg_miner_finish generalises the rest, as Drain does (github.com/grafana/loki pkg/pattern/drain), and shows what
  * came at least SLG_MINER_LINES_MIN times.
- * Bounds:  SLG_MINER_ROW_COUNT_MAX rows, SLG_MINER_TEXT_BYTES_MAX of text, SLG_MINER_CELL_COUNT_MAX counts, together about
- *          40 MiB; lines: shape.h.
+ * Bounds:  SLG_MINER_ROW_COUNT_MAX rows, SLG_MINER_TEXT_BYTES_MAX of text, SLG_MINER_CELL_COUNT_MAX counts: at most
+ *          SLG_MINER_MEMORY_BYTES, while it generalises; as many times less as its memory is less. Lines: shape.h.
  * Owner:   the miner copies everything. Threads: one at a time. Pure. */
 #ifndef SLG_LOGQL_MINE_MINER_H
 #define SLG_LOGQL_MINE_MINER_H
@@ -16,16 +16,18 @@
 #include "proto/label.h"
 
 #define SLG_MINER_ROW_COUNT_MAX     ((size_t)4096)
-#define SLG_MINER_TEXT_BYTES_MAX    ((size_t)16 << 20)
-#define SLG_MINER_CELL_COUNT_MAX    ((size_t)1 << 19)
+#define SLG_MINER_TEXT_BYTES_MAX    ((size_t)8 << 20)
+#define SLG_MINER_CELL_COUNT_MAX    (((size_t)1 << 19) / 5 * 4)
+#define SLG_MINER_MEMORY_BYTES      ((size_t)64 << 20)
 #define SLG_MINER_LEVEL_BYTES_MAX   ((size_t)64) /* a longer level is cut */
 #define SLG_MINER_LINES_MIN         30 /* Loki's minClusterSize: fewer lines are no pattern */
 #define SLG_MINER_PATTERN_COUNT_MAX ((size_t)300) /* Loki's maxPatterns; Logs Drilldown reads 500 */
 
 struct slg_miner; /* opaque */
 
-/* step_ns > 0: width of a bucket; buckets start at multiples of it. NULL: no memory. */
-SLG_MUST_CHECK struct slg_miner *slg_miner_create(int64_t step_ns);
+/* step_ns > 0: width of a bucket; buckets start at multiples of it. memory_bytes_max: what it may use; more than
+ * SLG_MINER_MEMORY_BYTES it never does, less than 1 MiB is 1 MiB. NULL: no memory. */
+SLG_MUST_CHECK struct slg_miner *slg_miner_create(int64_t step_ns, uint64_t memory_bytes_max);
 void slg_miner_destroy(struct slg_miner *miner); /* NULL is fine */
 
 /* One line. LIMIT: too many counts, ask with a larger step; NO_MEMORY. */

@@ -95,7 +95,7 @@ static enum slg_status start_miner(struct slg_remote *r, struct slg_error *reter
         return slg_errorf(reterr, SLG_INVALID, "only label matchers are supported");
     if (r->request.step_ns <= 0)
         return slg_errorf(reterr, SLG_INVALID, "patterns need a step");
-    r->miner = slg_miner_create(r->request.step_ns);
+    r->miner = slg_miner_create(r->request.step_ns, r->request.memory_bytes_max);
     return r->miner == NULL ? slg_errorf(reterr, SLG_NO_MEMORY, "out of memory") : SLG_OK;
 }
 

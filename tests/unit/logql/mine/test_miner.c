@@ -20,7 +20,7 @@ static uint64_t draw(uint64_t below)
 
 static struct slg_miner *start(void)
 {
-    struct slg_miner *miner = slg_miner_create(STEP_NS);
+    struct slg_miner *miner = slg_miner_create(STEP_NS, UINT64_MAX);
 
     assert_non_null(miner);
     return miner;
@@ -368,6 +368,47 @@ static void test_too_many_counts(void **state)
     slg_miner_destroy(miner);
 }
 
+/* With less memory it holds less, down to 1/64; many different lines are still mined. */
+static void test_less_memory(void **state)
+{
+    static const struct memory_case {
+        const char *name;
+        uint64_t memory_bytes;
+        size_t cells;
+    } cases[] = {
+        { "all that it may use", SLG_MINER_MEMORY_BYTES, SLG_MINER_CELL_COUNT_MAX },
+        { "a byte less", SLG_MINER_MEMORY_BYTES - 1, SLG_MINER_CELL_COUNT_MAX / 2 },
+        { "16 MiB", (uint64_t)16 << 20, SLG_MINER_CELL_COUNT_MAX / 4 },
+        { "nothing", 0, SLG_MINER_CELL_COUNT_MAX / 64 },
+    };
+
+    (void)state;
+    for (size_t k = 0; k < SLG_ARRAY_LEN(cases); k++) {
+        struct slg_miner *miner = slg_miner_create(STEP_NS, cases[k].memory_bytes);
+        struct slg_error error = { 0 };
+        size_t i = 0;
+
+        assert_non_null(miner);
+        for (size_t n = 0; n < 20000; n++) {
+            char line[64];
+
+            (void)snprintf(line, sizeof(line), "word%zu of user%zu at place%zu", n % 977, n % 31,
+                           n);
+            assert_int_equal(slg_miner_add(miner, slg_text_of("info"), 0, slg_text_of(line), NULL),
+                             SLG_OK);
+        }
+        slg_miner_destroy(miner);
+        miner = slg_miner_create(STEP_NS, cases[k].memory_bytes);
+        assert_non_null(miner);
+        while (slg_miner_add(miner, slg_text_of("info"), (int64_t)i * STEP_NS,
+                             slg_text_of("a b c d"), &error) == SLG_OK)
+            i++;
+        if (i != cases[k].cells)
+            fail_msg("%s: %zu counts", cases[k].name, i);
+        slg_miner_destroy(miner);
+    }
+}
+
 /* ---- pages from outside ---- */
 
 /* The worked bytes of docs/FORMATS.md, fed six times: 30 lines. */
@@ -434,6 +475,7 @@ int main(void)
         cmocka_unit_test(test_a_full_miner_generalises),
         cmocka_unit_test(test_pages_of_many_counts),
         cmocka_unit_test(test_too_many_counts),
+        cmocka_unit_test(test_less_memory),
         cmocka_unit_test(test_worked_bytes),
         cmocka_unit_test(test_damaged_pages),
     };

@@ -168,7 +168,7 @@ static void test_patterns(void **state)
                                         .step_ns = INT64_C(600) * 1000000000,
                                         .memory_bytes_max = 64 << 20 };
     struct slg_arena *arena = slg_arena_create((size_t)64 << 20);
-    struct slg_miner *miner = slg_miner_create(request.step_ns);
+    struct slg_miner *miner = slg_miner_create(request.step_ns, UINT64_MAX);
     const struct slg_miner_pattern *patterns;
     struct data_store store;
     struct data_set set;
