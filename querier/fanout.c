@@ -315,6 +315,8 @@ enum slg_status slg_fanout_evaluate(struct slg_fanout *fanout, int64_t from_ns, 
     bool anew = false;
 
     for (int turn = 0; status == SLG_OK && turn < RUNS_MAX; turn++) {
+        if (turn > 0)
+            slg_fanout_count(fanout, METRIC_querier_runs_again_total);
         error = (struct slg_error){ .status = SLG_OK };
         status = work->begin(arg, &error);
         if (status != SLG_OK)

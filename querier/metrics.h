@@ -35,6 +35,8 @@ enum slg_querier_outcome {
       "slow sub-queries that were given to other replicas as well")                                \
     X(querier_hedges_won_total, COUNTER, NULL, NULL,                                               \
       "of these, those where the other replicas came first")                                       \
+    X(querier_runs_again_total, COUNTER, NULL, NULL,                                               \
+      "times that a query began again because a storer was lost on the way")                       \
     X(querier_silent_storers_total, COUNTER, NULL, NULL,                                           \
       "storers that were given up in a query since they did not even answer a greeting")           \
     X(querier_tails_total, COUNTER, &slg_querier_outcome_label, NULL,                              \
