@@ -109,7 +109,7 @@ static enum slg_status take_sets(struct slg_fanout *fanout, const struct slg_rep
         status = append_doubts(fanout, reply->tag, sets.doubtful, sets.doubtful_count);
     fanout->sets_count += status == SLG_OK;
     if (status == SLG_OK && sets.refilling)
-        slg_fanout_mark_failed(fanout, reply->tag, "is refilling its disk");
+        slg_fanout_mark_failed(fanout, reply->tag, "is refilling or its disk is a copy");
     if (status == SLG_LIMIT)
         return slg_errorf(reterr, SLG_LIMIT,
                           "the time range covers more shards than the query's memory holds");

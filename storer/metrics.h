@@ -9,6 +9,7 @@
 extern const struct slg_metric_label slg_storer_metric_results;  /* by enum slg_store_result */
 extern const struct slg_metric_label slg_storer_metric_requests; /* by enum slg_rpc_type */
 extern const struct slg_metric_label slg_storer_metric_reasons;  /* by enum slg_storer_forget */
+extern const struct slg_metric_label slg_storer_metric_states;   /* by enum slg_member_state */
 
 enum slg_storer_forget {
     SLG_STORER_FORGET_TIME,
@@ -42,6 +43,9 @@ enum slg_storer_forget {
     X(storer_disk_free_bytes, GAUGE, NULL, NULL, "free bytes on the data directory's disk")        \
     X(storer_disk_total_bytes, GAUGE, NULL, NULL, "size of the data directory's disk")             \
     X(storer_read_only, GAUGE, NULL, NULL, "1 while batches are refused because the disk is full") \
+    X(storer_storage_state, GAUGE, &slg_storer_metric_states, NULL,                                \
+      "1 for what the data directory is: only answers of a whole one make an answer complete, a "  \
+      "clash (a copied directory) stores nothing")                                                 \
     X(storer_repaired_batches_total, COUNTER, NULL, NULL, "batches fetched from peers by repair")  \
     X(storer_repaired_bytes_total, COUNTER, NULL, NULL, "their bytes")                             \
     X(storer_forgotten_shards_total, COUNTER, &slg_storer_metric_reasons, NULL,                    \

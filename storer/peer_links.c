@@ -168,8 +168,14 @@ static void publish_state(struct slg_peer_links *links)
 {
     enum slg_member_state state = links->member.state;
 
-    if ((enum slg_member_state)atomic_exchange(&links->state, (int)state) != state)
-        slg_log_info("storage is %s node=%s", slg_member_text(state), links->options.node_id);
+    if ((enum slg_member_state)atomic_exchange(&links->state, (int)state) == state)
+        return;
+    slg_log_info("storage is %s node=%s", slg_member_text(state), links->options.node_id);
+    if (state == SLG_MEMBER_CLASH)
+        slg_log_error(
+            "another storer has the same storage id, one data directory is a copy: both store "
+            "nothing until one of them is emptied and both are restarted node=%s",
+            links->options.node_id);
 }
 
 /* ---- greeting ---- */

@@ -70,18 +70,24 @@ static void take_call(void *ctx, struct slg_transport_call *call, const uint8_t 
     slg_serve_request(storer->serve, request, request_len, send_reply, call);
 }
 
+static enum slg_member_state storage_state(const struct slg_storer *storer)
+{
+    return storer->links == NULL ? SLG_MEMBER_WHOLE : slg_peer_links_state(storer->links);
+}
+
 static void answer_ready(void *ctx, struct slg_http_request *request)
 {
-    struct slg_storer *storer = ctx;
-    bool joining =
-        storer->links != NULL && slg_peer_links_state(storer->links) == SLG_MEMBER_JOINING;
+    const struct slg_storer *storer = ctx;
+    enum slg_member_state state = storage_state(storer);
+    const char *text = "ready";
 
     if (slg_commit_read_only(storer->commit))
-        slg_http_answer_text(request, 200, "ready (read-only: storer.disk_reserve reached)");
-    else
-        slg_http_answer_text(request, 200,
-                             joining ? "ready (joining: other storers have not answered yet)"
-                                     : "ready");
+        text = "ready (read-only: storer.disk_reserve reached)";
+    else if (state == SLG_MEMBER_JOINING)
+        text = "ready (joining: other storers have not answered yet)";
+    else if (state == SLG_MEMBER_CLASH)
+        text = "ready (clash: a copied data directory, nothing is stored)";
+    slg_http_answer_text(request, 200, text);
 }
 
 static void answer_metrics(void *ctx, struct slg_http_request *request)
@@ -138,6 +144,9 @@ static void refresh_gauges(void *arg)
                             (int64_t)slg_catalogue_shard_count(storer->catalogue));
     slg_metric_gauge_shared(storer->metrics, METRIC_storer_open_shards, 0,
                             (int64_t)slg_catalogue_open_count(storer->catalogue));
+    for (size_t i = 0; i < slg_storer_metric_states.count; i++)
+        slg_metric_gauge_shared(storer->metrics, METRIC_storer_storage_state, i,
+                                storage_state(storer) == (enum slg_member_state)i);
 }
 
 /* The counter tells peers that a snapshot of the disk was rolled back (H6): it grows while something is stored. Only a
