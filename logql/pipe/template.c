@@ -182,8 +182,8 @@ static bool fit_argument(struct slg_run *run, char parameter, bool is_constant,
             return true;
         }
         if (is_constant && parameter == 'i' && value->kind == SLG_VALUE_FLOAT &&
-            value->number == (double)(int64_t)value->number && value->number < 9e18 &&
-            value->number > -9e18) {
+            value->number < 9e18 && value->number > -9e18 &&
+            value->number == (double)(int64_t)value->number) {
             *value = slg_value_int((int64_t)value->number);
             return true;
         }

@@ -123,6 +123,15 @@ static bool set_char(struct parser *p, struct slg_node *node)
     return true;
 }
 
+/* An integer that not even 64 bits hold; 2^63 to 2^64 - 1 fail where they are used, as in Go. */
+static bool is_huge_integer(struct slg_text text, double number)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (strchr(".eEpP", text.at[i]) != NULL)
+            return false;
+    return number >= 0x1p64 || number < -0x1p63;
+}
+
 static bool set_number(struct parser *p, struct slg_node *node)
 {
     struct slg_text text = slg_text_make(p->token.at, p->token.len);
@@ -135,6 +144,11 @@ static bool set_number(struct parser *p, struct slg_node *node)
     }
     if (memchr(text.at, 'i', text.len) == NULL && memchr(text.at, 'I', text.len) == NULL &&
         slg_convert_float(text, &number)) {
+        if (is_huge_integer(text, number)) {
+            fail_parse(p, "integer overflow: \"%.*s\"", (int)(text.len > 60 ? 60 : text.len),
+                       text.at);
+            return false;
+        }
         node->value = slg_value_float(number);
         /* "2." and "1e3" are floats as values and integers as int arguments: the evaluator sees to that. */
         return true;

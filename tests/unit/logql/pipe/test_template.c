@@ -99,6 +99,8 @@ static const struct template_row failures[] = {
     { "endless recursion", "{{define `t`}}{{template `t` .}}{{end}}{{template `t` .}}",
       "TemplateFormatErr" },
     { "huge repeat", "{{ repeat 1000000000 .b }}", "TemplateFormatErr" },
+    { "float constant beyond all integers", "{{ repeat 1e65 .b }}", "TemplateFormatErr" },
+    { "constant beyond int64", "{{ repeat 9223372036854775808 .b }}", "TemplateFormatErr" },
     { "huge indent", "{{ indent 1000000000 .b }}", "TemplateFormatErr" },
     { "doubling", "{{$x := .b}}{{range 60}}{{$x = print $x $x}}{{end}}{{$x}}",
       "TemplateFormatErr" },
@@ -120,6 +122,8 @@ static const struct template_row bad[] = {
       "template: line:1: invalid syntax" },
     { "half of a surrogate pair", "{{ \"\\ud800\" }}", "template: line:1: invalid syntax" },
     { "unended quote", "{{ \"a\n\" }}", "template: line:1: unterminated quoted string" },
+    { "constant beyond 64 bits", "{{ repeat 18446744073709551616 `a` }}",
+      "template: line:1: integer overflow: \"18446744073709551616\"" },
     { "bad character", "{{ a#b }}", "template: line:1: " },
 };
 
