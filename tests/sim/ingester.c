@@ -37,7 +37,12 @@ static void settle(struct sim_world *w, int index)
 static void step(struct sim_world *w, int index, const struct slg_replica_event *event)
 {
     struct sim_batch *batch = &w->batches[index];
-    struct slg_replica_actions actions = slg_replica_step(&batch->replica, event, w->now_ns);
+    struct slg_replica_actions actions;
+
+    for (int i = 0; w->bug == SIM_BUG_STALE_ACK && i < batch->replica.target_count; i++)
+        if (batch->replica.targets[i].state == SLG_TARGET_STORED)
+            batch->replica.targets[i].sent_mono_ns = w->now_ns;
+    actions = slg_replica_step(&batch->replica, event, w->now_ns);
 
     if (actions.settle && batch->settled)
         sim_fail(w, "batch %d was settled twice", index);
@@ -98,7 +103,7 @@ void sim_ingester_seal(struct sim_world *w, int node)
     int shard = (int)sim_random(w, SIM_SHARDS);
 
     sim_push(w, w->now_ns + SIM_MS(100 + sim_random(w, 8000)), SIM_BATCH, node, 0);
-    if (index == SIM_BATCHES_MAX || w->healed)
+    if (index == SIM_BATCHES_MAX || w->healed || ingester->stopping)
         return;
     w->batch_count++;
     w->of_shard[shard] |= sim_bit(index);
@@ -110,6 +115,8 @@ void sim_ingester_seal(struct sim_world *w, int node)
                                  .live = true };
     batch->ts_max_ns = shard == 0 ? w->shards[0].window_ns + w->shards[0].length_ns - 1
                                   : w->shards[shard].window_ns + SIM_SECONDS(600);
+    if (shard != 0 && sim_chance(w, 30)) /* as far ahead as may be, or a little more */
+        batch->ts_max_ns = sim_wall_ns(w, node) + SIM_SECONDS(580 + (int64_t)sim_random(w, 40));
     place_of(w, shard, &place);
     sim_trace(w, "ingester %d: seals batch %d of shard %d", node, index, shard);
     slg_replica_init(&batch->replica, &place, w->now_ns);
@@ -193,6 +200,33 @@ void sim_ingester_crash(struct sim_world *w, int node)
     }
 }
 
+void sim_ingester_terminate(struct sim_world *w, int node)
+{
+    struct sim_ingester *ingester = ingester_of(w, node);
+
+    if (!w->nodes[node].up || ingester->stopping)
+        return;
+    sim_trace(w, "fault: ingester %d is told to stop", node - w->storer_count);
+    ingester->stopping = true;
+    sim_push(w, w->now_ns + SIM_SECONDS(1 + (int64_t)sim_random(w, 9)), SIM_STOP, node, 0);
+}
+
+void sim_ingester_stop(struct sim_world *w, int node)
+{
+    struct slg_replica_event stop = { .type = SLG_REPLICA_STOP, .node = UINT16_MAX };
+
+    for (int i = 0; i < w->batch_count; i++) {
+        if (!w->batches[i].live || ingester_node(w, &w->batches[i]) != node)
+            continue;
+        step(w, i, &stop);
+        if (w->batches[i].live || !w->batches[i].settled)
+            sim_fail(w, "batch %d outlived its ingester's stop", i);
+    }
+    w->nodes[node].up = false;
+    w->nodes[node].generation++;
+    sim_push(w, w->now_ns + SIM_MS(100 + sim_random(w, 4000)), SIM_RESTART, node, 0);
+}
+
 /* A start is a new incarnation. */
 void sim_ingester_restart(struct sim_world *w, int node)
 {
@@ -200,6 +234,8 @@ void sim_ingester_restart(struct sim_world *w, int node)
 
     w->nodes[node].up = true;
     w->nodes[node].generation++;
+    w->nodes[node].map = w->map_newest;
+    ingester->stopping = false;
     memset(ingester->sequences, 0, sizeof(ingester->sequences));
     memset(ingester->unreachable, 0, sizeof(ingester->unreachable));
     memset(ingester->incarnation.bytes, ++w->next_id, sizeof(ingester->incarnation.bytes));

@@ -127,6 +127,7 @@ static void ensure(struct sim_world *w)
 static void fix_sets(struct sim_world *w)
 {
     struct sim_query *query = &w->query;
+    const struct slg_map *map = sim_map(w, w->storer_count + w->ingester_count);
     bool failed[SLG_MAP_NODE_COUNT_MAX] = { false };
     size_t failed_count = 0;
 
@@ -140,8 +141,7 @@ static void fix_sets(struct sim_world *w)
         return;
     }
     for (int i = 0; i < SIM_SHARDS; i++) {
-        query->incomplete =
-            query->incomplete || slg_choose_incomplete(&w->map, &w->shards[i], failed);
+        query->incomplete = query->incomplete || slg_choose_incomplete(map, &w->shards[i], failed);
         if (choose(w, i) != SLG_OK) {
             give_up(w);
             return;
@@ -155,7 +155,7 @@ static void take_sets(struct sim_world *w, int node, const struct sim_message *r
     struct sim_query *query = &w->query;
     size_t failed = 0;
 
-    if (reply != NULL) {
+    if (reply != NULL && reply->ok) {
         query->answered[node] = true;
         query->failed[node] = reply->refilling;
         query->held[node] = reply->set;
@@ -169,7 +169,7 @@ static void take_sets(struct sim_world *w, int node, const struct sim_message *r
     }
     for (int i = 0; i < w->storer_count; i++)
         failed += query->failed[i];
-    if (!query->grace && failed + query->waiting <= slg_choose_spare_count(&w->map)) {
+    if (!query->grace && failed + query->waiting <= slg_choose_spare_count(&w->maps[0])) {
         query->grace = true;
         sim_push(w, w->now_ns + SIM_MS(300), SIM_GRACE, w->storer_count + w->ingester_count,
                  query->number);

@@ -8,9 +8,12 @@ static void look_at_next(struct sim_world *w, int node);
 static void fetch_next(struct sim_world *w, int node, uint32_t index);
 
 /* What the data directory says of itself, written with each greeting and round (storer/peer_links.c). */
-static void keep_proof(struct sim_storer *storer)
+static void keep_known(struct sim_storer *storer)
 {
     storer->member.own.counter = storer->disk.counter;
+    if (storer->read_only)
+        return;
+    memcpy(storer->disk.known, storer->known, sizeof(storer->known));
     if (slg_member_provable(&storer->member))
         storer->disk.proven = true;
     else if (!storer->member.proven)
@@ -25,7 +28,7 @@ static void end_round(struct sim_world *w, int node)
 
     if (member->answered > 0)
         slg_member_end_round(&storer->member, member, storer->round.due);
-    keep_proof(storer);
+    keep_known(storer);
     if (storer->member.state != before)
         sim_trace(w, "storer %d: %s after a round over %zu, %zu whole", node,
                   slg_member_text(storer->member.state), member->answered, member->answered_whole);
@@ -114,11 +117,11 @@ static void act(struct sim_world *w, int node, const struct slg_heal_actions *ac
     struct sim_task task = { .used = true, .shard = shard, .peer = -1 };
 
     storer->round.due = storer->round.due || actions->due;
-    if (actions->forget && own == (storer->disk.held & sim_of_shard(w, shard))) {
+    if (actions->forget && !w->repair_off && own == (storer->disk.held & sim_of_shard(w, shard))) {
         sim_trace(w, "storer %d: forgets hints of shard %d", node, shard);
         storer->disk.held &= ~own;
     }
-    for (size_t i = 0; i < actions->fetch_count; i++) {
+    for (size_t i = 0; i < actions->fetch_count && !w->repair_off; i++) {
         sim_bits part = sim_bits_of(w, shard, actions->fetches[i].set);
 
         task.parts[actions->fetches[i].node] = part;
@@ -144,7 +147,8 @@ static void look(struct sim_world *w, int node)
     struct slg_batch_set *own_set = sim_set_of(w, own), *sets[SIM_STORERS_MAX];
     struct slg_heal_peer peers[SIM_STORERS_MAX];
     struct slg_heal_view view = { .owner = slg_placement_owns(placement, (uint16_t)node),
-                                  .candidate = slg_placement_hints(placement, (uint16_t)node),
+                                  .candidate = slg_placement_hints(placement, (uint16_t)node) &&
+                                               w->bug != SIM_BUG_CANDIDATE_SKIPS,
                                   .refilling = round->refilling,
                                   .counts = round->counts,
                                   .copies_min = w->layout.write_quorum_min,
@@ -293,6 +297,9 @@ static void take_answer(struct sim_world *w, int node, const struct sim_request 
     struct sim_round *round = &storer->round;
     int peer = request->arg;
 
+    if (reply != NULL && !reply->ok)
+        reply = NULL;
+
     if (request->purpose == SIM_FOR_GREETING) {
         storer->reachable[peer] = reply != NULL;
         if (reply != NULL)
@@ -324,9 +331,13 @@ void sim_repair_answer(struct sim_world *w, int node, const struct sim_request *
     if (--storer->round.waiting > 0)
         return;
     if (request->purpose == SIM_FOR_GREETING) {
-        keep_proof(storer);
+        keep_known(storer);
         storer->round.phase = SIM_DIGESTS;
         storer->round.refilling = slg_member_compares(&storer->member);
+        if (w->repair_off && !storer->round.refilling) {
+            end_round(w, node);
+            return;
+        }
         storer->round.member.began_mono_ns = w->now_ns;
         storer->round.member.anything = storer->disk.held != 0;
         ask_sets(w, node, SIM_FOR_DIGESTS, storer->reachable, -1);

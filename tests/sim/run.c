@@ -23,6 +23,10 @@ const char *sim_bug_name(enum sim_bug bug)
         "amnesiac-counts-as-complete",
         "duplicate-acked-early",
         "repair-resurrects-expired",
+        "candidate-is-not-refilled",
+        "old-acknowledgement-counts",
+        "restart-ends-refilling",
+        "lost-disk-taken-for-new",
     };
 
     return names[bug];
@@ -47,26 +51,32 @@ static void make_map(struct sim_world *w)
         w->layout.write_quorum = w->layout.write_quorum_min = 3;
     if (sim_chance(w, 150))
         w->layout.write_quorum_min--;
-    w->map = (struct slg_map){ .cluster_id = "sim",
-                               .epoch = 1,
-                               .nodes = w->map_nodes,
-                               .node_count = (size_t)w->storer_count,
-                               .layouts = &w->layout,
-                               .layout_count = 1,
-                               .retention_ns = SIM_RETENTION_NS };
+    w->maps[0] = (struct slg_map){ .cluster_id = "sim",
+                                   .epoch = 1,
+                                   .nodes = w->map_nodes,
+                                   .node_count = (size_t)w->storer_count,
+                                   .layouts = &w->layout,
+                                   .layout_count = 1,
+                                   .retention_ns = SIM_RETENTION_NS };
+    w->maps[1] = w->maps[0];
+    w->maps[1].epoch = 2;
+    w->maps[1].keep_from_ns = SIM_SECONDS(3600) * 998;
     for (int i = 0; i < SIM_SHARDS; i++) {
         w->shards[i] = (struct slg_shard_id){ .window_ns = SIM_SECONDS(3600) * (i == 0 ? 997 : 999),
                                               .length_ns = SIM_SECONDS(3600),
                                               .slot = (uint16_t)(i == 2),
                                               .slot_count = 2 };
-        w->placements[i] = slg_placement_of(&w->map, &w->shards[i]);
+        w->placements[i] = slg_placement_of(&w->maps[0], &w->shards[i]);
     }
 }
 
 static void make_nodes(struct sim_world *w)
 {
     int querier = w->storer_count + w->ingester_count;
+    bool skewed = sim_chance(w, 500);
 
+    for (int i = 0; skewed && i <= querier; i++)
+        w->nodes[i].skew_ns = SIM_MS(sim_random(w, 60000)) - SIM_SECONDS(30);
     for (int i = 0; i < w->storer_count; i++) {
         memset(w->storers[i].disk.id, ++w->next_id, sizeof(w->storers[i].disk.id));
         sim_storer_start(w, i);
@@ -149,6 +159,9 @@ static void handle(struct sim_world *w, const struct sim_event *event)
     case SIM_FAULT:
         sim_fault(w);
         break;
+    case SIM_PLOT:
+        sim_plot(w, event->arg);
+        break;
     case SIM_BATCH:
         sim_ingester_seal(w, event->node);
         break;
@@ -160,6 +173,9 @@ static void handle(struct sim_world *w, const struct sim_event *event)
         break;
     case SIM_HEDGE:
         sim_querier_hedge(w, event->arg);
+        break;
+    case SIM_STOP:
+        sim_ingester_stop(w, event->node);
         break;
     case SIM_HEAL:
         sim_heal_all(w);
@@ -196,9 +212,11 @@ bool sim_run_seed(uint64_t seed, enum sim_bug bug, bool verbose, struct sim_worl
     w->arena = slg_arena_create((size_t)1 << 20);
     SLG_ASSERT(w->arena != NULL);
     make_map(w);
-    sim_trace(w, "seed %llu: %d storers, R=%u W=%u W_min=%u, %d ingesters",
+    w->repair_off = sim_chance(w, 100);
+    sim_trace(w, "seed %llu: %d storers, R=%u W=%u W_min=%u, %d ingesters%s",
               (unsigned long long)seed, w->storer_count, w->layout.replication,
-              w->layout.write_quorum, w->layout.write_quorum_min, w->ingester_count);
+              w->layout.write_quorum, w->layout.write_quorum_min, w->ingester_count,
+              w->repair_off ? ", repair off" : "");
     make_nodes(w);
     while (!w->failed && sim_pop(w, &event) && event.at_ns < SIM_END_NS) {
         w->now_ns = event.at_ns;

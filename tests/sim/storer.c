@@ -14,8 +14,8 @@ static enum slg_store_result admit(const struct sim_world *w, int node,
 {
     const struct sim_batch *batch = &w->batches[item->batch];
     struct slg_batch_header header = { .ts_max_ns = batch->ts_max_ns };
-    struct slg_admit rules = { .map = &w->map,
-                               .node_id = w->map.nodes[node].id,
+    struct slg_admit rules = { .map = sim_map(w, node),
+                               .node_id = w->map_nodes[node].id,
                                .now_ns = sim_wall_ns(w, node) };
     struct slg_error err;
 
@@ -116,13 +116,13 @@ void sim_storer_fill(const struct sim_world *w, int node, int peer, struct sim_m
 
     message->own = own_storage(storer);
     message->own.known = storer->member.state == SLG_MEMBER_WHOLE;
-    message->known = storer->disk.known[peer];
+    message->known = storer->known[peer];
 }
 
 void sim_storer_note(struct sim_world *w, int node, const struct sim_message *message)
 {
     struct sim_storer *storer = &w->storers[node];
-    struct slg_member_storage *known = &storer->disk.known[message->from];
+    struct slg_member_storage *known = &storer->known[message->from];
     enum slg_member_state before = storer->member.state;
 
     storer->member.own.counter = storer->disk.counter;
@@ -145,8 +145,13 @@ void sim_storer_start(struct sim_world *w, int node)
 
     w->nodes[node].up = true;
     w->nodes[node].generation++;
+    w->nodes[node].map = w->map_newest;
+    memcpy(storer->known, storer->disk.known, sizeof(storer->known));
     own = own_storage(storer);
-    slg_member_init(&storer->member, &w->map, (size_t)node, &own, storer->disk.proven, w->now_ns);
+    slg_member_init(&storer->member, sim_map(w, node), (size_t)node, &own,
+                    storer->disk.proven || w->bug == SIM_BUG_RESTART_BELIEVED, w->now_ns);
+    if (w->bug == SIM_BUG_LOST_IS_NEW)
+        storer->member.proven = true;
     if (w->bug == SIM_BUG_HINT_DROPPED)
         for (int i = 0; i < SIM_SHARDS; i++)
             if (!is_owner(w, node, i))
@@ -178,7 +183,7 @@ static void raise_counter(struct sim_storer *storer)
 {
     uint64_t settled = storer->member.counter_settled;
 
-    if (storer->member.state != SLG_MEMBER_WHOLE ||
+    if (storer->read_only || storer->member.state != SLG_MEMBER_WHOLE ||
         (!storer->stored_since_count && (settled == 0 || storer->disk.counter > settled)))
         return;
     if (storer->disk.counter < settled)
@@ -269,6 +274,13 @@ void sim_storer_take(struct sim_world *w, const struct sim_message *message)
                                 .from = message->from,
                                 .request = message->request };
 
+    if ((message->kind == SIM_SETS || message->kind == SIM_FETCH || message->kind == SIM_QUERY) &&
+        message->epoch > sim_map(w, message->to)->epoch) {
+        reply.ok = false; /* this storer's map is behind */
+        reply.shard = message->shard;
+        sim_answer(w, message, &reply);
+        return;
+    }
     switch (message->kind) {
     case SIM_HELLO:
         if (message->from < w->storer_count) {

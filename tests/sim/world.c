@@ -152,6 +152,7 @@ void sim_ask(struct sim_world *w, struct sim_message *message, enum sim_purpose 
     w->requests =
         sim_grow(w->requests, &w->request_capacity, w->request_count, sizeof(*w->requests));
     message->request = (uint32_t)w->request_count++;
+    message->epoch = sim_map(w, message->from)->epoch;
     w->requests[message->request] =
         (struct sim_request){ .node = message->from,
                               .generation = w->nodes[message->from].generation,
@@ -233,6 +234,11 @@ struct slg_batch_set_digest sim_digest(const struct sim_world *w, int shard, sim
 
 /* ---- clocks ---- */
 
+const struct slg_map *sim_map(const struct sim_world *w, int node)
+{
+    return &w->maps[w->nodes[node].map];
+}
+
 int64_t sim_wall_ns(const struct sim_world *w, int node)
 {
     return SIM_WALL_START_NS + w->now_ns + w->nodes[node].skew_ns;
@@ -241,7 +247,7 @@ int64_t sim_wall_ns(const struct sim_world *w, int node)
 bool sim_window_expired(const struct sim_world *w, int node, int shard)
 {
     return w->shards[shard].window_ns + w->shards[shard].length_ns <=
-           slg_admit_cutoff_ns(&w->map, sim_wall_ns(w, node));
+           slg_admit_cutoff_ns(sim_map(w, node), sim_wall_ns(w, node));
 }
 
 void sim_fini(struct sim_world *w)

@@ -42,6 +42,10 @@ enum sim_bug {
     SIM_BUG_AMNESIAC_COUNTS,
     SIM_BUG_DUPLICATE_EARLY,
     SIM_BUG_RESURRECTION,
+    SIM_BUG_CANDIDATE_SKIPS,
+    SIM_BUG_STALE_ACK,
+    SIM_BUG_RESTART_BELIEVED,
+    SIM_BUG_LOST_IS_NEW,
     SIM_BUG_COUNT,
 };
 
@@ -71,6 +75,7 @@ struct sim_message {
     enum slg_store_result result;
     struct slg_member_storage own, known; /* HELLO */
     int shard;                            /* -1: all */
+    uint64_t epoch;                       /* of the asker's map; SETS, FETCH, QUERY */
     sim_bits set;                         /* SETS reply, FETCH, ENSURE, QUERY: S, then the page */
     struct slg_batch_set_digest digests[SIM_SHARDS];
     bool refilling;
@@ -86,10 +91,12 @@ enum sim_event_type {
     SIM_TICK, /* each second: retention, counter; ingester: due targets */
     SIM_RESTART,
     SIM_FAULT,
+    SIM_PLOT,  /* a later part of a fault */
     SIM_BATCH, /* an ingester seals one */
     SIM_ASK,   /* the querier starts a query */
     SIM_GRACE, /* of the querier's sets */
     SIM_HEDGE,
+    SIM_STOP, /* the time that a stopping ingester has for its batches is over */
     SIM_HEAL, /* all faults end */
 };
 
@@ -160,7 +167,7 @@ struct sim_round {
     int shard;
 };
 
-/* What survives a crash. */
+/* What survives a crash. proven, counter and known change only while the disk takes writes. */
 struct sim_disk {
     uint8_t id[16];
     uint64_t counter;
@@ -175,6 +182,8 @@ struct sim_storer {
     bool read_only;
     bool stored_since_count;
     struct slg_member member;
+    struct slg_member_storage
+        known[SIM_STORERS_MAX]; /* written to disk with the next greeting or round */
     bool reachable[SIM_STORERS_MAX];
     struct slg_heal heal[SIM_SHARDS];
     struct sim_pending pending[512];
@@ -189,6 +198,7 @@ struct sim_ingester {
     struct slg_incarnation incarnation;
     uint64_t sequences[SIM_SHARDS];
     bool unreachable[SIM_STORERS_MAX];
+    bool stopping;
     unsigned received, accepted, dropped, abandoned;
 };
 
@@ -223,6 +233,7 @@ struct sim_node {
     int64_t resume_ns;
     uint32_t generation;
     int64_t skew_ns;
+    int map; /* of world->maps */
 };
 
 struct sim_world {
@@ -231,7 +242,9 @@ struct sim_world {
     bool verbose, healed;
     int64_t now_ns;
     uint64_t order, steps;
-    struct slg_map map;
+    struct slg_map maps[2]; /* the second: a higher epoch, and keep_from behind the first shard */
+    int map_newest;
+    bool repair_off;
     struct slg_map_node map_nodes[SIM_STORERS_MAX];
     struct slg_map_share shares[SIM_STORERS_MAX];
     struct slg_map_layout layout;
@@ -280,6 +293,7 @@ sim_bits sim_of_shard(const struct sim_world *w, int shard);
 struct slg_batch_set *sim_set_of(const struct sim_world *w, sim_bits bits);
 sim_bits sim_bits_of(const struct sim_world *w, int shard, const struct slg_batch_set *set);
 struct slg_batch_set_digest sim_digest(const struct sim_world *w, int shard, sim_bits bits);
+const struct slg_map *sim_map(const struct sim_world *w, int node);
 int64_t sim_wall_ns(const struct sim_world *w, int node);
 bool sim_window_expired(const struct sim_world *w, int node, int shard);
 void sim_fini(struct sim_world *w);
@@ -309,6 +323,9 @@ void sim_ingester_answer(struct sim_world *w, const struct sim_request *request,
 void sim_ingester_tick(struct sim_world *w, int node);
 void sim_ingester_crash(struct sim_world *w, int node);
 void sim_ingester_restart(struct sim_world *w, int node);
+/* SIGTERM: it hands over what it has for some seconds, then settles the rest and goes. */
+void sim_ingester_terminate(struct sim_world *w, int node);
+void sim_ingester_stop(struct sim_world *w, int node);
 void sim_ingester_press(struct sim_world *w, int node);
 
 /* querier.c */
@@ -320,6 +337,7 @@ void sim_querier_hedge(struct sim_world *w, uint32_t number);
 
 /* fault.c */
 void sim_fault(struct sim_world *w);
+void sim_plot(struct sim_world *w, uint32_t arg);
 void sim_heal_all(struct sim_world *w);
 
 /* check.c */
