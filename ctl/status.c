@@ -169,6 +169,26 @@ static void print_work(const struct slg_json *repair)
         (void)printf("             holds hints of %lld shards for others\n", (long long)hints);
 }
 
+/* What the scrub does, and what was put aside. */
+static void print_damage(const struct slg_json *status)
+{
+    const struct slg_json *scrub = slg_json_get(status, "scrub");
+    const struct slg_json *quarantine = slg_json_get(status, "quarantine");
+    size_t count = slg_json_count(quarantine);
+    double bytes = 0;
+
+    if (slg_json_bool(slg_json_get(scrub, "running"), false))
+        (void)printf(
+            "             scrub: %.1f of %.1f MiB read, %.1f MiB/s, %lld damaged batches\n",
+            mib_of(scrub, "done_bytes"), mib_of(scrub, "total_bytes"),
+            mib_of(scrub, "bytes_per_second"),
+            (long long)slg_json_int(slg_json_get(scrub, "damaged_batches"), 0));
+    for (size_t i = 0; i < count; i++)
+        bytes += mib_of(slg_json_at(quarantine, i), "bytes");
+    if (count > 0)
+        (void)printf("             quarantine: %zu copies, %.1f MiB\n", count, bytes);
+}
+
 static void print_node(const struct slg_json *node)
 {
     const struct slg_json *status = slg_json_get(node, "status");
@@ -183,6 +203,7 @@ static void print_node(const struct slg_json *node)
                      mib_of(disk, "free_bytes"), mib_of(disk, "total_bytes"),
                      mib_of(disk, "reserve_bytes"), slg_json_count(shards_of(node)));
     print_work(slg_json_get(status, "repair"));
+    print_damage(status);
 }
 
 static void print_status(const struct admin *admin, const struct summary *sum)
@@ -334,6 +355,23 @@ static bool print_member(void *arg, const char *key, const struct slg_json *valu
     return true;
 }
 
+static void print_row_json(struct slg_buf *out, const struct slg_json *row, const char *more,
+                           bool *first)
+{
+    struct shard_print p = { .out = out, .first = true };
+
+    slg_buf_append_text(out, *first ? "{" : ",\n{");
+    *first = false;
+    slg_json_each(row, print_member, &p);
+    slg_buf_append_text(out, more);
+    slg_buf_append_byte(out, '}');
+}
+
+static const struct slg_json *quarantine_of(const struct slg_json *node)
+{
+    return slg_json_get(slg_json_get(node, "status"), "quarantine");
+}
+
 static void print_shards_json(const struct admin *admin)
 {
     struct slg_buf out;
@@ -344,14 +382,12 @@ static void print_shards_json(const struct admin *admin)
     for (size_t i = 0; i < node_count(admin); i++) {
         const struct slg_json *shards = shards_of(node_at(admin, i));
 
-        for (size_t k = 0; k < slg_json_count(shards); k++) {
-            struct shard_print p = { .out = &out, .first = true };
-
-            slg_buf_append_text(&out, first ? "{" : ",\n{");
-            first = false;
-            slg_json_each(slg_json_at(shards, k), print_member, &p);
-            slg_buf_append_byte(&out, '}');
-        }
+        for (size_t k = 0; k < slg_json_count(shards); k++)
+            print_row_json(&out, slg_json_at(shards, k), "", &first);
+        shards = quarantine_of(node_at(admin, i));
+        for (size_t k = 0; k < slg_json_count(shards); k++)
+            print_row_json(&out, slg_json_at(shards, k),
+                           ",\"state\":\"quarantined\",\"owner\":false", &first);
     }
     slg_buf_append_text(&out, "]\n");
     slg_ctl_print(&out);
@@ -367,6 +403,15 @@ static void print_shards(const struct admin *admin)
 
         for (size_t k = 0; k < slg_json_count(shards); k++)
             print_shard(slg_json_at(shards, k));
+    }
+    for (size_t i = 0; i < node_count(admin); i++) {
+        const struct slg_json *rows = quarantine_of(node_at(admin, i));
+
+        for (size_t k = 0; k < slg_json_count(rows); k++)
+            (void)printf(
+                "%-32s %-12s quarantined, %.1f MiB: %s\n", text_of(slg_json_at(rows, k), "shard"),
+                text_of(slg_json_at(rows, k), "node"), mib_of(slg_json_at(rows, k), "bytes"),
+                text_of(slg_json_at(rows, k), "reason"));
     }
 }
 

@@ -41,6 +41,13 @@ static void read_limits(const struct slg_parts *parts, struct slg_storer_options
     options->repair_off = !slg_conf_bool(parts->conf, "storer.repair.enabled");
     options->repair_bytes_per_second =
         (uint64_t)slg_conf_number(parts->conf, "storer.repair.bytes_per_second");
+    options->scrub_off = !slg_conf_bool(parts->conf, "storer.scrub.enabled");
+    options->scrub_interval_ns = slg_conf_number(parts->conf, "storer.scrub.interval");
+    options->scrub_bytes_per_second =
+        (uint64_t)slg_conf_number(parts->conf, "storer.scrub.bytes_per_second");
+    options->quarantine_keep_ns = slg_conf_number(parts->conf, "storer.quarantine.keep");
+    options->quarantine_bytes_max =
+        (uint64_t)slg_conf_number(parts->conf, "storer.quarantine.bytes_max");
     options->retention_bytes_max = (uint64_t)slg_conf_number(parts->conf, "retention.bytes_max");
 }
 

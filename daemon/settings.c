@@ -150,7 +150,11 @@ static const struct slg_conf_row rows[] = {
     DURATION("storer.shard_idle", SEC, DAY, "10m", 0, "A shard without use for so long is closed"),
     BOOL("storer.repair.enabled", "true", 0, "Compare copies with the other storers and fetch what is missing; queries are exact without it, too"),
     SIZE("storer.repair.bytes_per_second", MIB, 16 * GIB, "64MiB", 0, "What repair fetches at most, beside ingest and queries"),
-    DURATION("storer.scrub.interval", HOUR, 365 * DAY, "30d", 0, "Not used yet: every checksum is read again within this time"),
+    BOOL("storer.scrub.enabled", "true", 0, "Read all that is stored again from time to time and put aside what is damaged, to be repaired from other copies"),
+    DURATION("storer.scrub.interval", SEC, 365 * DAY, "30d", 0, "From the begin of a pass over all shards to that of the next"),
+    SIZE("storer.scrub.bytes_per_second", 64 * KIB, 16 * GIB, "8MiB", 0, "What a pass reads at most, beside ingest and queries"),
+    DURATION("storer.quarantine.keep", SEC, 365 * DAY, "7d", 0, "Copies put aside as damaged are kept for so long after their shard was repaired, without repair as long as the shard"),
+    SIZE("storer.quarantine.bytes_max", 0, 16 * TIB, "8GiB", 0, "With more than this the oldest of the repaired ones go at once"),
     BOOL("storer.compaction.enabled", "false", 0, "Not used yet: compact sealed shards by itself"),
     /* querier */
     ADDRESS("querier.http.listen", "127.0.0.1:3100", 0, "The Loki read API and the web pages"),
@@ -400,8 +404,7 @@ static void check_relations(struct slg_conf *conf)
 const char *slg_settings_unused(const struct slg_conf *conf, size_t n)
 {
     static const char *const unused[] = { "cluster.replication", "cluster.write_quorum",
-                                          "cluster.write_quorum_min", "storer.scrub.interval",
-                                          "storer.compaction.enabled" };
+                                          "cluster.write_quorum_min", "storer.compaction.enabled" };
 
     for (size_t i = 0; i < SLG_ARRAY_LEN(unused); i++) {
         if (slg_conf_given(conf, "%s", unused[i]) && n-- == 0)

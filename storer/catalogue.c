@@ -42,6 +42,7 @@ struct entry {
     bool dying;  /* to be forgotten: no new pins */
     bool quarantined;
     bool suspect;
+    bool doubtful;   /* when it was closed last */
     bool reported;   /* damage was met and not looked at yet */
     bool remembered; /* totals and set of a closed shard */
     uint32_t pin_count;
@@ -254,6 +255,7 @@ static void close_entry(struct slg_catalogue *catalogue, struct entry *entry)
     entry->state = ENTRY_BUSY;
     entry->shard = NULL;
     entry->suspect = slg_shard_suspect(shard);
+    entry->doubtful = slg_shard_doubt(shard) != SLG_SHARD_DOUBT_NONE;
     unlock(catalogue);
     if (!broken)
         remember(entry, shard);
@@ -658,6 +660,22 @@ enum slg_status slg_catalogue_quarantine(struct slg_catalogue *catalogue,
         slg_log_error("shard quarantined, to be fetched from its peers shard=%s reason=%s",
                       name.text, reason);
     return status;
+}
+
+size_t slg_catalogue_doubtful_count(struct slg_catalogue *catalogue)
+{
+    size_t count = 0;
+
+    lock(catalogue);
+    for (size_t i = 0; i < catalogue->entry_count; i++) {
+        const struct entry *entry = catalogue->entries[i];
+
+        count += entry->quarantined ||
+                 (entry->shard != NULL ? slg_shard_doubt(entry->shard) != SLG_SHARD_DOUBT_NONE
+                                       : entry->doubtful);
+    }
+    unlock(catalogue);
+    return count;
 }
 
 uint64_t slg_catalogue_quarantined_count(struct slg_catalogue *catalogue)

@@ -77,6 +77,8 @@ SLG_MUST_CHECK enum slg_status slg_catalogue_quarantine(struct slg_catalogue *ca
                                                         const struct slg_shard_id *id,
                                                         const char *reason,
                                                         struct slg_error *reterr);
+/* Shards that do not vouch, as far as they were opened since the start. */
+size_t slg_catalogue_doubtful_count(struct slg_catalogue *catalogue);
 /* Whole copies put aside since the start. */
 uint64_t slg_catalogue_quarantined_count(struct slg_catalogue *catalogue);
 

@@ -30,6 +30,7 @@ static void check_manifest(const uint8_t *bytes, size_t len)
 static void check_small(const uint8_t *bytes, size_t len)
 {
     struct slg_storage storage;
+    struct slg_scrub_record scrub;
     struct slg_opening opening;
     struct slg_shard_id id;
 
@@ -39,6 +40,12 @@ static void check_small(const uint8_t *bytes, size_t len)
     slg_buf_init(&out, 1024);
     if (slg_storage_decode(bytes, len, &storage, NULL) == SLG_OK) {
         slg_storage_encode(&out, &storage);
+        SLG_ASSERT(out.len == len);
+        SLG_ASSERT(memcmp(out.data, bytes, len) == 0);
+    }
+    slg_buf_clear(&out);
+    if (slg_scrub_record_decode(bytes, len, &scrub, NULL) == SLG_OK) {
+        slg_scrub_record_encode(&out, &scrub);
         SLG_ASSERT(out.len == len);
         SLG_ASSERT(memcmp(out.data, bytes, len) == 0);
     }

@@ -215,6 +215,32 @@ enum slg_status slg_heal_look(struct slg_heal *heal, const struct slg_heal_view 
     return status;
 }
 
+static bool vouches(const struct slg_heal_peer *peers, size_t peer_count, uint16_t node)
+{
+    for (size_t i = 0; i < peer_count; i++)
+        if (peers[i].node == node)
+            return peers[i].set != NULL && peers[i].whole;
+    return false;
+}
+
+bool slg_heal_copy_counts(const struct slg_placement *placement, const bool *live, uint16_t self,
+                          const struct slg_heal_peer *peers, size_t peer_count,
+                          uint16_t write_quorum_min)
+{
+    size_t others = 0, vouching = 0, spare = write_quorum_min > 2 ? write_quorum_min - 2U : 0;
+
+    for (size_t i = 0; i < placement->owner_count + placement->hint_count; i++) {
+        uint16_t node = i < placement->owner_count ? placement->owners[i]
+                                                   : placement->hints[i - placement->owner_count];
+
+        if (node == self || !live[node])
+            continue;
+        others++;
+        vouching += vouches(peers, peer_count, node);
+    }
+    return placement->owner_count > 1 && others > 0 && vouching + spare >= others;
+}
+
 void slg_heal_actions_fini(struct slg_heal_actions *actions)
 {
     for (size_t i = 0; i < actions->fetch_count; i++)

@@ -13,7 +13,7 @@
 #ifndef SLG_STORER_HEAL_H
 #define SLG_STORER_HEAL_H
 
-#include "cluster/map.h"
+#include "cluster/placement.h"
 #include "proto/batch_set.h"
 
 #define SLG_HEAL_AGE_NS (INT64_C(5) * 1000000000)
@@ -58,6 +58,13 @@ struct slg_heal_actions {
     bool due;     /* this node refills, and may not be called whole after this look */
     bool forget;  /* every owner has it: forget the shard if it still holds exactly `own` */
 };
+
+/* May a look at a shard whose copy here is to be refilled (SLG_SHARD_DOUBT_REFILLING) make it whole? Of its other owners
+ * and hint candidates all but W_min - 2 have to vouch: a batch that was accepted had W_min - 1 holders among them. With
+ * W_min = 1 all have to; what had no copy but the one that was put aside is lost. R = 1: never. live: by node index. */
+bool slg_heal_copy_counts(const struct slg_placement *placement, const bool *live, uint16_t self,
+                          const struct slg_heal_peer *peers, size_t peer_count,
+                          uint16_t write_quorum_min);
 
 /* OK; LIMIT, NO_MEMORY: nothing was decided, look again. Free the actions with slg_heal_actions_fini. */
 SLG_MUST_CHECK enum slg_status slg_heal_look(struct slg_heal *heal,

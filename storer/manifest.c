@@ -7,6 +7,7 @@
 
 #define STORAGE_VERSION 1
 #define OPENING_VERSION 1
+#define SCRUB_VERSION   1
 #define KNOWN_VERSION   1
 #define OPENING_HEAD    ((size_t)8) /* magic, version, crash count, name length */
 #define CHECKSUM_BYTES  ((size_t)8)
@@ -267,6 +268,57 @@ enum slg_status slg_opening_decode(const uint8_t *bytes, size_t len,
     if (memcmp(again, bytes, len) != 0)
         return SLG_CORRUPT; /* a NUL in the name, or something behind it */
     *ret_opening = opening;
+    return SLG_OK;
+}
+
+void slg_scrub_record_encode(struct slg_buf *out, const struct slg_scrub_record *record)
+{
+    size_t start = out->len;
+
+    slg_buf_append(out, "SLGC", 4);
+    slg_buf_append_u16be(out, SCRUB_VERSION);
+    slg_buf_append_byte(out, record->running);
+    slg_buf_append_u64be(out, (uint64_t)record->pass_started_ns);
+    slg_buf_append_u64be(out, (uint64_t)record->shard.window_ns);
+    slg_buf_append_u64be(out, (uint64_t)record->shard.length_ns);
+    slg_buf_append_u16be(out, record->shard.slot);
+    slg_buf_append_u16be(out, record->shard.slot_count);
+    slg_buf_append_u32be(out, record->generation_index);
+    slg_buf_append_u64be(out, record->arrival);
+    slg_buf_append_u64be(out, record->done_bytes);
+    slg_buf_append_u64be(out, record->total_bytes);
+    slg_buf_append_u64be(out, record->damaged_batches);
+    append_checksum(out, start);
+}
+
+enum slg_status slg_scrub_record_decode(const uint8_t *bytes, size_t len,
+                                        struct slg_scrub_record *ret_record,
+                                        struct slg_error *reterr)
+{
+    struct slg_scrub_record record = { .running = false };
+    uint64_t started, window, length;
+    uint8_t running;
+    struct slg_cursor c;
+    enum slg_status status = open_record(bytes, len, "SLGC", SCRUB_VERSION, &c, reterr);
+
+    if (status != SLG_OK)
+        return status;
+    if (!slg_cursor_take_u8(&c, &running) || !slg_cursor_take_u64be(&c, &started) ||
+        !slg_cursor_take_u64be(&c, &window) || !slg_cursor_take_u64be(&c, &length) ||
+        !slg_cursor_take_u16be(&c, &record.shard.slot) ||
+        !slg_cursor_take_u16be(&c, &record.shard.slot_count) ||
+        !slg_cursor_take_u32be(&c, &record.generation_index) ||
+        !slg_cursor_take_u64be(&c, &record.arrival) ||
+        !slg_cursor_take_u64be(&c, &record.done_bytes) ||
+        !slg_cursor_take_u64be(&c, &record.total_bytes) ||
+        !slg_cursor_take_u64be(&c, &record.damaged_batches) || slg_cursor_left(&c) > 0 ||
+        running > 1 || started > INT64_MAX || window > INT64_MAX || length > INT64_MAX)
+        return slg_errorf(reterr, SLG_CORRUPT, "a field is out of its range");
+    record.running = running == 1;
+    record.pass_started_ns = (int64_t)started;
+    record.shard.window_ns = (int64_t)window;
+    record.shard.length_ns = (int64_t)length;
+    *ret_record = record;
     return SLG_OK;
 }
 

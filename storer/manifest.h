@@ -1,7 +1,7 @@
 /* storer/manifest.h - the small records of a data directory, and the names in it.
  *
  * Layout:  docs/FORMATS.md section 3: `manifest` (which files of a shard count), `storage` (who this directory is),
- *          `opening` (which shard was being opened, H20), `peers` (which storages the other storers had, H6).
+ *          `opening` (which shard was being opened, H20), `peers` (which storages the other storers had, H6), `scrub`.
  * Refuses: bad magic or checksum, trailing bytes, counts over the limits, unordered or repeated file numbers, numbers
  *          that were not given out (CORRUPT: we wrote them ourselves); unknown versions, parts (UNSUPPORTED).
  * Threads: pure. */
@@ -71,6 +71,22 @@ struct slg_opening {
 void slg_opening_encode(uint8_t ret_bytes[SLG_OPENING_BYTES], const struct slg_opening *opening);
 SLG_MUST_CHECK enum slg_status slg_opening_decode(const uint8_t *bytes, size_t len,
                                                   struct slg_opening *ret_opening);
+
+/* How far the scrub has come. */
+struct slg_scrub_record {
+    bool running;              /* a pass is under way */
+    int64_t pass_started_ns;   /* wall; of the last pass, running or not */
+    struct slg_shard_id shard; /* slot_count 0: none yet */
+    uint32_t generation_index; /* in the shard, to go on with */
+    uint64_t arrival;          /* the last batch checked there */
+    uint64_t done_bytes;       /* of this pass */
+    uint64_t total_bytes;
+    uint64_t damaged_batches; /* found by this pass */
+};
+void slg_scrub_record_encode(struct slg_buf *out, const struct slg_scrub_record *record);
+SLG_MUST_CHECK enum slg_status slg_scrub_record_decode(const uint8_t *bytes, size_t len,
+                                                       struct slg_scrub_record *ret_record,
+                                                       struct slg_error *reterr);
 
 /* "<window start in s>-<length in s>-<slot>of<K>". Windows are whole seconds. */
 struct slg_shard_name {

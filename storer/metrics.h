@@ -48,6 +48,18 @@ enum slg_storer_forget {
       "clash (a copied directory) stores nothing")                                                 \
     X(storer_repaired_batches_total, COUNTER, NULL, NULL, "batches fetched from peers by repair")  \
     X(storer_repaired_bytes_total, COUNTER, NULL, NULL, "their bytes")                             \
+    X(storer_scrub_bytes_total, COUNTER, NULL, NULL, "bytes read again by the scrub")              \
+    X(storer_scrub_batches_total, COUNTER, NULL, NULL, "batches checked by the scrub")             \
+    X(storer_scrub_damaged_batches_total, COUNTER, NULL, NULL,                                     \
+      "batches that the scrub found damaged and set aside")                                        \
+    X(storer_scrub_passes_total, COUNTER, NULL, NULL, "passes over all shards that ended")         \
+    X(storer_scrub_running, GAUGE, NULL, NULL, "1 while a pass of the scrub is under way")         \
+    X(storer_scrub_done_bytes, GAUGE, NULL, NULL, "bytes read by the pass, of the next gauge")     \
+    X(storer_scrub_pass_bytes, GAUGE, NULL, NULL, "bytes on disk when the pass began")             \
+    X(storer_quarantined_shards, GAUGE, NULL, NULL,                                                \
+      "copies put aside whole since the start because they were damaged")                          \
+    X(storer_doubtful_shards, GAUGE, NULL, NULL,                                                   \
+      "shards that this storer does not vouch for: damaged and not repaired yet")                  \
     X(storer_forgotten_shards_total, COUNTER, &slg_storer_metric_reasons, NULL,                    \
       "shards forgotten, by reason")
 

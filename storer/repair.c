@@ -41,13 +41,15 @@ struct ensure_job {
 struct memory {
     struct slg_shard_id shard;
     struct slg_heal heal;
-    uint64_t round; /* that looked last */
+    uint64_t round;                  /* that looked last */
+    int64_t refilling_since_mono_ns; /* first seen so; 0: it is not */
 };
 
 /* Digest of a shard at a node. */
 struct seen {
     struct slg_shard_id shard;
     uint16_t node;
+    bool refilling; /* this node's copy began empty after it was damaged */
     struct slg_batch_set_digest digest;
 };
 
@@ -80,6 +82,7 @@ struct slg_repair {
     size_t ensure_thread_count;
     atomic_bool stopping;
     atomic_bool fetching;
+    atomic_bool hurry;
     _Atomic uint64_t wanted_count, fetched_count, fetched_bytes;
     atomic_size_t hint_shards;
 };
@@ -206,7 +209,7 @@ static enum slg_status see_own(struct slg_repair *repair, struct round *round, i
 
     for (size_t i = 0; i < count && status == SLG_OK; i++) {
         struct slg_rpc_shard_set set = { .shard = rows[i].id };
-        struct slg_shard_totals totals;
+        struct slg_shard_totals totals = { .entry_count = 0 };
 
         if (atomic_load(&repair->stopping))
             return SLG_CANCELED;
@@ -216,6 +219,9 @@ static enum slg_status see_own(struct slg_repair *repair, struct round *round, i
             continue; /* quarantined or just forgotten: as if it were not here */
         set.digest = totals.digest;
         status = add_seen(repair, round, self, &set, 1);
+        if (status == SLG_OK)
+            round->seen[round->seen_count - 1].refilling =
+                totals.doubt == SLG_SHARD_DOUBT_REFILLING;
     }
     return status;
 }
@@ -316,7 +322,8 @@ static enum slg_status get_peer_set(struct slg_repair *repair, const struct roun
     sets->peers[sets->peer_count++] =
         (struct slg_heal_peer){ .node = (uint16_t)node,
                                 .owner = slg_placement_owns(placement, (uint16_t)node),
-                                .whole = round->whole[node] && !reply.refilling,
+                                .whole = round->whole[node] && !reply.refilling &&
+                                         reply.doubtful_count == 0,
                                 .set = set };
     return SLG_OK;
 }
@@ -394,8 +401,11 @@ static bool differs(const struct seen *seen, size_t count, uint16_t self,
     struct slg_batch_set_digest own = { .count = 0 };
 
     for (size_t i = 0; i < count; i++)
-        if (seen[i].node == self)
+        if (seen[i].node == self) {
             own = seen[i].digest;
+            if (seen[i].refilling)
+                return true;
+        }
     if (!view->owner)
         return own.count > 0 || (view->candidate && view->refilling &&
                                  !is_safe(seen, count, self, view->copies_min));
@@ -413,16 +423,60 @@ static bool holds(const struct seen *seen, size_t count, uint16_t node)
     return false;
 }
 
+static bool is_refilling(const struct seen *seen, size_t count, uint16_t self)
+{
+    for (size_t i = 0; i < count; i++)
+        if (seen[i].node == self)
+            return seen[i].refilling;
+    return false;
+}
+
+/* Fixes what is due of a copy that is refilled, once acknowledgements of the one before have run out. */
+static bool copy_counts(const struct slg_repair *repair, const struct slg_placement *placement,
+                        const struct memory *memory, const struct sets *sets, uint16_t copies_min)
+{
+    const struct slg_map *map = repair->options.map;
+    bool live[SLG_MAP_NODE_COUNT_MAX];
+
+    for (size_t i = 0; i < map->node_count; i++)
+        live[i] = map->nodes[i].state != SLG_NODE_REMOVED;
+    return now_mono() - memory->refilling_since_mono_ns >= repair->options.settle_ns &&
+           slg_heal_copy_counts(placement, live,
+                                (uint16_t)slg_peer_links_node_index(repair->options.links),
+                                sets->peers, sets->peer_count, copies_min);
+}
+
+/* What peers hold of the shard is here again. */
+static void vouch_again(struct slg_repair *repair, const struct slg_shard_id *id)
+{
+    struct slg_shard *shard;
+    struct slg_error err;
+    enum slg_status status =
+        slg_catalogue_pin(repair->options.catalogue, id, /* create= */ false, &shard, &err);
+
+    if (status == SLG_OK) {
+        status = slg_shard_vouch(shard, &err);
+        slg_catalogue_unpin(repair->options.catalogue, shard);
+    }
+    if (status == SLG_OK)
+        slg_log_info("quarantined shard repaired from its peers shard=%s",
+                     slg_shard_name_of(id).text);
+    else
+        slg_log_failure(SLG_LOG_WARN, "a repaired shard could not be marked so", &err);
+}
+
 static void look_at(struct slg_repair *repair, struct round *round, const struct seen *seen,
                     size_t count)
 {
+    bool refilling =
+        is_refilling(seen, count, (uint16_t)slg_peer_links_node_index(repair->options.links));
     const struct slg_shard_id *shard = &seen[0].shard;
     uint16_t self = (uint16_t)slg_peer_links_node_index(repair->options.links);
     struct slg_placement placement = slg_placement_of(repair->options.map, shard);
     const struct slg_map_layout *layout = slg_map_layout_at(repair->options.map, shard->window_ns);
     struct slg_heal_view view = { .owner = slg_placement_owns(&placement, self),
                                   .candidate = slg_placement_hints(&placement, self),
-                                  .refilling = round->refilling,
+                                  .refilling = round->refilling || refilling,
                                   .counts = round->counts,
                                   .copies_min = layout->write_quorum_min,
                                   .owner_count = placement.owner_count };
@@ -442,6 +496,10 @@ static void look_at(struct slg_repair *repair, struct round *round, const struct
     memory = remember(repair, shard);
     if (status == SLG_OK && memory != NULL) {
         memory->round = round->number;
+        if (!refilling || memory->refilling_since_mono_ns == 0)
+            memory->refilling_since_mono_ns = refilling ? now_mono() : 0;
+        view.counts = view.counts || (refilling && copy_counts(repair, &placement, memory, &sets,
+                                                               view.copies_min));
         view.own = sets.own;
         view.peers = sets.peers;
         view.peer_count = sets.peer_count;
@@ -453,6 +511,8 @@ static void look_at(struct slg_repair *repair, struct round *round, const struct
             fetch_all(repair, shard, &actions);
         if (repair->options.rounds && actions.forget)
             forget_hints(repair, shard, &digest);
+        else if (refilling && view.counts && !actions.due)
+            vouch_again(repair, shard);
     } else {
         round->due = true; /* it was not looked at: nobody may call this node whole */
     }
@@ -518,7 +578,8 @@ static void *run(void *arg)
         slg_peer_links_greet(repair->options.links, GREET_MS, &back);
         round.member.began_mono_ns = now_mono();
         round.refilling = slg_peer_links_compares(repair->options.links);
-        round.full = back || round.member.began_mono_ns >= full_mono_ns || round.refilling ||
+        round.full = atomic_exchange(&repair->hurry, false) || back ||
+                     round.member.began_mono_ns >= full_mono_ns || round.refilling ||
                      repair->memory_count > 0;
         /* With repair off nothing is fetched; but a new storage has to be compared before it counts. */
         if (repair->options.rounds || round.refilling) {
@@ -616,6 +677,11 @@ static void *run_ensures(void *arg)
     return NULL;
 }
 
+void slg_repair_hurry(struct slg_repair *repair)
+{
+    atomic_store(&repair->hurry, true);
+}
+
 enum slg_status slg_repair_ensure(struct slg_repair *repair, const uint8_t *bytes, size_t len,
                                   slg_repair_done *done, void *done_ctx)
 {
@@ -683,6 +749,8 @@ enum slg_status slg_repair_start(const struct slg_repair_options *options,
     if (repair == NULL)
         return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for repair");
     repair->options = *options;
+    if (repair->options.settle_ns == 0)
+        repair->options.settle_ns = SLG_MEMBER_SETTLE_NS;
     if (repair->options.interval_ns == 0)
         repair->options.interval_ns = SLG_REPAIR_INTERVAL_NS;
     repair->arena = slg_arena_create(ARENA_BYTES);

@@ -31,6 +31,7 @@ struct slg_repair_options {
     bool rounds;               /* false: --repair off */
     uint64_t bytes_per_second; /* fetched by rounds; SLG_REPAIR_BYTES_PER_SEC_MIN or more */
     int64_t interval_ns;       /* between rounds; 0: SLG_REPAIR_INTERVAL_NS */
+    int64_t settle_ns; /* before a copy that was damaged may count again; 0: SLG_MEMBER_SETTLE_NS */
 };
 SLG_MUST_CHECK enum slg_status slg_repair_start(const struct slg_repair_options *options,
                                                 struct slg_repair **ret_repair,
@@ -38,6 +39,9 @@ SLG_MUST_CHECK enum slg_status slg_repair_start(const struct slg_repair_options 
 /* Ends the round and answers CANCELED to every ENSURE in hand. The commit lanes must run until it has returned. NULL is
  * fine. */
 void slg_repair_stop(struct slg_repair *repair);
+
+/* Something was put aside: the next round looks at all windows. Any thread. */
+void slg_repair_hurry(struct slg_repair *repair);
 
 typedef void slg_repair_done(void *ctx, enum slg_status status, const char *text);
 /* bytes: an ENSURE request, borrowed until done, which is called exactly once unless AGAIN is returned: too many are

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "storer/admit.h"
+#include "storer/quarantine.h"
 
 #define HOUR_NS (INT64_C(3600) * SLG_NS_PER_SEC)
 
@@ -108,6 +109,53 @@ static enum slg_status forget_surplus(struct round *round, int64_t now_ns, struc
     return status;
 }
 
+/* ---- quarantine ---- */
+
+static bool vouches(struct slg_catalogue *catalogue, const struct slg_shard_id *id)
+{
+    struct slg_shard_totals totals;
+
+    return slg_catalogue_totals(catalogue, id, &totals, /* set= */ NULL, NULL) == SLG_OK &&
+           totals.doubt == SLG_SHARD_DOUBT_NONE;
+}
+
+static int compare_age(const void *a, const void *b)
+{
+    const struct slg_quarantine_row *x = a, *y = b;
+
+    return (x->since_ns > y->since_ns) - (x->since_ns < y->since_ns);
+}
+
+static void forget_quarantined(const struct slg_retention *retention, int64_t now_ns)
+{
+    int64_t cutoff_ns = slg_admit_cutoff_ns(retention->map, now_ns);
+    struct slg_quarantine_row *rows = calloc(SLG_QUARANTINE_COUNT_MAX, sizeof(*rows));
+    size_t count = rows == NULL ? 0 : slg_quarantine_list(retention->data_dir, rows);
+    uint64_t bytes = 0;
+
+    if (count > 0)
+        qsort(rows, count, sizeof(*rows), compare_age);
+    for (size_t i = 0; i < count; i++)
+        bytes += rows[i].bytes;
+    for (size_t i = 0; i < count; i++) {
+        const struct slg_quarantine_row *row = &rows[i];
+        bool expired = row->shard.window_ns + row->shard.length_ns <= cutoff_ns;
+        bool old = now_ns - row->since_ns >= retention->quarantine_keep_ns ||
+                   bytes > retention->quarantine_bytes_max;
+        struct slg_error err;
+
+        if (!expired && !(old && vouches(retention->catalogue, &row->shard)))
+            continue;
+        if (slg_quarantine_remove(retention->data_dir, row->name, &err) != SLG_OK) {
+            slg_log_failure(SLG_LOG_WARN, "could not remove a quarantined copy", &err);
+            continue;
+        }
+        bytes -= row->bytes;
+        slg_log_info("quarantined copy removed name=%s", row->name);
+    }
+    free(rows);
+}
+
 enum slg_status slg_retention_run(const struct slg_retention *retention, int64_t now_wall_ns,
                                   size_t *ret_forgotten, struct slg_error *reterr)
 {
@@ -126,6 +174,8 @@ enum slg_status slg_retention_run(const struct slg_retention *retention, int64_t
         status = forget_old(&round, now_wall_ns, reterr);
     if (status == SLG_OK && retention->bytes_max > 0)
         status = forget_surplus(&round, now_wall_ns, reterr);
+    if (status == SLG_OK && retention->data_dir != NULL)
+        forget_quarantined(retention, now_wall_ns);
     slg_arena_destroy(arena);
     *ret_forgotten = round.forgotten;
     return status;

@@ -3,6 +3,8 @@
  * Reads apply the same cutoff at once (admit.h); forgetting only gives the disk back. By time at most 4 windows an
  * hour go by themselves, for a clock that jumped must not empty a store; the count survives a restart. By bytes the
  * oldest windows go until the rest fits; the window that holds now is never forgotten.
+ * Quarantined copies (storer/quarantine.h) go when their window is forgotten by time; and once their shard vouches again, after
+ * quarantine_keep_ns, or at once, oldest first, while all of them take more than quarantine_bytes_max.
  * Threads: housekeeping only. */
 #ifndef SLG_STORER_RETENTION_H
 #define SLG_STORER_RETENTION_H
@@ -18,6 +20,9 @@ struct slg_retention {
     const struct slg_map *map;
     struct slg_metric_table *metrics;
     uint64_t bytes_max; /* of all shards together; 0: no bound by bytes */
+    const char *data_dir;
+    int64_t quarantine_keep_ns;
+    uint64_t quarantine_bytes_max;
 };
 
 /* One round. *ret_forgotten counts shards; what is pinned is left for the next round. IO. */

@@ -686,7 +686,8 @@ enum slg_status slg_serve_status(struct slg_serve *serve, size_t row_bytes_max, 
                                             .disk_reserve_bytes = options->disk_reserve_bytes,
                                             .read_only = slg_commit_read_only(options->commit),
                                             .query_count = slg_serve_query_count(serve),
-                                            .repair = options->repair };
+                                            .repair = options->repair,
+                                            .scrub = options->scrub };
 
     return slg_status_write(&input, row_bytes_max, out, reterr);
 }

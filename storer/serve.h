@@ -13,6 +13,7 @@
 
 #include "storer/commit.h"
 #include "storer/repair.h"
+#include "storer/scrub.h"
 #include "storer/session.h"
 #include "storer/status.h"
 
@@ -25,6 +26,7 @@ struct slg_serve_options {
     struct slg_catalogue *catalogue; /* borrowed, as all pointers here */
     struct slg_commit *commit;
     struct slg_peer_links *links; /* NULL, as repair: a storer without peers */
+    struct slg_scrub *scrub;      /* NULL: none */
     struct slg_repair *repair;
     const struct slg_map *map;
     const char *node_id;

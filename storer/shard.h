@@ -163,8 +163,11 @@ enum slg_aside_reason {
 struct slg_aside_order {
     uint32_t generation_index;
     uint64_t arrival;
+    uint64_t id_hash; /* of the batch that is meant: another one is left alone (NOT_FOUND) */
     enum slg_aside_reason reason;
 };
+/* Of a key of ids: incarnation, sequence. */
+uint64_t slg_shard_id_hash(const uint8_t *id_key);
 /* Take batches out of the set, durably, and note that they were in it: one transaction for each generation. The shard was
  * opened to maintain. A batch of the same id may be put again. NOT_FOUND: one is not there. */
 SLG_MUST_CHECK enum slg_status slg_shard_set_aside(struct slg_shard *shard,

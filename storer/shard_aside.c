@@ -156,6 +156,8 @@ static enum slg_status take_out(struct slg_shard *shard, struct slg_kv_txn *txn,
     id.incarnation = summary.incarnation;
     id.sequence = summary.sequence;
     slg_shard_id_key(id_key, &id.incarnation, id.sequence);
+    if (slg_shard_id_hash(id_key) != order->id_hash)
+        return SLG_NOT_FOUND;
     subtract(state, &id, &summary);
     aside_key(key, id_key);
     encode(value, &(struct slg_aside){ .reason = order->reason,

@@ -17,6 +17,11 @@ void slg_shard_id_key(uint8_t key[SLG_SHARD_ID_KEY_BYTES],
     slg_shard_put_u64(key + SLG_INCARNATION_BYTES, sequence);
 }
 
+uint64_t slg_shard_id_hash(const uint8_t *id_key)
+{
+    return slg_hash_xxh3(id_key, SLG_SHARD_ID_KEY_BYTES);
+}
+
 void slg_shard_state_encode(uint8_t bytes[SLG_SHARD_STATE_BYTES],
                             const struct slg_shard_state *state)
 {

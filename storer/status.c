@@ -4,6 +4,7 @@
 
 #include "cluster/placement.h"
 #include "storer/disk.h"
+#include "storer/quarantine.h"
 
 /* UINT16_MAX: not in the map. */
 static uint16_t node_index(const struct slg_status_input *input)
@@ -14,11 +15,16 @@ static uint16_t node_index(const struct slg_status_input *input)
     return UINT16_MAX;
 }
 
-static const char *state_of(const struct slg_catalogue_row *row, enum slg_status read)
+static const char *state_of(const struct slg_catalogue_row *row, enum slg_status read,
+                            enum slg_shard_doubt doubt)
 {
     if (row->quarantined || read == SLG_UNAVAILABLE)
         return "quarantined";
     if (read != SLG_OK && read != SLG_NOT_FOUND)
+        return "damaged";
+    if (doubt == SLG_SHARD_DOUBT_REFILLING)
+        return "refilling";
+    if (doubt == SLG_SHARD_DOUBT_ASIDE)
         return "damaged";
     if (row->suspect)
         return "suspect";
@@ -44,8 +50,10 @@ static void write_shard(const struct slg_status_input *input, const struct slg_c
                    slg_placement_owns(&placement, node_index(input)) ? "true" : "false",
                    totals.digest.count, totals.digest.sum.high, totals.digest.sum.low,
                    totals.generation_count, totals.file_bytes);
-    slg_buf_printf(out, ",\"state\":\"%s\",\"entries\":%" PRIu64, state_of(row, read),
+    slg_buf_printf(out, ",\"state\":\"%s\",\"entries\":%" PRIu64, state_of(row, read, totals.doubt),
                    totals.entry_count);
+    if (totals.aside_count > 0)
+        slg_buf_printf(out, ",\"set_aside\":%" PRIu64, totals.aside_count);
     slg_buf_printf(out, ",\"ts_min_ns\":%" PRId64 ",\"ts_max_ns\":%" PRId64 ",\"copies\":%u}",
                    empty ? 0 : totals.ts_min_ns, empty ? 0 : totals.ts_max_ns,
                    (unsigned)placement.owner_count);
@@ -89,6 +97,44 @@ static void write_repair(const struct slg_status_input *input, struct slg_buf *o
                    progress.hint_shards);
 }
 
+static void write_scrub(const struct slg_status_input *input, struct slg_buf *out)
+{
+    struct slg_scrub_progress progress;
+
+    if (input->scrub == NULL)
+        return;
+    slg_scrub_progress(input->scrub, &progress);
+    slg_buf_printf(out,
+                   ",\"scrub\":{\"running\":%s,\"started_ns\":%" PRId64 ",\"done_bytes\":%" PRIu64
+                   ",\"total_bytes\":%" PRIu64 ",\"bytes_per_second\":%" PRIu64
+                   ",\"damaged_batches\":%" PRIu64 "}",
+                   progress.running ? "true" : "false", progress.pass_started_ns,
+                   progress.done_bytes, progress.total_bytes, progress.bytes_per_second,
+                   progress.damaged_batches);
+}
+
+static void write_quarantine(const struct slg_status_input *input, struct slg_buf *out)
+{
+    struct slg_quarantine_row *rows = calloc(SLG_QUARANTINE_COUNT_MAX, sizeof(*rows));
+    size_t count = rows == NULL ? 0 : slg_quarantine_list(input->data_dir, rows);
+
+    slg_buf_append_text(out, ",\"quarantine\":[");
+    for (size_t i = 0; i < count; i++) {
+        slg_buf_append_text(out, i == 0 ? "{\"shard\":" : ",{\"shard\":");
+        slg_buf_append_json_text(out, slg_shard_name_of(&rows[i].shard).text);
+        slg_buf_append_text(out, ",\"node\":");
+        slg_buf_append_json_text(out, input->node_id);
+        slg_buf_printf(out, ",\"since_ns\":%" PRId64 ",\"bytes\":%" PRIu64 ",\"reason\":",
+                       rows[i].since_ns, rows[i].bytes);
+        slg_buf_append_json_text(out, rows[i].reason);
+        slg_buf_append_text(out, ",\"name\":");
+        slg_buf_append_json_text(out, rows[i].name);
+        slg_buf_append_byte(out, '}');
+    }
+    slg_buf_append_byte(out, ']');
+    free(rows);
+}
+
 enum slg_status slg_status_write(const struct slg_status_input *input, size_t row_bytes_max,
                                  struct slg_buf *out, struct slg_error *reterr)
 {
@@ -107,6 +153,8 @@ enum slg_status slg_status_write(const struct slg_status_input *input, size_t ro
     }
     write_head(input, out);
     write_repair(input, out);
+    write_scrub(input, out);
+    write_quarantine(input, out);
     slg_buf_append_text(out, ",\"shards\":[");
     for (; written < count && out->len < row_bytes_max; written++) {
         if (written > 0)

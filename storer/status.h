@@ -13,6 +13,7 @@
 
 #include "cluster/map.h"
 #include "storer/repair.h"
+#include "storer/scrub.h"
 
 struct slg_status_input {
     struct slg_catalogue *catalogue;
@@ -22,6 +23,7 @@ struct slg_status_input {
     uint64_t disk_reserve_bytes;
     bool read_only;
     size_t query_count;
+    struct slg_scrub *scrub;   /* NULL: none */
     struct slg_repair *repair; /* NULL: no peers */
 };
 

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/queue.h"
 #include "storer/retention.h"
+#include "storer/scrub.h"
 #include "storer/serve.h"
 
 /* Concurrency: the struct is made by start, constant afterwards, and taken apart by stop. Housekeeping owns the
@@ -23,6 +24,10 @@
 #define DEFAULT_QUERY_COUNT             ((size_t)256)
 #define DEFAULT_QUERY_IDLE_NS           (60 * SLG_NS_PER_SEC)
 #define DEFAULT_REPAIR_BYTES_PER_SECOND ((uint64_t)64 << 20)
+#define DEFAULT_SCRUB_INTERVAL_NS       (INT64_C(30) * 86400 * SLG_NS_PER_SEC)
+#define DEFAULT_SCRUB_BYTES_PER_SECOND  ((uint64_t)8 << 20)
+#define DEFAULT_QUARANTINE_KEEP_NS      (INT64_C(7) * 86400 * SLG_NS_PER_SEC)
+#define DEFAULT_QUARANTINE_BYTES        ((uint64_t)8 << 30)
 #define PEER_IN_FLIGHT_MAX              ((size_t)8)
 #define DEFAULT_CONNECTION_COUNT        ((size_t)64)
 #define DEFAULT_BODY_BYTES              ((size_t)64 * 1024)
@@ -46,6 +51,7 @@ struct slg_storer {
     struct slg_commit *commit;
     struct slg_peer_links *links; /* NULL, as repair: no other storers */
     struct slg_repair *repair;
+    struct slg_scrub *scrub;
     struct slg_serve *serve;
     struct slg_transport_server *listeners[SLG_STORER_LISTEN_COUNT_MAX];
     struct slg_http_server *http;
@@ -138,6 +144,18 @@ static void refresh_gauges(void *arg)
 {
     struct slg_storer *storer = arg;
 
+    struct slg_scrub_progress scrub;
+
+    slg_scrub_progress(storer->scrub, &scrub);
+    slg_metric_gauge_shared(storer->metrics, METRIC_storer_scrub_running, 0, scrub.running);
+    slg_metric_gauge_shared(storer->metrics, METRIC_storer_scrub_done_bytes, 0,
+                            (int64_t)scrub.done_bytes);
+    slg_metric_gauge_shared(storer->metrics, METRIC_storer_scrub_pass_bytes, 0,
+                            (int64_t)scrub.total_bytes);
+    slg_metric_gauge_shared(storer->metrics, METRIC_storer_doubtful_shards, 0,
+                            (int64_t)slg_catalogue_doubtful_count(storer->catalogue));
+    slg_metric_gauge_shared(storer->metrics, METRIC_storer_quarantined_shards, 0,
+                            (int64_t)slg_catalogue_quarantined_count(storer->catalogue));
     slg_metric_gauge_shared(storer->metrics, METRIC_storer_sessions, 0,
                             (int64_t)slg_serve_query_count(storer->serve));
     slg_metric_gauge_shared(storer->metrics, METRIC_storer_shards, 0,
@@ -178,7 +196,12 @@ static void forget(struct slg_storer *storer)
     const struct slg_retention retention = { .catalogue = storer->catalogue,
                                              .map = storer->options.map,
                                              .metrics = storer->metrics,
-                                             .bytes_max = storer->options.retention_bytes_max };
+                                             .bytes_max = storer->options.retention_bytes_max,
+                                             .data_dir = storer->options.data_dir,
+                                             .quarantine_keep_ns =
+                                                 storer->options.quarantine_keep_ns,
+                                             .quarantine_bytes_max =
+                                                 storer->options.quarantine_bytes_max };
     struct slg_error err;
     size_t forgotten;
 
@@ -244,6 +267,10 @@ static void set_defaults(struct slg_storer_options *options)
     DEFAULT(options->query_count_max, DEFAULT_QUERY_COUNT);
     DEFAULT(options->query_idle_ns, DEFAULT_QUERY_IDLE_NS);
     DEFAULT(options->repair_bytes_per_second, DEFAULT_REPAIR_BYTES_PER_SECOND);
+    DEFAULT(options->scrub_interval_ns, DEFAULT_SCRUB_INTERVAL_NS);
+    DEFAULT(options->scrub_bytes_per_second, DEFAULT_SCRUB_BYTES_PER_SECOND);
+    DEFAULT(options->quarantine_keep_ns, DEFAULT_QUARANTINE_KEEP_NS);
+    DEFAULT(options->quarantine_bytes_max, DEFAULT_QUARANTINE_BYTES);
     DEFAULT(options->http.connection_count_max, DEFAULT_CONNECTION_COUNT);
     DEFAULT(options->http.body_bytes_max, DEFAULT_BODY_BYTES);
     DEFAULT(options->http.idle_timeout_ms, DEFAULT_HTTP_IDLE_MS);
@@ -317,6 +344,30 @@ static enum slg_status start_repair(struct slg_storer *storer, struct slg_error 
     return status == SLG_OK ? slg_repair_start(&repair, &storer->repair, reterr) : status;
 }
 
+static void hurry_repair(void *ctx)
+{
+    struct slg_storer *storer = ctx;
+
+    if (storer->repair != NULL)
+        slg_repair_hurry(storer->repair);
+}
+
+static enum slg_status start_scrub(struct slg_storer *storer, struct slg_error *reterr)
+{
+    const struct slg_storer_options *options = &storer->options;
+    const struct slg_scrub_options scrub = { .catalogue = storer->catalogue,
+                                             .data_dir = options->data_dir,
+                                             .clock = options->clock,
+                                             .metrics = storer->metrics,
+                                             .passes = !options->scrub_off,
+                                             .interval_ns = options->scrub_interval_ns,
+                                             .bytes_per_second = options->scrub_bytes_per_second,
+                                             .found = hurry_repair,
+                                             .found_ctx = storer };
+
+    return slg_scrub_start(&scrub, &storer->scrub, reterr);
+}
+
 static enum slg_status start_serving(struct slg_storer *storer, struct slg_error *reterr)
 {
     const struct slg_storer_options *options = &storer->options;
@@ -324,6 +375,7 @@ static enum slg_status start_serving(struct slg_storer *storer, struct slg_error
                                              .commit = storer->commit,
                                              .links = storer->links,
                                              .repair = storer->repair,
+                                             .scrub = storer->scrub,
                                              .map = options->map,
                                              .node_id = options->node_id,
                                              .data_dir = options->data_dir,
@@ -412,6 +464,8 @@ enum slg_status slg_storer_start(struct slg_storer *storer, struct slg_error *re
     if (status == SLG_OK)
         status = start_repair(storer, reterr);
     if (status == SLG_OK)
+        status = start_scrub(storer, reterr);
+    if (status == SLG_OK)
         status = start_serving(storer, reterr);
     if (status == SLG_OK) {
         slg_metric_on_write(storer->metrics, refresh_gauges, storer);
@@ -448,6 +502,8 @@ void slg_storer_stop(struct slg_storer *storer)
     storer->wake = NULL;
     slg_metric_on_write(storer->metrics, NULL, NULL);
     slg_serve_stop(storer->serve);
+    slg_scrub_stop(storer->scrub); /* it hurries repair */
+    storer->scrub = NULL;
     slg_repair_stop(storer->repair); /* it commits, and answers what is in hand */
     storer->repair = NULL;
     slg_peer_links_destroy(storer->links);

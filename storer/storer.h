@@ -6,7 +6,7 @@
  * storers, cluster/survey.h).
  * Owner:   everything in options is borrowed until stop returns; the map is ref'ed.
  * Threads: start and stop by one thread. Inside: commit lanes, query workers, one housekeeping thread (docs/adr/0007),
- *          and with other storers in the map the threads of storer/repair.h.
+ *          the scrub's, and with other storers in the map the threads of storer/repair.h.
  * Refuses: a data directory in use (UNAVAILABLE), an address in use (UNAVAILABLE), a map without this node (INVALID). */
 #ifndef SLG_STORER_STORER_H
 #define SLG_STORER_STORER_H
@@ -52,6 +52,11 @@ struct slg_storer_options {
     uint64_t retention_bytes_max; /* 0: no bound by bytes */
     bool repair_off; /* no rounds of repair; queries still get what they need from peers */
     uint64_t repair_bytes_per_second; /* 64 MiB */
+    bool scrub_off;                   /* no passes; shards in which damage was met are looked at */
+    int64_t scrub_interval_ns;        /* from the begin of a pass to that of the next; 30 d */
+    uint64_t scrub_bytes_per_second;  /* 8 MiB */
+    int64_t quarantine_keep_ns;       /* of copies that were repaired since; 7 d */
+    uint64_t quarantine_bytes_max;    /* 8 GiB */
 };
 
 /* Checks the options; opens and starts nothing. */

@@ -170,13 +170,13 @@ static void test_mistakes_are_told_once(void **state)
 
 static void test_unused_keys_are_told(void **state)
 {
-    const char *const sets[] = { "storer.scrub.interval=1d", "cluster.replication=2",
+    const char *const sets[] = { "storer.compaction.enabled=true", "cluster.replication=2",
                                  "storer.disk_reserve=1GiB", NULL };
     struct slg_conf *conf = load(sets, SLG_OK);
 
     (void)state;
     assert_string_equal(slg_settings_unused(conf, 0), "cluster.replication");
-    assert_string_equal(slg_settings_unused(conf, 1), "storer.scrub.interval");
+    assert_string_equal(slg_settings_unused(conf, 1), "storer.compaction.enabled");
     assert_null(slg_settings_unused(conf, 2));
     slg_conf_destroy(conf);
     conf = load(NULL, SLG_OK);

@@ -334,6 +334,55 @@ static void test_random_sets_converge(void **state)
     }
 }
 
+/* A copy that was put aside is whole again only when those who must have held what it held vouch. Node 0 is this one; bit n of
+ * `whole` and `live`: node n. Owners 0, 1, 2, candidates 3, 4. */
+static const struct copy_case {
+    const char *name;
+    unsigned whole, live;
+    uint16_t copies_min;
+    uint16_t owner_count;
+    bool want;
+} copy_cases[] = {
+    { "all vouch, W_min 2", 0x1E, 0x1F, 2, 3, true },
+    { "one does not: it may have been the other holder", 0x16, 0x1F, 2, 3, false },
+    { "one may be missing at W_min 3", 0x16, 0x1F, 3, 3, true },
+    { "two may not", 0x06, 0x1F, 3, 3, false },
+    { "removed nodes are not waited for", 0x06, 0x07, 2, 3, true },
+    { "W_min 1: all have to", 0x1E, 0x1F, 1, 3, true },
+    { "W_min 1: one is missing", 0x0E, 0x1F, 1, 3, false },
+    { "R 1: what is lost is lost", 0x1E, 0x1F, 1, 1, false },
+    { "nobody else", 0x00, 0x01, 2, 3, false },
+};
+
+static void test_a_copy_counts_when_enough_vouch(void **state)
+{
+    struct slg_batch_set *set = set_of(1);
+
+    (void)state;
+    for (size_t i = 0; i < SLG_ARRAY_LEN(copy_cases); i++) {
+        const struct copy_case *row = &copy_cases[i];
+        struct slg_placement placement = { .owners = { 0, 1, 2 },
+                                           .owner_count = row->owner_count,
+                                           .hints = { 3, 4 },
+                                           .hint_count = 2 };
+        bool live[SLG_MAP_NODE_COUNT_MAX] = { false };
+        struct slg_heal_peer peers[4];
+
+        for (uint16_t n = 0; n < 5; n++)
+            live[n] = (row->live >> n & 1) != 0;
+        for (uint16_t n = 1; n < 5; n++)
+            peers[n - 1] = (struct slg_heal_peer){
+                .node = n, .owner = n < 3, .whole = (row->whole >> n & 1) != 0, .set = set
+            };
+        CHECK(row->name,
+              slg_heal_copy_counts(&placement, live, 0, peers, 4, row->copies_min) == row->want);
+        peers[0].set = NULL; /* node 1 is silent */
+        if (row->want && row->copies_min < 3)
+            CHECK(row->name, !slg_heal_copy_counts(&placement, live, 0, peers, 4, row->copies_min));
+    }
+    slg_batch_set_destroy(set);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -342,6 +391,7 @@ int main(void)
         cmocka_unit_test(test_a_refilling_candidate_fetches_what_has_too_few_copies),
         cmocka_unit_test(test_what_is_due_does_not_grow),
         cmocka_unit_test(test_random_sets_converge),
+        cmocka_unit_test(test_a_copy_counts_when_enough_vouch),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -113,6 +113,13 @@ static bool reads_opening(const uint8_t *bytes, size_t len)
     return slg_opening_decode(bytes, len, &opening) == SLG_OK;
 }
 
+static bool reads_scrub(const uint8_t *bytes, size_t len)
+{
+    struct slg_scrub_record record;
+
+    return slg_scrub_record_decode(bytes, len, &record, NULL) == SLG_OK;
+}
+
 static void check_every_byte(const char *name, reader *reads, const uint8_t *bytes, size_t len)
 {
     CHECK(name, reads(bytes, len));
@@ -133,6 +140,15 @@ static void test_every_altered_byte_is_seen(void **state)
     const struct slg_manifest manifest = example();
     const struct slg_storage storage = { .id = { 1, 2, 3 }, .counter = 7 };
     const struct slg_opening opening = { .crash_count = 1, .name = "7200-3600-1of4" };
+    const struct slg_scrub_record scrub = { .running = true,
+                                            .pass_started_ns = 5,
+                                            .shard = { 7200, 3600, 1, 4 },
+                                            .generation_index = 3,
+                                            .arrival = 4,
+                                            .done_bytes = 6,
+                                            .total_bytes = 7,
+                                            .damaged_batches = 8 };
+    struct slg_scrub_record again;
     uint8_t note[SLG_OPENING_BYTES];
     struct slg_buf out;
 
@@ -143,6 +159,14 @@ static void test_every_altered_byte_is_seen(void **state)
     slg_buf_clear(&out);
     slg_storage_encode(&out, &storage);
     check_every_byte("storage", reads_storage, out.data, out.len);
+    slg_buf_clear(&out);
+    slg_scrub_record_encode(&out, &scrub);
+    check_every_byte("scrub", reads_scrub, out.data, out.len);
+    assert_int_equal(slg_scrub_record_decode(out.data, out.len, &again, NULL), SLG_OK);
+    assert_true(again.running && again.pass_started_ns == 5 && again.generation_index == 3);
+    assert_true(again.arrival == 4 && again.done_bytes == 6 && again.total_bytes == 7);
+    assert_int_equal(again.damaged_batches, 8);
+    assert_int_equal(slg_shard_id_compare(&again.shard, &scrub.shard), 0);
     slg_opening_encode(note, &opening);
     check_every_byte("opening", reads_opening, note, sizeof(note));
     slg_buf_fini(&out);

@@ -3,6 +3,7 @@
 #include "tests/helper/storer.h"
 
 #include "storer/shard.h"
+#include "storer/shard_record.h"
 
 struct fixture {
     char *directory;
@@ -297,10 +298,12 @@ static enum slg_status find_second(void *ctx, const struct slg_batch_ref *ref,
                                    struct slg_summary *summary)
 {
     struct slg_aside_order *order = ctx;
+    uint8_t key[SLG_SHARD_ID_KEY_BYTES];
 
+    slg_shard_id_key(key, &summary->incarnation, summary->sequence);
     if (summary->sequence == 2)
-        *order =
-            (struct slg_aside_order){ ref->generation_index, ref->arrival, SLG_ASIDE_CHECKSUM };
+        *order = (struct slg_aside_order){ ref->generation_index, ref->arrival,
+                                           slg_shard_id_hash(key), SLG_ASIDE_CHECKSUM };
     return SLG_OK;
 }
 
@@ -338,6 +341,9 @@ static void set_second_aside(struct fixture *f)
     f->options.create = false;
     f->options.maintain = true;
     assert_int_equal(slg_shard_open(&f->options, &f->shard, NULL), SLG_OK);
+    order.id_hash++;
+    assert_int_equal(slg_shard_set_aside(f->shard, &order, 1, 77, NULL), SLG_NOT_FOUND);
+    order.id_hash--;
     assert_int_equal(slg_shard_set_aside(f->shard, &order, 1, 77, NULL), SLG_OK);
     f->options.create = true;
     f->options.maintain = false;

@@ -1,0 +1,446 @@
+#include "storer/scrub.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/queue.h"
+#include "storer/check.h"
+#include "storer/disk.h"
+
+/* Concurrency
+ * | state           | owner            | others                              |
+ * |-----------------|------------------|-------------------------------------|
+ * | record, look    | the scrub thread | -                                   |
+ * | shown           | atomics          | read by any                         |
+ * | wake            | closed by stop   | -                                   | */
+
+#define RECORD_NAME "scrub"
+#define PIECE_BYTES ((size_t)1 << 20)     /* read under one transaction: some ms */
+#define TICK_NS     SLG_NS_PER_SEC        /* between two looks for something to do */
+#define STORE_NS    (10 * SLG_NS_PER_SEC) /* between two writes of the record */
+#define LOW_NICE    19
+
+struct slg_scrub {
+    struct slg_scrub_options options;
+    struct slg_scrub_record record;
+    struct slg_queue *wake; /* closed to stop */
+    pthread_t thread;
+    bool running;
+    int64_t free_mono_ns; /* the throttle: no reading before */
+    int64_t stored_mono_ns;
+    atomic_bool pass_running;
+    _Atomic int64_t pass_started_ns;
+    _Atomic uint64_t done_bytes, total_bytes, damaged_batches;
+    /* Rate: bytes since this process began to read. */
+    _Atomic int64_t rate_from_mono_ns;
+    _Atomic uint64_t rate_bytes;
+};
+
+static int64_t now_mono(void)
+{
+    return slg_clock_mono_ns(slg_clock_system());
+}
+
+/* False: stopping. */
+static bool pause_until(struct slg_scrub *scrub, int64_t until_mono_ns)
+{
+    void *item;
+
+    return slg_queue_pop(scrub->wake, until_mono_ns, &item) == SLG_TIMEOUT;
+}
+
+/* ---- the record ---- */
+
+static void show(struct slg_scrub *scrub)
+{
+    const struct slg_scrub_record *record = &scrub->record;
+
+    atomic_store(&scrub->pass_running, record->running);
+    atomic_store(&scrub->pass_started_ns, record->pass_started_ns);
+    atomic_store(&scrub->done_bytes, record->done_bytes);
+    atomic_store(&scrub->total_bytes, record->total_bytes);
+    atomic_store(&scrub->damaged_batches, record->damaged_batches);
+}
+
+static void store_record(struct slg_scrub *scrub)
+{
+    struct slg_error err = { .message = "" };
+    struct slg_disk_path path;
+    struct slg_buf out;
+    enum slg_status status = slg_disk_join(&path, scrub->options.data_dir, RECORD_NAME, &err);
+
+    show(scrub);
+    slg_buf_init(&out, SLG_DISK_SMALL_BYTES_MAX);
+    slg_scrub_record_encode(&out, &scrub->record);
+    if (status == SLG_OK && !slg_buf_failed(&out))
+        status = slg_disk_write(path.text, out.data, out.len, &err);
+    if (status != SLG_OK) /* a full disk: the next start begins where it last could be written */
+        slg_log_debug("where the scrub stands was not written error=%s", err.message);
+    slg_buf_fini(&out);
+    scrub->stored_mono_ns = now_mono();
+}
+
+static void load_record(struct slg_scrub *scrub)
+{
+    struct slg_error err = { .message = "" };
+    struct slg_disk_path path;
+    struct slg_buf bytes;
+    enum slg_status status = slg_disk_join(&path, scrub->options.data_dir, RECORD_NAME, &err);
+
+    slg_buf_init(&bytes, SLG_DISK_SMALL_BYTES_MAX + 4096);
+    if (status == SLG_OK)
+        status = slg_disk_read(path.text, &bytes, &err);
+    if (status == SLG_OK)
+        status = slg_scrub_record_decode(bytes.data, bytes.len, &scrub->record, &err);
+    slg_buf_fini(&bytes);
+    if (status == SLG_OK) {
+        show(scrub);
+        return;
+    }
+    if (status != SLG_NOT_FOUND)
+        slg_log_failure(SLG_LOG_WARN, "the scrub does not know where it stood, it begins anew",
+                        &err);
+    /* Nothing stored before today is older than the interval: the first pass is due one interval from now. A record that was
+     * lost begins a pass now. */
+    scrub->record = (struct slg_scrub_record){
+        .pass_started_ns = status == SLG_NOT_FOUND ? slg_clock_wall_ns(scrub->options.clock) : 0
+    };
+    store_record(scrub);
+}
+
+/* ---- one shard ---- */
+
+/* A look at one shard. */
+struct look {
+    struct slg_scrub *scrub;
+    struct slg_shard_id id;
+    bool in_pass; /* its place is remembered */
+    struct slg_aside_order orders[SLG_CHECK_BAD_COUNT_MAX];
+    size_t order_count;
+    bool condemned; /* the tables are damaged, or too many batches */
+    struct slg_error why;
+};
+
+/* Read so much: count it and wait. False: stopping. */
+static bool pay(struct look *look, uint64_t bytes, uint64_t batches)
+{
+    struct slg_scrub *scrub = look->scrub;
+    int64_t now = now_mono();
+
+    slg_metric_add_shared(scrub->options.metrics, METRIC_storer_scrub_bytes_total, 0, bytes);
+    slg_metric_add_shared(scrub->options.metrics, METRIC_storer_scrub_batches_total, 0, batches);
+    (void)atomic_fetch_add(&scrub->rate_bytes, bytes);
+    if (look->in_pass) {
+        scrub->record.done_bytes += bytes;
+        atomic_store(&scrub->done_bytes, scrub->record.done_bytes);
+    }
+    if (scrub->free_mono_ns < now)
+        scrub->free_mono_ns = now;
+    scrub->free_mono_ns +=
+        (int64_t)((double)bytes * (double)SLG_NS_PER_SEC / (double)scrub->options.bytes_per_second);
+    return pause_until(scrub, scrub->free_mono_ns);
+}
+
+/* The steps of a generation, each with the shard pinned and a transaction open. */
+struct step {
+    struct slg_check *check; /* opened by the first */
+    bool indexed;
+    uint64_t last;
+    bool more;
+    uint64_t bytes, batches; /* at the last look */
+};
+
+static enum slg_status do_step(struct look *look, struct slg_shard *shard, uint32_t generation,
+                               struct step *step, struct slg_error *reterr)
+{
+    struct slg_disk_path path;
+    struct slg_shard_read *read;
+    enum slg_status status = slg_shard_generation_path(shard, generation, &path, reterr);
+
+    if (status == SLG_OK)
+        status = slg_shard_read_begin(shard, &read, reterr);
+    if (status != SLG_OK)
+        return status;
+    if (step->check == NULL)
+        status = slg_check_open(path.text, &look->id, &step->check, reterr);
+    if (status == SLG_OK && !step->indexed) {
+        status = slg_check_index(step->check, reterr);
+        step->indexed = status == SLG_OK;
+    } else if (status == SLG_OK) {
+        status = slg_check_batches(step->check, step->last, PIECE_BYTES, &step->last, &step->more,
+                                   reterr);
+    }
+    slg_shard_read_end(read);
+    return status;
+}
+
+static void take_bad(struct look *look, uint32_t generation, const struct slg_check *check)
+{
+    size_t count;
+    const struct slg_check_bad *bad = slg_check_bad(check, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        if (look->order_count == SLG_CHECK_BAD_COUNT_MAX) {
+            look->condemned = true;
+            (void)slg_errorf(&look->why, SLG_CORRUPT, "more than %zu batches are damaged",
+                             SLG_CHECK_BAD_COUNT_MAX - 1);
+            return;
+        }
+        look->orders[look->order_count++] =
+            (struct slg_aside_order){ .generation_index = generation,
+                                      .arrival = bad[i].arrival,
+                                      .id_hash = bad[i].id_hash,
+                                      .reason = bad[i].reason };
+    }
+}
+
+/* Remember where the pass stands, now and then on disk. */
+static void note_place(struct look *look, uint32_t generation, const struct step *step)
+{
+    struct slg_scrub_record *record = &look->scrub->record;
+    size_t bad_count;
+
+    (void)slg_check_bad(step->check, &bad_count);
+    if (!look->in_pass || look->order_count + bad_count > 0)
+        return; /* what is not set aside yet is to be found again */
+    record->shard = look->id;
+    record->generation_index = generation;
+    record->arrival = step->last;
+    if (now_mono() - look->scrub->stored_mono_ns >= STORE_NS)
+        store_record(look->scrub);
+}
+
+/* One generation from the batch after `after` on. OK: it was looked at, whatever was found; NOT_FOUND: there is no such
+ * generation, or shard, any more; CANCELED. */
+static enum slg_status look_at_generation(struct look *look, uint32_t generation, uint64_t after)
+{
+    struct slg_catalogue *catalogue = look->scrub->options.catalogue;
+    struct step step = { .last = after, .more = true };
+    enum slg_status status = SLG_OK;
+
+    while (status == SLG_OK && step.more) {
+        struct slg_check_counts counts = { .bytes = 0 };
+        struct slg_shard *shard;
+
+        status = slg_catalogue_pin(catalogue, &look->id, /* create= */ false, &shard, &look->why);
+        if (status != SLG_OK)
+            break;
+        status = generation < slg_shard_generation_count(shard)
+                     ? do_step(look, shard, generation, &step, &look->why)
+                     : SLG_NOT_FOUND;
+        slg_catalogue_unpin(catalogue, shard);
+        if (step.check != NULL)
+            counts = slg_check_counts(step.check);
+        if (status == SLG_OK && step.indexed)
+            note_place(look, generation, &step);
+        if (!pay(look, counts.bytes - step.bytes, counts.batches - step.batches))
+            status = SLG_CANCELED;
+        step.bytes = counts.bytes;
+        step.batches = counts.batches;
+    }
+    if (step.check != NULL)
+        take_bad(look, generation, step.check);
+    slg_check_close(step.check);
+    look->condemned = look->condemned || status == SLG_CORRUPT;
+    return status == SLG_CORRUPT ? SLG_OK : status;
+}
+
+static void tell_found(struct slg_scrub *scrub)
+{
+    if (scrub->options.found != NULL)
+        scrub->options.found(scrub->options.found_ctx);
+}
+
+/* Act on what was found. */
+static void put_aside(struct look *look)
+{
+    struct slg_scrub *scrub = look->scrub;
+    const char *name = slg_shard_name_of(&look->id).text;
+    struct slg_error err = { .message = "" };
+    enum slg_status status;
+
+    if (look->condemned) {
+        status =
+            slg_catalogue_quarantine(scrub->options.catalogue, &look->id, look->why.message, &err);
+    } else {
+        status = slg_catalogue_set_aside(scrub->options.catalogue, &look->id, look->orders,
+                                         look->order_count, &err);
+        if (status == SLG_OK)
+            slg_log_error(
+                "damaged batches set aside, to be fetched from peers shard=%s batches=%zu "
+                "first_reason=%d",
+                name, look->order_count, (int)look->orders[0].reason);
+        slg_metric_add_shared(scrub->options.metrics, METRIC_storer_scrub_damaged_batches_total, 0,
+                              look->order_count);
+        scrub->record.damaged_batches += look->order_count;
+    }
+    if (status != SLG_OK && status != SLG_NOT_FOUND)
+        slg_log_failure(SLG_LOG_ERROR, "what is damaged could not be put aside", &err);
+    if (status == SLG_OK)
+        tell_found(scrub);
+    look->order_count = 0;
+    look->condemned = false;
+}
+
+/* False: stopping. */
+static bool look_at_shard(struct slg_scrub *scrub, const struct slg_shard_id *id, bool in_pass)
+{
+    const struct slg_scrub_record *record = &scrub->record;
+    struct look *look = calloc(1, sizeof(*look));
+    bool resume = in_pass && slg_shard_id_compare(&record->shard, id) == 0;
+    uint32_t first = resume ? record->generation_index : 0;
+    uint64_t after = resume ? record->arrival : 0;
+    enum slg_status status = SLG_OK;
+
+    if (look == NULL)
+        return pause_until(scrub, now_mono() + TICK_NS);
+    look->scrub = scrub;
+    look->id = *id;
+    look->in_pass = in_pass;
+    for (uint32_t i = first; status == SLG_OK && !look->condemned; i++)
+        status = look_at_generation(look, i, i == first ? after : 0);
+    if (status != SLG_CANCELED && (look->condemned || look->order_count > 0))
+        put_aside(look);
+    if (status != SLG_OK && status != SLG_NOT_FOUND && status != SLG_CANCELED)
+        slg_log_warn("a shard could not be scrubbed shard=%s error=%s", slg_shard_name_of(id).text,
+                     look->why.message);
+    free(look);
+    return status != SLG_CANCELED;
+}
+
+/* ---- passes ---- */
+
+static void begin_pass(struct slg_scrub *scrub)
+{
+    struct slg_catalogue *catalogue = scrub->options.catalogue;
+    struct slg_shard_id id;
+    uint64_t bytes = 0;
+
+    for (bool any = slg_catalogue_next(catalogue, NULL, &id); any;
+         any = slg_catalogue_next(catalogue, &id, &id))
+        bytes += slg_catalogue_used_bytes(catalogue, &id);
+    scrub->record = (struct slg_scrub_record){
+        .running = true,
+        .pass_started_ns = slg_clock_wall_ns(scrub->options.clock),
+        .total_bytes = bytes,
+    };
+    store_record(scrub);
+    slg_log_info("scrub began bytes=%" PRIu64, bytes);
+}
+
+static void end_pass(struct slg_scrub *scrub)
+{
+    scrub->record.running = false;
+    scrub->record.shard = (struct slg_shard_id){ .slot_count = 0 };
+    store_record(scrub);
+    slg_metric_add_shared(scrub->options.metrics, METRIC_storer_scrub_passes_total, 0, 1);
+    slg_log_info("scrub ended bytes=%" PRIu64 " damaged_batches=%" PRIu64, scrub->record.done_bytes,
+                 scrub->record.damaged_batches);
+}
+
+/* The next shard. False: stopping. */
+static bool go_on(struct slg_scrub *scrub)
+{
+    struct slg_scrub_record *record = &scrub->record;
+    struct slg_shard_id id;
+
+    if (!slg_catalogue_next(scrub->options.catalogue,
+                            record->shard.slot_count == 0 ? NULL : &record->shard, &id)) {
+        end_pass(scrub);
+        return true;
+    }
+    record->shard = id;
+    record->generation_index = 0;
+    record->arrival = 0;
+    return look_at_shard(scrub, &id, /* in_pass= */ true);
+}
+
+static bool is_due(const struct slg_scrub *scrub)
+{
+    return slg_clock_wall_ns(scrub->options.clock) - scrub->record.pass_started_ns >=
+           scrub->options.interval_ns;
+}
+
+static void *run(void *arg)
+{
+    struct slg_scrub *scrub = arg;
+    bool going = true;
+
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), LOW_NICE); /* if not, the throttle must do */
+    load_record(scrub);
+    atomic_store(&scrub->rate_from_mono_ns, now_mono());
+    if (scrub->options.passes && scrub->record.running && scrub->record.shard.slot_count > 0)
+        going = look_at_shard(scrub, &scrub->record.shard, /* in_pass= */ true);
+    while (going) {
+        struct slg_shard_id id;
+
+        if (slg_catalogue_take_reported(scrub->options.catalogue, &id)) {
+            going = look_at_shard(scrub, &id, /* in_pass= */ false);
+        } else if (scrub->options.passes && scrub->record.running) {
+            going = go_on(scrub);
+        } else if (scrub->options.passes && is_due(scrub)) {
+            atomic_store(&scrub->rate_from_mono_ns, now_mono());
+            atomic_store(&scrub->rate_bytes, 0);
+            begin_pass(scrub);
+        } else {
+            going = pause_until(scrub, now_mono() + TICK_NS);
+        }
+    }
+    store_record(scrub);
+    return NULL;
+}
+
+/* ---- start and stop ---- */
+
+enum slg_status slg_scrub_start(const struct slg_scrub_options *options,
+                                struct slg_scrub **ret_scrub, struct slg_error *reterr)
+{
+    struct slg_scrub *scrub = calloc(1, sizeof(*scrub));
+
+    SLG_ASSERT(options->bytes_per_second >= SLG_SCRUB_BYTES_PER_SEC_MIN);
+    SLG_ASSERT(options->interval_ns > 0);
+    if (scrub == NULL)
+        return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for the scrub");
+    scrub->options = *options;
+    if (slg_queue_create(1, &scrub->wake) == SLG_OK)
+        scrub->running = pthread_create(&scrub->thread, NULL, run, scrub) == 0;
+    if (!scrub->running) {
+        slg_scrub_stop(scrub);
+        return slg_errorf(reterr, SLG_NO_MEMORY, "no memory or thread for the scrub");
+    }
+    *ret_scrub = scrub;
+    return SLG_OK;
+}
+
+void slg_scrub_stop(struct slg_scrub *scrub)
+{
+    if (scrub == NULL)
+        return;
+    if (scrub->wake != NULL)
+        slg_queue_close(scrub->wake);
+    if (scrub->running && pthread_join(scrub->thread, NULL) != 0)
+        slg_log_error("the scrub thread could not be joined");
+    slg_queue_destroy(scrub->wake);
+    free(scrub);
+}
+
+void slg_scrub_progress(struct slg_scrub *scrub, struct slg_scrub_progress *ret_progress)
+{
+    int64_t elapsed_ns = now_mono() - atomic_load(&scrub->rate_from_mono_ns);
+    uint64_t bytes = atomic_load(&scrub->rate_bytes);
+
+    *ret_progress = (struct slg_scrub_progress){
+        .running = atomic_load(&scrub->pass_running),
+        .pass_started_ns = atomic_load(&scrub->pass_started_ns),
+        .done_bytes = atomic_load(&scrub->done_bytes),
+        .total_bytes = atomic_load(&scrub->total_bytes),
+        .damaged_batches = atomic_load(&scrub->damaged_batches),
+        .bytes_per_second =
+            elapsed_ns > 0 ? (uint64_t)((double)bytes * (double)SLG_NS_PER_SEC / (double)elapsed_ns)
+                           : 0,
+    };
+}
