@@ -199,7 +199,7 @@ def fill(cluster, lines, megabytes):
 
     done = 0
     while stored() < megabytes * 10**6:
-        ingest(cluster, lines, 100000, 500000)
+        ingest(cluster, lines, 150000, 500000)
         done += 500000
     print("%d lines, %.0f MB of batches in each storer" % (done, stored() / 1e6), flush=True)
     return stored()
