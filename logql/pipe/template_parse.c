@@ -109,13 +109,15 @@ static bool set_string(struct parser *p, struct slg_node *node)
 static bool set_char(struct parser *p, struct slg_node *node)
 {
     struct slg_text inner = slg_text_make(p->token.at + 1, p->token.len - 2);
-    char *out = allocate(p, inner.len + 4, 1);
     uint32_t rune;
-    size_t step;
-    long len = out == NULL ? -1 : slg_token_unquote(inner, *p->token.at, out);
+    size_t used = slg_token_unquote_char(inner, *p->token.at, &rune);
 
-    if (len <= 0 || !slg_utf8_decode((const uint8_t *)out, (size_t)len, &rune, &step) ||
-        step != (size_t)len) {
+    /* As text/template's newNumber: one character, and nothing behind it. */
+    if (used == 0) {
+        fail_parse(p, "invalid syntax");
+        return false;
+    }
+    if (used != inner.len) {
         fail_parse(p, "malformed character constant: %.*s", (int)p->token.len, p->token.at);
         return false;
     }

@@ -116,61 +116,100 @@ struct slg_token slg_token_scan(const char *at, const char *end)
 
 /* ---- quoted texts ---- */
 
-long slg_token_unquote(struct slg_text text, char quote, char *out)
+/* Value of n digits; false: one is none of that base. */
+static bool take_digits(const char *at, size_t n, uint32_t base, uint32_t *ret_value)
+{
+    uint32_t value = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        char c = at[i];
+        uint32_t digit = c >= '0' && c <= '9'                 ? (uint32_t)(c - '0')
+                         : (c | 32) >= 'a' && (c | 32) <= 'f' ? (uint32_t)((c | 32) - 'a') + 10
+                                                              : 99;
+
+        if (digit >= base)
+            return false;
+        value = value * base + digit;
+    }
+    *ret_value = value;
+    return true;
+}
+
+/* The escape at text.at[0], a backslash. *ret_byte: its value is a byte of the text (\xff, \377), else a character. */
+static bool unquote_escape(struct slg_text text, char quote, uint32_t *ret_value, bool *ret_byte,
+                           size_t *ret_used)
 {
     static const char from[] = "abfnrtv\\'\"", to[] = "\a\b\f\n\r\t\v\\'\"";
+    char c = text.len < 2 ? '\0' : text.at[1];
+    const char *found = c == '\0' ? NULL : strchr(from, c);
+    bool octal = c >= '0' && c <= '7';
+    size_t digits = octal ? 3 : c == 'x' ? 2 : c == 'u' ? 4 : c == 'U' ? 8 : 0;
+    size_t begin = octal ? 1 : 2;
+    uint32_t value;
+
+    if (found != NULL) {
+        if ((c == '\'' || c == '"') && c != quote)
+            return false;
+        *ret_value = (unsigned char)to[found - from];
+        *ret_byte = true;
+        *ret_used = 2;
+        return true;
+    }
+    if (digits == 0 || begin + digits > text.len ||
+        !take_digits(text.at + begin, digits, octal ? 8 : 16, &value))
+        return false;
+    *ret_byte = octal || c == 'x';
+    if (*ret_byte ? value > 255 : value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF))
+        return false;
+    *ret_value = value;
+    *ret_used = begin + digits;
+    return true;
+}
+
+long slg_token_unquote(struct slg_text text, char quote, char *out)
+{
     size_t len = 0;
 
-    for (size_t i = 0; i < text.len; i++) {
-        const char *found;
-        uint32_t value = 0;
-        size_t digits, base = 16;
+    for (size_t i = 0, used = 1; i < text.len; i += used) {
+        uint8_t utf8[4];
+        uint32_t value;
+        bool byte;
+        size_t step;
 
+        used = 1;
         if (text.at[i] != '\\') {
             out[len++] = text.at[i];
             continue;
         }
-        if (++i == text.len)
+        if (!unquote_escape(slg_text_make(text.at + i, text.len - i), quote, &value, &byte, &used))
             return -1;
-        found = text.at[i] == '\0' ? NULL : strchr(from, text.at[i]);
-        if (found != NULL) {
-            if ((*found == '\'' || *found == '"') && *found != quote)
-                return -1;
-            out[len++] = to[found - from];
+        if (byte) {
+            out[len++] = (char)value;
             continue;
         }
-        digits = text.at[i] == 'x' ? 2 : text.at[i] == 'u' ? 4 : text.at[i] == 'U' ? 8 : 0;
-        if (digits == 0 && text.at[i] >= '0' && text.at[i] <= '7') {
-            digits = 3;
-            base = 8;
-            i--;
-        }
-        if (digits == 0 || i + digits >= text.len)
-            return -1;
-        for (size_t k = 1; k <= digits; k++) {
-            char c = text.at[i + k];
-            uint32_t digit = c >= '0' && c <= '9'                 ? (uint32_t)(c - '0')
-                             : (c | 32) >= 'a' && (c | 32) <= 'f' ? (uint32_t)((c | 32) - 'a') + 10
-                                                                  : 99;
-
-            if (digit >= base)
-                return -1;
-            value = value * (uint32_t)base + digit;
-        }
-        if (digits == 2 || base == 8) {
-            if (value > 255)
-                return -1;
-            out[len++] = (char)value;
-        } else {
-            uint8_t utf8[4];
-            size_t step = slg_utf8_encode(value, utf8);
-
-            if (value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF))
-                return -1;
-            memcpy(out + len, utf8, step);
-            len += step;
-        }
-        i += digits;
+        step = slg_utf8_encode(value, utf8);
+        memcpy(out + len, utf8, step);
+        len += step;
     }
     return (long)len;
+}
+
+size_t slg_token_unquote_char(struct slg_text text, char quote, uint32_t *ret_rune)
+{
+    size_t used = 0;
+    bool byte;
+
+    if (text.len == 0 || text.at[0] == quote)
+        return 0;
+    if (text.at[0] == '\\')
+        return unquote_escape(text, quote, ret_rune, &byte, &used) ? used : 0;
+    if ((unsigned char)text.at[0] < 0x80) {
+        *ret_rune = (unsigned char)text.at[0];
+        return 1;
+    }
+    if (!slg_utf8_decode((const uint8_t *)text.at, text.len, ret_rune, &used)) {
+        *ret_rune = 0xFFFD; /* utf8.DecodeRuneInString: one byte */
+        used = 1;
+    }
+    return used;
 }

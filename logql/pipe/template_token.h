@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "proto/label.h"
 
@@ -49,5 +50,8 @@ size_t slg_token_quoted_len(const char *at, const char *end);
 /* What text, between quotes of that kind, stands for. Returns its length, at most text.len, or -1: an escape that Go
  * refuses, such as \' between double quotes or the number of no character. */
 long slg_token_unquote(struct slg_text text, char quote, char *out);
+/* strconv.UnquoteChar: the first character of text; '\xff' is the character 255 here, not a byte, and a byte that is
+ * not UTF-8 is U+FFFD. Returns its length in text, 0: none, the quote itself, or an escape that Go refuses. */
+size_t slg_token_unquote_char(struct slg_text text, char quote, uint32_t *ret_rune);
 
 #endif

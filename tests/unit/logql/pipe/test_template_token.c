@@ -94,11 +94,57 @@ static void test_unquote(void **state)
     }
 }
 
+/* Rows worked out from strconv.UnquoteChar, Go 1.24. */
+static void test_unquote_char(void **state)
+{
+    static const struct {
+        const char *name, *text;
+        char quote;
+        size_t used; /* 0: refused */
+        uint32_t rune;
+    } rows[] = {
+        { "nothing", "", '\'', 0, 0 },
+        { "the quote", "'", '\'', 0, 0 },
+        { "the other quote", "\"", '\'', 1, '"' },
+        { "letter", "ab", '\'', 1, 'a' },
+        { "two bytes", "\303\244x", '\'', 2, 0xe4 },
+        { "no UTF-8", "\377", '\'', 1, 0xfffd },
+        { "overlong", "\300\200", '\'', 1, 0xfffd },
+        { "hex byte", "\\xff", '\'', 4, 255 },
+        { "hex bytes are characters", "\\xc3\\xa4", '\'', 4, 0xc3 },
+        { "octal byte", "\\377", '\'', 4, 255 },
+        { "octal over a byte", "\\400", '\'', 0, 0 },
+        { "u", "\\u00e4", '\'', 6, 0xe4 },
+        { "U", "\\U0001F600", '\'', 10, 0x1f600 },
+        { "surrogate", "\\ud800", '\'', 0, 0 },
+        { "beyond", "\\U00110000", '\'', 0, 0 },
+        { "newline", "\\n", '\'', 2, '\n' },
+        { "its quote, escaped", "\\'", '\'', 2, '\'' },
+        { "the other quote, escaped", "\\\"", '\'', 0, 0 },
+        { "backslash alone", "\\", '\'', 0, 0 },
+        { "cut hex", "\\xf", '\'', 0, 0 },
+        { "unknown escape", "\\q", '\'', 0, 0 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < SLG_ARRAY_LEN(rows); i++) {
+        size_t len = strlen(rows[i].text);
+        char *block = (char *)test_block(rows[i].text, len);
+        uint32_t rune = 0xAAAA;
+
+        CHECK(rows[i].name, slg_token_unquote_char(slg_text_make(block, len), rows[i].quote,
+                                                   &rune) == rows[i].used);
+        CHECK(rows[i].name, rune == (rows[i].used == 0 ? 0xAAAA : rows[i].rune));
+        free(block);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scan),
         cmocka_unit_test(test_unquote),
+        cmocka_unit_test(test_unquote_char),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
