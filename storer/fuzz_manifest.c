@@ -131,6 +131,24 @@ static void check_summary(const uint8_t *bytes, size_t len)
         check_summary_again(&summary, streams, count);
 }
 
+/* A directory that somebody may have made: a name that is taken is exactly that of its shard. */
+static void check_name(const uint8_t *bytes, size_t len)
+{
+    char *text = calloc(1, len + 1);
+    struct slg_shard_id shard;
+
+    SLG_ASSERT(text != NULL);
+    if (len > 0)
+        memcpy(text, bytes, len);
+    if (slg_shard_name_parse(text, &shard) == SLG_OK) {
+        SLG_ASSERT(strcmp(slg_shard_name_of(&shard).text, text) == 0);
+        SLG_ASSERT(shard.slot < shard.slot_count);
+        SLG_ASSERT(shard.length_ns > 0);
+        SLG_ASSERT(shard.window_ns % shard.length_ns == 0);
+    }
+    free(text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     uint8_t *bytes;
@@ -158,7 +176,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     case 2:
         check_summary(bytes, len);
         break;
-    default: /* as it came: the checksum itself */
+    default: /* as it came: the checksum itself, and names of directories */
+        check_name(data + 1, size - 1);
         check_manifest(bytes, size - 1);
         check_small(bytes, size - 1);
         check_summary(bytes, size - 1);
