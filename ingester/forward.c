@@ -321,13 +321,29 @@ static void note_refusal(struct slg_forward *f, const struct slg_reach_request *
                      suppressed);
 }
 
+/* What its lost disk had acknowledged is sent again, while it is here. */
+static void forget_acknowledgements(struct slg_forward *f, uint16_t node)
+{
+    const struct slg_replica_event forgot = { .type = SLG_REPLICA_FORGOT, .node = node };
+    struct slg_forward_batch *next;
+
+    slg_log_info("storer has a new disk node=%s", slg_reach_node_id(f->reach, node));
+    for (struct slg_forward_batch *batch = f->first; batch != NULL; batch = next) {
+        next = batch->next;
+        (void)step(f, batch, &forgot); /* gone or not: the next one's turn */
+    }
+}
+
 static void take_answer(struct slg_forward *f, struct slg_reach_request *request)
 {
     struct slg_forward_batch *batch = slg_reach_take(f->reach, request);
     struct slg_replica_event event = { .node = request->node };
 
-    if (batch == NULL)
+    if (batch == NULL) {
+        if (request->new_disk)
+            forget_acknowledgements(f, request->node);
         return;
+    }
     batch->request_count--;
     if (request->status == SLG_OK) {
         event.type = SLG_REPLICA_REPLY;

@@ -28,9 +28,10 @@ struct node {
     enum node_state state;
     int64_t greet_mono_ns;
     int64_t backoff_ns;
-    bool complained;       /* since it was last ready */
-    bool read_only;        /* its last answer */
-    bool reachable;        /* as the owner was told */
+    bool complained;                          /* since it was last ready */
+    char storage_id[SLG_REACH_STORAGE_BYTES]; /* at its last greeting; "": not greeted */
+    bool read_only;                           /* its last answer */
+    bool reachable;                           /* as the owner was told */
     int64_t heard_mono_ns; /* its last answer, or when requests began to be out */
     size_t request_count;
     struct slg_reach_request *requests; /* [in_flight_max + 1]: the last one is for HELLO */
@@ -257,6 +258,11 @@ static void on_hello(void *ctx, enum slg_status status, const uint8_t *reply, si
     request->error.message[0] = '\0';
     if (status == SLG_OK)
         status = slg_rpc_decode_hello_reply(reply, reply_len, &hello, &request->error);
+    request->storage_id[0] = '\0';
+    if (status == SLG_OK && hello.storage_id.len < sizeof(request->storage_id)) {
+        memcpy(request->storage_id, hello.storage_id.at, hello.storage_id.len);
+        request->storage_id[hello.storage_id.len] = '\0';
+    }
     request->status = status;
     status = slg_queue_push(request->reach->options.answers, request);
     SLG_ASSERT(status == SLG_OK); /* room for every request is kept */
@@ -371,9 +377,15 @@ static void take_greeting(struct slg_reach *reach, struct slg_reach_request *req
     struct node *node = reach->nodes[request->node];
 
     request->busy = false;
+    request->new_disk = false;
     if (request->status != SLG_OK) {
         lose_node(reach, node, request);
         return;
+    }
+    if (request->storage_id[0] != '\0') {
+        request->new_disk =
+            node->storage_id[0] != '\0' && strcmp(node->storage_id, request->storage_id) != 0;
+        memcpy(node->storage_id, request->storage_id, sizeof(node->storage_id));
     }
     if (node->state == NODE_READY)
         return;

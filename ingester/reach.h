@@ -21,6 +21,8 @@
 /* Storers ever seen by one ingester start; removed ones keep their index. */
 #define SLG_REACH_NODE_COUNT_MAX ((size_t)SLG_MAP_NODE_COUNT_MAX * 2)
 
+#define SLG_REACH_STORAGE_BYTES ((size_t)33) /* a storage id as text, NUL included */
+
 struct slg_reach;
 
 struct slg_reach_options {
@@ -44,6 +46,8 @@ struct slg_reach_request {
     enum slg_status status; /* of the transport or of decoding */
     enum slg_store_result result;
     uint64_t map_epoch;
+    char storage_id[SLG_REACH_STORAGE_BYTES]; /* of a greeting; "": not told */
+    bool new_disk; /* after slg_reach_take of a greeting: the storer's disk is another one */
     struct slg_error error; /* why, in either case */
 };
 

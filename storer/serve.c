@@ -183,10 +183,15 @@ static void tell_storage(const struct slg_serve *serve, const struct slg_rpc_hel
     if (serve->options.links != NULL) {
         slg_peer_links_fill(serve->options.links, asker->node_id, texts, ret_answer);
         slg_peer_links_note(serve->options.links, asker);
-        return;
     }
     for (size_t i = 0; i < sizeof(storage->id); i++)
         (void)snprintf(storage_id + 2 * i, 3, "%02x", storage->id[i]); /* two digits and NUL */
+    if (serve->options.links != NULL) {
+        if (!slg_text_equal_to(asker->role,
+                               "storer")) /* only peers are not told until it is whole */
+            ret_answer->storage_id = slg_text_of(storage_id);
+        return;
+    }
     *ret_answer = (struct slg_rpc_hello){ .cluster_id = slg_text_of(serve->options.map->cluster_id),
                                           .node_id = slg_text_of(serve->options.node_id),
                                           .role = slg_text_of("storer"),

@@ -65,6 +65,7 @@ struct fake_storer {
     struct slg_transport_call *held[FAKE_HELD_MAX]; /* answers that never come */
     size_t held_count;
     bool paused; /* answers BUSY */
+    const char *storage_id;
 };
 
 static inline struct fake_batch *fake_find(struct fake_storer *fake, const struct slg_batch_id *id)
@@ -150,7 +151,7 @@ static inline void fake_hello(struct fake_storer *fake, struct slg_transport_cal
                                    .node_id = slg_text_of("storer-1"),
                                    .role = slg_text_of("storer"),
                                    .map_epoch = 1,
-                                   .storage_id = slg_text_of("s") };
+                                   .storage_id = slg_text_of(fake->storage_id) };
     struct slg_buf reply;
 
     fake->hello_count++;
@@ -211,6 +212,7 @@ static inline void fake_init(struct fake_storer *fake)
 {
     memset(fake, 0, sizeof(*fake));
     pthread_mutex_init(&fake->lock, NULL);
+    fake->storage_id = "s";
     fake->batches = calloc(FAKE_BATCH_MAX, sizeof(*fake->batches));
     SLG_ASSERT(fake->batches != NULL);
 }

@@ -230,6 +230,43 @@ static void test_new_map_moves_what_waits(void **state)
     bench_fini(&b);
 }
 
+static struct fake_action lose_second(void *ctx, uint64_t store_count)
+{
+    (void)ctx;
+    return (struct fake_action){ store_count == 1 ? FAKE_LOSE_BEFORE : FAKE_STORE, 0 };
+}
+
+/* W = 2, and the other storer is not there: batches wait with one acknowledgement, of a disk that is then replaced. */
+static void test_a_new_disk_gets_batches_again(void **state)
+{
+    static const char text[] =
+        "{\"version\":1,\"cluster\":\"test\",\"epoch\":1,\"nodes\":["
+        "{\"id\":\"storer-1\",\"address\":\"inproc://forward-disk\",\"zone\":\"a\"},"
+        "{\"id\":\"storer-2\",\"address\":\"inproc://forward-nobody\",\"zone\":\"b\"}],"
+        "\"layouts\":[{\"replication\":2,\"write_quorum\":2,\"slots\":1,\"window_seconds\":3600,"
+        "\"nodes\":[{\"id\":\"storer-1\"},{\"id\":\"storer-2\"}]}]}";
+    struct bench b;
+    struct slg_error error;
+
+    (void)state;
+    bench_init(&b, "forward-disk", true);
+    slg_map_unref(b.map);
+    assert_int_equal(slg_map_parse(text, sizeof(text) - 1, &b.map, &error), SLG_OK);
+    b.fake.script = lose_second;
+    bench_forward(&b, SLG_FORWARD_MEMORY_DEFAULT, 300);
+    assert_int_equal(submit(&b, slg_account_cell(b.account), 1), SLG_OK);
+    WAIT_UNTIL(FAKE_READ(&b.fake, batch_count) == 1);
+    pthread_mutex_lock(&b.fake.lock);
+    b.fake.storage_id = "another";
+    b.fake.batch_count = 0;
+    pthread_mutex_unlock(&b.fake.lock);
+    assert_int_equal(submit(&b, slg_account_cell(b.account), 2), SLG_OK); /* no answer: HELLO */
+    WAIT_UNTIL(FAKE_READ(&b.fake, batch_count) == 2);
+    assert_int_equal(bench_totals(&b).accepted, 0);
+    assert_int_equal(bench_stop(&b, 0), 2);
+    bench_fini(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -240,6 +277,7 @@ int main(void)
         cmocka_unit_test(test_stop_without_a_storer),
         cmocka_unit_test(test_stop_while_out_abandons),
         cmocka_unit_test(test_new_map_moves_what_waits),
+        cmocka_unit_test(test_a_new_disk_gets_batches_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,8 @@
 #include <poll.h>
 
 #include "proto/rpc.h"
+#include "storer/disk.h"
+#include "storer/manifest.h"
 #include "storer/storer.h"
 
 #define DEADLINE_NS (60 * SLG_NS_PER_SEC)
@@ -236,11 +238,84 @@ static void test_a_new_disk_is_refilled(void **state)
     tear_down(&p);
 }
 
+static void read_record(struct pair *p, size_t n, const char *name, struct slg_buf *out)
+{
+    struct slg_disk_path path;
+
+    assert_int_equal(slg_disk_join(&path, p->one[n].directory, name, NULL), SLG_OK);
+    slg_buf_init(out, SLG_DISK_SMALL_BYTES_MAX);
+    if (slg_disk_read(path.text, out, NULL) != SLG_OK)
+        slg_buf_clear(out);
+}
+
+static void write_record(struct pair *p, size_t n, const char *name, struct slg_buf *bytes)
+{
+    struct slg_disk_path path;
+
+    assert_int_equal(slg_disk_join(&path, p->one[n].directory, name, NULL), SLG_OK);
+    assert_int_equal(slg_disk_write(path.text, bytes->data, bytes->len, NULL), SLG_OK);
+    slg_buf_fini(bytes);
+}
+
+/* What the record `peers` of n says of the counter of node_id; -1: nothing. */
+static int64_t remembered(struct pair *p, size_t n, const char *node_id)
+{
+    static struct slg_known_storages known;
+    struct slg_buf bytes;
+    int64_t counter = -1;
+
+    read_record(p, n, "peers", &bytes);
+    if (bytes.len > 0) {
+        assert_int_equal(slg_known_storages_decode(bytes.data, bytes.len, &known, NULL), SLG_OK);
+        for (size_t i = 0; i < known.count; i++)
+            if (strcmp(known.rows[i].node_id, node_id) == 0)
+                counter = (int64_t)known.rows[i].counter;
+    }
+    slg_buf_fini(&bytes);
+    return counter;
+}
+
+/* sim seed 876: a storer that was rolled back and starts again before it is whole. Only the records go back here. */
+static void test_a_rolled_back_disk_is_found_out(void **state)
+{
+    struct slg_buf storage, peers;
+    int64_t before;
+    struct pair p;
+
+    (void)state;
+    set_up(&p);
+    start(&p, 0, /* repair= */ true);
+    start(&p, 1, /* repair= */ true);
+    AWAIT(!sets(&p, 0).refilling && !sets(&p, 1).refilling);
+    AWAIT(remembered(&p, 1, "b") == 0); /* it says of itself that it is whole */
+    AWAIT(remembered(&p, 0, "b") >= 0);
+    before = remembered(&p, 0, "b");
+    read_record(&p, 1, "storage", &storage);
+    read_record(&p, 1, "peers", &peers);
+    store(&p, 1, 1);
+    AWAIT(remembered(&p, 0, "b") > before); /* the counter was raised, and told */
+    stop(&p, 1);
+    write_record(&p, 1, "storage", &storage);
+    write_record(&p, 1, "peers", &peers);
+    start(&p, 1, /* repair= */ true);
+    AWAIT(remembered(&p, 1, "b") == -1); /* the proof is taken back */
+    assert_true(sets(&p, 1).refilling);
+    stop(&p, 1);
+    start(&p, 1, /* repair= */ true);
+    AWAIT(remembered(&p, 0, "b") >= 0);
+    assert_true(sets(&p, 1).refilling); /* and a start does not give it back */
+    assert_int_equal(remembered(&p, 1, "b"), -1);
+    stop(&p, 0);
+    stop(&p, 1);
+    tear_down(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ensure),
         cmocka_unit_test(test_a_new_disk_is_refilled),
+        cmocka_unit_test(test_a_rolled_back_disk_is_found_out),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
