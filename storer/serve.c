@@ -25,7 +25,6 @@
  * short query must not wait for it. For the same reason there is one more worker for short ones than was asked for. */
 #define SLICE_NS              (1 * SLG_NS_PER_MS)
 #define LONG_QUERY_NS         (50 * SLG_NS_PER_MS)
-#define BLAME_SHARE           8
 #define LONG_TEXT_BYTES       ((size_t)4096)
 #define LONG_NICE             10
 #define WORKER_COUNT_MAX      (2 * SLG_SERVE_WORKER_COUNT_MAX + 1) /* short, long, and the one more */
@@ -493,19 +492,13 @@ static bool pass_on(struct worker *worker, struct job *job)
                           job) == SLG_OK;
 }
 
-/* A query that had a worker for most of its time, and a core for a good part of it, is itself to blame that it did not
- * end; else the server was busy. */
 static enum slg_status judge_timeout(const struct slg_session *session, struct slg_error *reterr)
 {
-    int64_t took_ns = slg_clock_mono_ns(slg_clock_system()) - session->opened_mono_ns;
-
-    if (session->spent_ns < (uint64_t)took_ns / 2 || session->computed_ns < LONG_QUERY_NS ||
-        session->computed_ns < took_ns / BLAME_SHARE)
+    if (!slg_session_is_to_blame(session, slg_clock_mono_ns(slg_clock_system())))
         return SLG_TIMEOUT;
     return slg_errorf(reterr, SLG_LIMIT,
-                      "the query is too much work for its time: a storer computed for %.1f s of "
-                      "%.1f s and was not done; ask for a shorter time range or something simpler",
-                      (double)session->computed_ns / 1e9, (double)took_ns / 1e9);
+                      "the query is too much work for its time; ask for a shorter time range or "
+                      "something simpler");
 }
 
 static void run_query(struct worker *worker, struct job *job)

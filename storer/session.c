@@ -163,6 +163,14 @@ enum slg_status slg_session_prepare(struct slg_session *session, struct slg_erro
     return slg_scan_create(&session->scan_options, &session->scan, reterr);
 }
 
+bool slg_session_is_to_blame(const struct slg_session *session, int64_t now_mono_ns)
+{
+    int64_t took_ns = now_mono_ns - session->opened_mono_ns;
+
+    return (int64_t)session->spent_ns >= took_ns / 2 && session->computed_ns >= took_ns / 8 &&
+           session->computed_ns >= 50 * SLG_NS_PER_MS;
+}
+
 enum slg_status slg_session_acquire(struct slg_session_table *table, const uint8_t query_id[16],
                                     struct slg_session **ret_session, struct slg_error *reterr)
 {

@@ -53,6 +53,9 @@ SLG_MUST_CHECK enum slg_status slg_session_acquire(struct slg_session_table *tab
 /* Before its first step: compile the query, which can take long. INVALID, UNSUPPORTED, LIMIT: as slg_scan_create. */
 SLG_MUST_CHECK enum slg_status slg_session_prepare(struct slg_session *session,
                                                    struct slg_error *reterr);
+/* Of a session whose time has ended: it had a worker for at least half of it, and a core for an eighth and not less than
+ * 50 ms, so it is itself to blame. Else the server was busy. */
+bool slg_session_is_to_blame(const struct slg_session *session, int64_t now_mono_ns);
 /* Running -> parked. One that was canceled meanwhile is closed. */
 void slg_session_park(struct slg_session_table *table, struct slg_session *session,
                       int64_t now_mono_ns);

@@ -150,7 +150,7 @@ static void choose(struct work *w)
 /* Split the range by the words that stay; the others follow, as one range. */
 static void split(struct work *w, const struct range *range)
 {
-    size_t at = range->begin, rest;
+    size_t at = range->begin, rest = at; /* the first that does not stay */
     size_t leave = 0;
 
     find_runs(w, range);

@@ -159,12 +159,45 @@ static void test_limits_of_a_query(void **state)
     }
 }
 
+/* Its time was up after a second: who is to blame? */
+static void test_blame(void **state)
+{
+    static const struct blame_case {
+        const char *name;
+        int64_t took_ms, worker_ms, core_ms;
+        bool want;
+    } cases[] = {
+        { "it computed all the time", 1000, 1000, 1000, true },
+        { "others had the machine for most of it", 1000, 990, 125, true },
+        { "others had the machine", 1000, 990, 124, false },
+        { "it waited for a worker for half of it", 1000, 500, 500, true },
+        { "it waited for a worker for most of it", 1000, 499, 499, false },
+        { "a short time, a short query", 60, 60, 49, false },
+        { "a short time, a long query", 60, 60, 50, true },
+        { "it never began", 1000, 0, 0, false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < SLG_ARRAY_LEN(cases); i++) {
+        const struct slg_session session = {
+            .opened_mono_ns = 77,
+            .spent_ns = (uint64_t)(cases[i].worker_ms * SLG_NS_PER_MS),
+            .computed_ns = cases[i].core_ms * SLG_NS_PER_MS,
+        };
+
+        if (slg_session_is_to_blame(&session, 77 + cases[i].took_ms * SLG_NS_PER_MS) !=
+            cases[i].want)
+            fail_msg("%s", cases[i].name);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_holder),
         cmocka_unit_test(test_idle_and_stop),
         cmocka_unit_test(test_limits_of_a_query),
+        cmocka_unit_test(test_blame),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
