@@ -207,7 +207,7 @@ enum slg_status slg_rpc_take_shards(struct slg_arena *arena, struct slg_wire_rea
 
 #define SHARD_SET_FIELDS 7
 
-void slg_rpc_put_shard_set(struct slg_buf *out, const struct slg_rpc_shard_set *set)
+static void put_shard_set(struct slg_buf *out, const struct slg_rpc_shard_set *set)
 {
     slg_wire_array(out, SHARD_SET_FIELDS);
     slg_rpc_put_shard(out, &set->shard);
@@ -217,6 +217,13 @@ void slg_rpc_put_shard_set(struct slg_buf *out, const struct slg_rpc_shard_set *
     slg_wire_text(out, set->set);
     slg_wire_int(out, set->ts_min_ns);
     slg_wire_int(out, set->ts_max_ns);
+}
+
+void slg_rpc_put_shard_sets(struct slg_buf *out, const struct slg_rpc_shard_set *sets, size_t count)
+{
+    slg_wire_array(out, count);
+    for (size_t i = 0; i < count; i++)
+        put_shard_set(out, &sets[i]);
 }
 
 static bool take_shard_set(struct slg_wire_reader *r, struct slg_rpc_shard_set *ret_set)
@@ -445,9 +452,7 @@ void slg_rpc_encode_sets_reply(struct slg_buf *out, const struct slg_rpc_sets_re
 {
     slg_rpc_begin_reply(out, SETS_REPLY_FIELDS);
     slg_wire_bool(out, reply->refilling);
-    slg_wire_array(out, reply->shard_count);
-    for (size_t i = 0; i < reply->shard_count; i++)
-        slg_rpc_put_shard_set(out, &reply->shards[i]);
+    slg_rpc_put_shard_sets(out, reply->shards, reply->shard_count);
     slg_rpc_put_shards(out, reply->doubtful, reply->doubtful_count);
 }
 

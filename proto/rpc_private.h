@@ -36,8 +36,9 @@ SLG_MUST_CHECK enum slg_status slg_rpc_take_shards(struct slg_arena *arena,
                                                    struct slg_wire_reader *r,
                                                    const struct slg_shard_id **ret_shards,
                                                    size_t *ret_count);
-void slg_rpc_put_shard_set(struct slg_buf *out, const struct slg_rpc_shard_set *set);
-/* An array of shard sets into the arena. Failure is left in the reader (LIMIT when the arena is full). */
+/* An array of shard sets, as for shards. */
+void slg_rpc_put_shard_sets(struct slg_buf *out, const struct slg_rpc_shard_set *sets,
+                            size_t count);
 SLG_MUST_CHECK enum slg_status slg_rpc_take_shard_sets(struct slg_arena *arena,
                                                        struct slg_wire_reader *r,
                                                        struct slg_rpc_shard_set **ret_sets,

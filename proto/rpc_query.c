@@ -86,9 +86,7 @@ void slg_rpc_encode_query(struct slg_buf *out, const struct slg_rpc_query *query
     slg_wire_text(out, query->tenant);
     slg_wire_uint(out, query->map_epoch);
     put_leaf(out, &query->leaf);
-    slg_wire_array(out, query->shard_count);
-    for (size_t i = 0; i < query->shard_count; i++)
-        slg_rpc_put_shard_set(out, &query->shards[i]);
+    slg_rpc_put_shard_sets(out, query->shards, query->shard_count);
     slg_wire_int(out, query->cut_from_ns);
     slg_wire_int(out, query->cut_to_ns);
     put_known(out, query);

@@ -83,9 +83,7 @@ void slg_rpc_encode_ensure(struct slg_buf *out, const struct slg_rpc_ensure *ens
     slg_wire_text(out, ensure->tenant);
     slg_wire_uint(out, ensure->map_epoch);
     slg_wire_int(out, ensure->deadline_ms);
-    slg_wire_array(out, ensure->shard_count);
-    for (size_t i = 0; i < ensure->shard_count; i++)
-        slg_rpc_put_shard_set(out, &ensure->shards[i]);
+    slg_rpc_put_shard_sets(out, ensure->shards, ensure->shard_count);
 }
 
 enum slg_status slg_rpc_decode_ensure(struct slg_arena *arena, const uint8_t *bytes, size_t len,
