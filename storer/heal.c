@@ -47,7 +47,7 @@ static enum slg_status find_safe(const struct slg_heal_view *view, struct slg_ba
         *ret_safe = held_by[view->copies_min - 1];
         held_by[view->copies_min - 1] = NULL;
     }
-    for (uint16_t n = 0; n < SLG_MAP_REPLICATION_MAX; n++)
+    for (size_t n = 0; n < SLG_MAP_REPLICATION_MAX; n++)
         slg_batch_set_destroy(held_by[n]);
     return status;
 }
