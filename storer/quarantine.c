@@ -245,6 +245,15 @@ size_t slg_quarantine_list(const char *data_dir, struct slg_quarantine_row *rows
     return count;
 }
 
+enum slg_status slg_quarantine_path(const char *data_dir, const char *name,
+                                    struct slg_disk_path *ret_path, struct slg_error *reterr)
+{
+    struct place place;
+    enum slg_status status = find_place(data_dir, &place, reterr);
+
+    return status == SLG_OK ? slg_disk_join(ret_path, place.quarantine.text, name, reterr) : status;
+}
+
 enum slg_status slg_quarantine_remove(const char *data_dir, const char *name,
                                       struct slg_error *reterr)
 {

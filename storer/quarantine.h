@@ -37,6 +37,10 @@ struct slg_quarantine_row {
 };
 /* At most SLG_QUARANTINE_COUNT_MAX rows, in no order; 0 when there is no directory. */
 size_t slg_quarantine_list(const char *data_dir, struct slg_quarantine_row *rows);
+/* The directory of a row. */
+SLG_MUST_CHECK enum slg_status slg_quarantine_path(const char *data_dir, const char *name,
+                                                   struct slg_disk_path *ret_path,
+                                                   struct slg_error *reterr);
 SLG_MUST_CHECK enum slg_status slg_quarantine_remove(const char *data_dir, const char *name,
                                                      struct slg_error *reterr);
 

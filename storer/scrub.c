@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -10,6 +11,8 @@
 #include "base/queue.h"
 #include "storer/check.h"
 #include "storer/disk.h"
+#include "storer/quarantine.h"
+#include "storer/salvage.h"
 
 /* Concurrency
  * | state           | owner            | others                              |
@@ -18,11 +21,12 @@
  * | shown           | atomics          | read by any                         |
  * | wake            | closed by stop   | -                                   | */
 
-#define RECORD_NAME "scrub"
-#define PIECE_BYTES ((size_t)1 << 20)     /* read under one transaction: some ms */
-#define TICK_NS     SLG_NS_PER_SEC        /* between two looks for something to do */
-#define STORE_NS    (10 * SLG_NS_PER_SEC) /* between two writes of the record */
-#define LOW_NICE    19
+#define RECORD_NAME   "scrub"
+#define PIECE_BYTES   ((size_t)1 << 20)     /* read under one transaction: some ms */
+#define TICK_NS       SLG_NS_PER_SEC        /* between two looks for something to do */
+#define STORE_NS      (10 * SLG_NS_PER_SEC) /* between two writes of the record */
+#define LOW_NICE      19
+#define SALVAGE_TRIES 4 /* starts that may try to search one copy */
 
 struct slg_scrub {
     struct slg_scrub_options options;
@@ -312,6 +316,135 @@ static bool look_at_shard(struct slg_scrub *scrub, const struct slg_shard_id *id
     return status != SLG_CANCELED;
 }
 
+/* ---- quarantined copies ---- */
+
+struct rescue {
+    struct slg_scrub *scrub;
+    sem_t done;
+    enum slg_store_result result;
+    bool refused; /* a batch was not taken */
+};
+
+/* A lane's thread. */
+static void on_stored(void *ctx, enum slg_store_result result, const char *text)
+{
+    struct rescue *rescue = ctx;
+
+    (void)text;
+    rescue->result = result;
+    (void)sem_post(&rescue->done); /* fails only on overflow */
+}
+
+/* Through the lanes as any batch, one at a time; as a hint, for it may not be placed here any more. */
+static enum slg_status store_again(void *ctx, const uint8_t *bytes, size_t len)
+{
+    struct rescue *rescue = ctx;
+    struct slg_scrub *scrub = rescue->scrub;
+
+    while (slg_commit_submit(scrub->options.commit, bytes, len, SLG_STORE_FLAG_HINT, on_stored,
+                             rescue) != SLG_OK)
+        if (!pause_until(scrub, now_mono() + SLG_NS_PER_MS))
+            return SLG_CANCELED;
+    while (sem_wait(&rescue->done) != 0) /* a signal came between */
+        ;
+    if (rescue->result == SLG_STORE_READ_ONLY || rescue->result == SLG_STORE_BUSY)
+        return SLG_LIMIT; /* another time */
+    rescue->refused = rescue->refused ||
+                      (rescue->result != SLG_STORE_STORED && rescue->result != SLG_STORE_DUPLICATE);
+    return SLG_OK;
+}
+
+static bool pay_for_search(void *ctx, uint64_t bytes)
+{
+    struct rescue *rescue = ctx;
+    struct look look = { .scrub = rescue->scrub };
+
+    return pay(&look, bytes, 0);
+}
+
+/* Starts that tried, so that one that ends the process is not tried for ever; "done" when there is nothing left to do. */
+static unsigned tries_of(const char *path)
+{
+    struct slg_buf text;
+    unsigned tries = 0;
+
+    slg_buf_init(&text, SLG_DISK_SMALL_BYTES_MAX + 4096);
+    if (slg_disk_read(path, &text, NULL) == SLG_OK)
+        tries = text.len >= SALVAGE_TRIES ? SALVAGE_TRIES : (unsigned)text.len;
+    slg_buf_fini(&text);
+    return tries;
+}
+
+static void vouch_for(struct slg_scrub *scrub, const struct slg_shard_id *id)
+{
+    struct slg_shard *shard;
+    struct slg_error err;
+    enum slg_status status =
+        slg_catalogue_pin(scrub->options.catalogue, id, /* create= */ false, &shard, &err);
+
+    if (status == SLG_OK) {
+        status = slg_shard_vouch(shard, &err);
+        slg_catalogue_unpin(scrub->options.catalogue, shard);
+    }
+    if (status != SLG_OK)
+        slg_log_failure(SLG_LOG_WARN, "a repaired shard could not be marked so", &err);
+}
+
+/* False: stopping. */
+static bool rescue_copy(struct slg_scrub *scrub, const struct slg_quarantine_row *row,
+                        const char *directory, const char *mark)
+{
+    struct rescue rescue = { .scrub = scrub };
+    const struct slg_salvage salvage = { .directory = directory,
+                                         .shard = row->shard,
+                                         .store = store_again,
+                                         .pay = pay_for_search,
+                                         .ctx = &rescue };
+    struct slg_salvage_result result;
+    struct slg_error err = { .message = "" };
+    enum slg_status status;
+
+    (void)sem_init(&rescue.done, 0, 0); /* fails only for values out of range */
+    status = slg_salvage_run(&salvage, &result, &err);
+    (void)sem_destroy(&rescue.done); /* nobody waits on it */
+    if (status == SLG_OK) {
+        slg_log_info("sound batches of a quarantined copy stored again shard=%s batches=%" PRIu64
+                     " whole=%s",
+                     slg_shard_name_of(&row->shard).text, result.batches,
+                     result.whole ? "true" : "false");
+        if (result.whole && !rescue.refused)
+            vouch_for(scrub, &row->shard);
+        if (slg_disk_write(mark, "done", SALVAGE_TRIES, &err) != SLG_OK)
+            slg_log_failure(SLG_LOG_WARN, "a salvaged copy could not be marked so", &err);
+    } else if (status != SLG_CANCELED) {
+        slg_log_failure(SLG_LOG_WARN, "a quarantined copy could not be searched", &err);
+    }
+    return status != SLG_CANCELED;
+}
+
+/* Copies that were not searched yet. False: stopping. */
+static bool rescue_all(struct slg_scrub *scrub)
+{
+    struct slg_quarantine_row *rows = calloc(SLG_QUARANTINE_COUNT_MAX, sizeof(*rows));
+    size_t count = rows == NULL ? 0 : slg_quarantine_list(scrub->options.data_dir, rows);
+    bool going = true;
+
+    for (size_t i = 0; i < count && going; i++) {
+        struct slg_disk_path directory, mark;
+        unsigned tries;
+
+        if (slg_quarantine_path(scrub->options.data_dir, rows[i].name, &directory, NULL) !=
+                SLG_OK ||
+            slg_disk_join(&mark, directory.text, "salvaged", NULL) != SLG_OK)
+            continue;
+        tries = tries_of(mark.text);
+        if (tries < SALVAGE_TRIES && slg_disk_write(mark.text, "...", tries + 1, NULL) == SLG_OK)
+            going = rescue_copy(scrub, &rows[i], directory.text, mark.text);
+    }
+    free(rows);
+    return going;
+}
+
 /* ---- passes ---- */
 
 static void begin_pass(struct slg_scrub *scrub)
@@ -368,6 +501,7 @@ static bool is_due(const struct slg_scrub *scrub)
 static void *run(void *arg)
 {
     struct slg_scrub *scrub = arg;
+    uint64_t rescued = UINT64_MAX; /* at the start, too */
     bool going = true;
 
     (void)setpriority(PRIO_PROCESS, (id_t)gettid(), LOW_NICE); /* if not, the throttle must do */
@@ -378,7 +512,11 @@ static void *run(void *arg)
     while (going) {
         struct slg_shard_id id;
 
-        if (slg_catalogue_take_reported(scrub->options.catalogue, &id)) {
+        if (scrub->options.commit != NULL &&
+            slg_catalogue_quarantined_count(scrub->options.catalogue) != rescued) {
+            rescued = slg_catalogue_quarantined_count(scrub->options.catalogue);
+            going = rescue_all(scrub);
+        } else if (slg_catalogue_take_reported(scrub->options.catalogue, &id)) {
             going = look_at_shard(scrub, &id, /* in_pass= */ false);
         } else if (scrub->options.passes && scrub->record.running) {
             going = go_on(scrub);

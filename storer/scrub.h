@@ -4,7 +4,8 @@
  * it. Where it stands is in the record `scrub`, so a restart goes on. A pass begins interval_ns after the last one began; a
  * new data directory has its first pass then. Shards in which a reader met damage are looked at first, also with passes off.
  * What is found: a damaged batch is set aside (slg_shard_set_aside), a damaged table condemns the copy
- * (slg_catalogue_quarantine). `found` is told, so that repair hurries.
+ * (slg_catalogue_quarantine). `found` is told, so that repair hurries. What is sound in a quarantined copy is stored again
+ * (storer/salvage.h); when that is all that it held the shard vouches at once, with one copy (R = 1) too.
  * Owner:   everything in options is borrowed until stop.
  * Threads: one of its own, of low priority. progress from any; start and stop by one. */
 #ifndef SLG_STORER_SCRUB_H
@@ -12,6 +13,7 @@
 
 #include "base/clock.h"
 #include "storer/catalogue.h"
+#include "storer/commit.h"
 #include "storer/metrics.h"
 
 #define SLG_SCRUB_BYTES_PER_SEC_MIN ((uint64_t)64 * 1024)
@@ -23,7 +25,9 @@ struct slg_scrub_options {
     const char *data_dir;
     struct slg_clock *clock;
     struct slg_metric_table *metrics;
-    bool passes;               /* false: only shards that were reported */
+    struct slg_commit
+        *commit; /* takes the sound batches of quarantined copies; NULL: they are left there */
+    bool passes; /* false: only shards that were reported */
     int64_t interval_ns;       /* > 0 */
     uint64_t bytes_per_second; /* SLG_SCRUB_BYTES_PER_SEC_MIN or more */
     void (*found)(void *ctx);  /* something was put aside; NULL: none */

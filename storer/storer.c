@@ -359,6 +359,7 @@ static enum slg_status start_scrub(struct slg_storer *storer, struct slg_error *
                                              .data_dir = options->data_dir,
                                              .clock = options->clock,
                                              .metrics = storer->metrics,
+                                             .commit = storer->commit,
                                              .passes = !options->scrub_off,
                                              .interval_ns = options->scrub_interval_ns,
                                              .bytes_per_second = options->scrub_bytes_per_second,
