@@ -396,12 +396,14 @@ static void test_idle_clients_are_cut(void **state)
 /* Send the text byte by byte, never silent for long, until the server closes. The bytes that went out. */
 static size_t trickle(int fd, const char *text)
 {
+    int64_t deadline = slg_clock_mono_ns(slg_clock_system()) + DEADLINE_NS;
     size_t sent = 0;
 
     for (;;) {
         struct pollfd p = { .fd = fd, .events = POLLIN };
         char byte = text[sent] != '\0' ? text[sent] : 'x';
 
+        assert_true(slg_clock_mono_ns(slg_clock_system()) < deadline);
         if (poll(&p, 1, 20) > 0 && recv(fd, &byte, 1, MSG_PEEK) <= 0)
             return sent;
         if (send(fd, &byte, 1, MSG_NOSIGNAL) != 1)
