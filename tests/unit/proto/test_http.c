@@ -416,6 +416,7 @@ static size_t trickle(int fd, const char *text)
 static void test_heads_that_trickle_are_cut(void **state)
 {
     static const char request[] = "GET /show HTTP/1.1\r\nHost: x\r\n\r\n";
+    static const char waiting[] = "GET /wait HTTP/1.1\r\nHost: x\r\n\r\n";
     struct slg_http_server_options more = { .head_timeout_ms = 300 };
     struct world world = { .gone = 0 };
     struct slg_http_server *server = serve(&world, &more);
@@ -424,7 +425,7 @@ static void test_heads_that_trickle_are_cut(void **state)
     char answer[4096];
 
     (void)state;
-    send_all(waiting_fd, "GET /wait HTTP/1.1\r\nHost: x\r\n\r\n", 33);
+    send_all(waiting_fd, waiting, sizeof(waiting) - 1);
     AWAIT(atomic_load(&world.waiting) == 1);
     (void)trickle(fd, "GET /show HTTP/1.1\r\nX: ");
     assert_true(slg_clock_mono_ns(slg_clock_system()) - begin >= 300 * SLG_NS_PER_MS);
