@@ -3,7 +3,7 @@
  * A pass goes over all shards, oldest first, at most bytes_per_second, beside the page cache where the file system allows
  * it. Where it stands is in the record `scrub`, so a restart goes on. A pass begins interval_ns after the last one began; a
  * new data directory has its first pass then. Shards in which a reader met damage are looked at first, also with passes off.
- * What is found: a damaged batch is set aside (slg_shard_set_aside), a damaged table condemns the copy
+ * What is found, twice in a row: a damaged batch is set aside (slg_shard_set_aside), a damaged table condemns the copy
  * (slg_catalogue_quarantine). `found` is told, so that repair hurries. What is sound in a quarantined copy is stored again
  * (storer/salvage.h); when that is all that it held the shard vouches at once, with one copy (R = 1) too.
  * Owner:   everything in options is borrowed until stop.
