@@ -258,7 +258,7 @@ enum slg_status slg_rpc_take_shard_sets(struct slg_arena *arena, struct slg_wire
 
 /* ---- HELLO ---- */
 
-#define HELLO_FIELDS 9
+#define HELLO_FIELDS 10
 
 static void put_hello(struct slg_buf *out, const struct slg_rpc_hello *hello)
 {
@@ -277,6 +277,7 @@ static void put_hello(struct slg_buf *out, const struct slg_rpc_hello *hello)
     slg_wire_uint(out, hello->storage_counter);
     slg_wire_text(out, hello->known_storage_id);
     slg_wire_uint(out, hello->known_storage_counter);
+    slg_wire_int(out, hello->wall_ns);
 }
 
 static bool take_hello(struct slg_wire_reader *r, struct slg_rpc_hello *ret_hello)
@@ -292,7 +293,8 @@ static bool take_hello(struct slg_wire_reader *r, struct slg_rpc_hello *ret_hell
         !slg_wire_take_text(r, ID_BYTES_MAX, &hello.storage_id) ||
         !slg_wire_take_uint(r, UINT64_MAX, &hello.storage_counter) ||
         !slg_wire_take_text(r, ID_BYTES_MAX, &hello.known_storage_id) ||
-        !slg_wire_take_uint(r, UINT64_MAX, &hello.known_storage_counter))
+        !slg_wire_take_uint(r, UINT64_MAX, &hello.known_storage_counter) ||
+        !slg_wire_take_int(r, &hello.wall_ns))
         return false;
     for (int i = 0; i < 8; i++) {
         hello.map_hash.high = hello.map_hash.high << 8 | hash[i];

@@ -51,6 +51,7 @@ struct slg_rpc_hello {
     /* What the sender remembers of the receiver's storage (H6); empty and 0: nothing. Between storers. */
     struct slg_text known_storage_id;
     uint64_t known_storage_counter;
+    int64_t wall_ns; /* the sender's clock, for retention; 0: not told. Between storers */
 };
 void slg_rpc_encode_hello(struct slg_buf *out, const struct slg_rpc_hello *hello);
 SLG_MUST_CHECK enum slg_status slg_rpc_decode_hello(const uint8_t *bytes, size_t len,

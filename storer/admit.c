@@ -43,7 +43,7 @@ enum slg_store_result slg_admit_batch(const struct slg_admit *admit,
                                       struct slg_error *reterr)
 {
     const struct slg_shard_id *shard = &header->id.shard;
-    int64_t cutoff_ns = slg_admit_cutoff_ns(admit->map, admit->now_ns);
+    int64_t cutoff_ns = slg_admit_cutoff_ns(admit->map, admit->now_ns - admit->doubt_ns);
 
     if (header->ts_max_ns < cutoff_ns) {
         (void)slg_errorf(reterr, SLG_INVALID,

@@ -10,7 +10,8 @@
 struct slg_admit {
     const struct slg_map *map;
     const char *node_id;
-    int64_t now_ns; /* wall */
+    int64_t now_ns;   /* wall */
+    int64_t doubt_ns; /* for retention it is so much earlier (storer/age.h) */
 };
 
 /* Entries before this time are gone: by retention and by keep_from. 0 when nothing is. */

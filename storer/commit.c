@@ -188,7 +188,9 @@ static void check_item(struct lane *lane, struct item *item)
     const struct slg_batch_view *view;
     struct slg_admit admit = { .map = options->map,
                                .node_id = options->node_id,
-                               .now_ns = slg_clock_wall_ns(options->clock) };
+                               .now_ns = slg_clock_wall_ns(options->clock),
+                               .doubt_ns =
+                                   options->age == NULL ? 0 : slg_age_doubt_ns(options->age) };
     enum slg_store_result result;
     struct slg_error err;
     enum slg_status status;

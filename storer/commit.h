@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "cluster/map.h"
 #include "proto/rpc.h"
+#include "storer/age.h"
 #include "storer/catalogue.h"
 #include "storer/metrics.h"
 
@@ -32,6 +33,7 @@ struct slg_commit_options {
     const char *node_id;
     const char *data_dir; /* whose disk is watched */
     struct slg_clock *clock;
+    const struct slg_age *age; /* NULL: retention believes the clock */
     struct slg_metric_table *metrics;
     size_t lane_count;  /* 1 to SLG_COMMIT_LANE_COUNT_MAX */
     size_t waiting_max; /* 1 to SLG_COMMIT_WAITING_MAX */

@@ -3,11 +3,12 @@
  * |-------------------------|-------------------|-------------------------------------|
  * | links[], node_index     | set at create     | read only                           |
  * | reachable[]             | the repair thread | atomics                             |
- * | member, known           | the mutex         | the mutex                           |
+ * | member, known, age      | the mutex         | the mutex                           |
  * | state                   | the mutex         | an atomic copy                      |
  * A greeting is freed by the last of its waiter and its answers. */
 #include "storer/peer_links.h"
 
+#include <inttypes.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
@@ -16,7 +17,8 @@
 #include "base/log.h"
 #include "storer/disk.h"
 
-#define HEX_BYTES ((size_t)32)
+#define HEX_BYTES    ((size_t)32)
+#define DOUBT_NS_MAX (60 * SLG_NS_PER_SEC) /* clocks that differ by more are told of */
 
 struct slg_peer_links {
     struct slg_peer_links_options options;
@@ -203,6 +205,8 @@ void slg_peer_links_fill(struct slg_peer_links *links, struct slg_text peer_id,
     hello->storage_id = slg_text_of(scratch->own);
     hello->storage_counter = slg_catalogue_counter(links->options.catalogue);
     hello->known_storage_id = slg_text_of(scratch->known);
+    if (links->options.age != NULL)
+        hello->wall_ns = slg_clock_wall_ns(links->options.age->own);
 }
 
 static size_t find_node(const struct slg_map *map, struct slg_text node_id)
@@ -211,6 +215,23 @@ static size_t find_node(const struct slg_map *map, struct slg_text node_id)
         if (slg_text_equal_to(node_id, map->nodes[i].id))
             return i;
     return SIZE_MAX;
+}
+
+/* With the mutex. */
+static void hear_clock(struct slg_peer_links *links, size_t index, int64_t peer_wall_ns)
+{
+    static struct slg_log_limit limit = SLG_LOG_LIMIT_INIT(600 * SLG_NS_PER_SEC);
+    int64_t doubt_ns;
+    uint64_t suppressed;
+
+    slg_age_hear(links->options.age, index, peer_wall_ns);
+    doubt_ns = slg_age_doubt_ns(links->options.age);
+    if (doubt_ns > DOUBT_NS_MAX &&
+        slg_log_limit_allow(&limit, slg_clock_mono_ns(slg_clock_system()), &suppressed))
+        slg_log_warn(
+            "the clock is ahead of those of other storers, retention goes by theirs: is it "
+            "right? seconds=%" PRId64,
+            doubt_ns / SLG_NS_PER_SEC);
 }
 
 void slg_peer_links_note(struct slg_peer_links *links, const struct slg_rpc_hello *from_peer)
@@ -231,6 +252,8 @@ void slg_peer_links_note(struct slg_peer_links *links, const struct slg_rpc_hell
     if (links->member.state != SLG_MEMBER_CLASH)
         remember(links, from_peer->node_id, &of_peer);
     publish_state(links);
+    if (links->options.age != NULL)
+        hear_clock(links, index, from_peer->wall_ns);
     must(pthread_mutex_unlock(&links->mutex));
 }
 

@@ -12,6 +12,7 @@
 
 #include "proto/rpc.h"
 #include "proto/transport.h"
+#include "storer/age.h"
 #include "storer/catalogue.h"
 #include "storer/member.h"
 
@@ -22,6 +23,7 @@ struct slg_peer_links_options {
     const char *node_id;
     const char *data_dir;
     struct slg_catalogue *catalogue;
+    struct slg_age *age; /* hears the clocks of peers; NULL: nobody asks */
     struct slg_transport_tls tls;
     size_t in_flight_max; /* requests to one peer at once, 1 or more */
 };

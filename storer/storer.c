@@ -39,7 +39,8 @@
 #define METRICS_BYTES_MAX  ((size_t)4 << 20)
 
 #define TICK_NS     SLG_NS_PER_SEC
-#define TICKS_CLOSE 10 /* between two looks for idle shards */
+#define LONELY_NS   (3600 * SLG_NS_PER_SEC) /* without a word of any peer */
+#define TICKS_CLOSE 10                      /* between two looks for idle shards */
 #define TICKS_COUNTER                                                                              \
     5 /* between two raises of the storage counter: as often as peers are greeted */
 #define TICKS_RETENTION 60 /* between two rounds of retention */
@@ -49,6 +50,8 @@ struct slg_storer {
     struct slg_metric_table *metrics;
     struct slg_catalogue *catalogue;
     struct slg_commit *commit;
+    struct slg_age age; /* the time of retention */
+    int64_t start_mono_ns;
     struct slg_peer_links *links; /* NULL, as repair: no other storers */
     struct slg_repair *repair;
     struct slg_scrub *scrub;
@@ -191,6 +194,13 @@ static void raise_counter(struct slg_storer *storer)
         slg_log_failure(SLG_LOG_WARN, "could not raise the storage counter", &err);
 }
 
+/* The own clock alone is believed only when nobody else could be asked for long. */
+static bool may_forget(const struct slg_storer *storer)
+{
+    return storer->links == NULL || atomic_load(&storer->age.heard) ||
+           slg_clock_mono_ns(slg_clock_system()) - storer->start_mono_ns >= LONELY_NS;
+}
+
 static void forget(struct slg_storer *storer)
 {
     const struct slg_retention retention = { .catalogue = storer->catalogue,
@@ -205,7 +215,9 @@ static void forget(struct slg_storer *storer)
     struct slg_error err;
     size_t forgotten;
 
-    if (slg_retention_run(&retention, slg_clock_wall_ns(storer->options.clock), &forgotten, &err) !=
+    if (!may_forget(storer))
+        return;
+    if (slg_retention_run(&retention, slg_clock_wall_ns(&storer->age.clock), &forgotten, &err) !=
         SLG_OK)
         slg_log_failure(SLG_LOG_ERROR, "could not forget old shards", &err);
 }
@@ -295,6 +307,7 @@ static enum slg_status open_data(struct slg_storer *storer, struct slg_error *re
                                          .node_id = options->node_id,
                                          .data_dir = options->data_dir,
                                          .clock = options->clock,
+                                         .age = &storer->age,
                                          .lane_count = options->commit_lane_count,
                                          .waiting_max = COMMIT_WAITING_MAX,
                                          .group_bytes = options->commit_bytes,
@@ -325,13 +338,14 @@ static enum slg_status start_repair(struct slg_storer *storer, struct slg_error 
                                                   .node_id = options->node_id,
                                                   .data_dir = options->data_dir,
                                                   .catalogue = storer->catalogue,
+                                                  .age = &storer->age,
                                                   .tls = options->tls,
                                                   .in_flight_max = PEER_IN_FLIGHT_MAX };
     struct slg_repair_options repair = { .catalogue = storer->catalogue,
                                          .commit = storer->commit,
                                          .map = options->map,
                                          .node_id = options->node_id,
-                                         .clock = options->clock,
+                                         .clock = &storer->age.clock,
                                          .metrics = storer->metrics,
                                          .rounds = !options->repair_off,
                                          .bytes_per_second = options->repair_bytes_per_second };
@@ -380,7 +394,7 @@ static enum slg_status start_serving(struct slg_storer *storer, struct slg_error
                                              .map = options->map,
                                              .node_id = options->node_id,
                                              .data_dir = options->data_dir,
-                                             .clock = options->clock,
+                                             .clock = &storer->age.clock,
                                              .metrics = storer->metrics,
                                              .disk_reserve_bytes = options->disk_reserve_bytes,
                                              .worker_count = options->worker_count,
@@ -439,6 +453,8 @@ enum slg_status slg_storer_create(const struct slg_storer_options *options,
         return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for a storer");
     storer->options = *options;
     set_defaults(&storer->options);
+    slg_age_init(&storer->age, storer->options.clock);
+    storer->start_mono_ns = slg_clock_mono_ns(slg_clock_system());
     storer->metrics = slg_storer_metrics_register(options->metrics);
     if (storer->metrics == NULL) {
         free(storer);

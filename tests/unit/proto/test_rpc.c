@@ -196,7 +196,8 @@ static void test_repair_round_trip(void **state)
                                    .storage_id = slg_text_of("aa"),
                                    .storage_counter = 5,
                                    .known_storage_id = slg_text_of("bb"),
-                                   .known_storage_counter = UINT64_MAX };
+                                   .known_storage_counter = UINT64_MAX,
+                                   .wall_ns = INT64_MIN };
     struct slg_rpc_sets sets = { .from_ns = 1, .to_ns = 2, .shards = ids, .shard_count = 2 };
     struct slg_rpc_sets_reply held = {
         .refilling = true, .shards = shards, .shard_count = 1, .doubtful = ids, .doubtful_count = 2
@@ -221,7 +222,8 @@ static void test_repair_round_trip(void **state)
         slg_buf_fini(&out);                                                                        \
     } while (0)
     ROUND_TRIP(slg_rpc_encode_hello(&out, &hello), slg_rpc_decode_hello(bytes, len, &hello));
-    assert_true(hello.storage_counter == 5 && hello.known_storage_counter == UINT64_MAX);
+    assert_true(hello.storage_counter == 5 && hello.known_storage_counter == UINT64_MAX &&
+                hello.wall_ns == INT64_MIN);
     assert_true(slg_text_equal_to(hello.known_storage_id, "bb"));
     ROUND_TRIP(slg_rpc_encode_sets(&out, &sets), slg_rpc_decode_sets(arena, bytes, len, &sets));
     assert_int_equal(sets.shard_count, 2);
