@@ -14,7 +14,9 @@
  *  - nng_close may wait for ever when a message arrives just then (tcptran_pipe_recv_cb begins a read on an aio that is
  *    stopped, which fails silently): it runs on a thread of its own, which we wait for with a deadline.
  *  - An aio that has slept (nng_sleep_aio) takes a timeout of its next operation for success: it only sleeps.
- *  - A dialer that is closed at the very moment of its connection may stay in memory (4 KB, 1.5.2).
+ *  - nng_pipe_close and nng_dialer_close have the same fault, and then stop the library's only reaping thread: nothing
+ *    is connected again in the whole process. We never call them; proto/cut.h ends a connection from below. A process
+ *    that stood still (SIGSTOP) meets the fault by itself when its peers have closed connections meanwhile.
  *  - An aio that is stopped may drop what is begun on it without a callback (1.5.2) or call back (1.10): both are met.
  *
  * Concurrency
@@ -23,7 +25,7 @@
  *                           NNG's own locks order these
  *   client->slots[i]        the thread that took it (atomic `taken`), then the library's callback, which gives it back
  *   client->connection_count, change_mono_ns, heard_mono_ns, word_mono_ns, asked_mono_ns, out_count, pipe_id, stopping: atomic
- *   client->watch, dialer   the library's callback of watch.pause or watch.aio, each of which begins the other */
+ *   client->watch           the library's callback of watch.pause or watch.aio, each of which begins the other */
 #include "proto/transport.h"
 
 #include <arpa/inet.h>
@@ -42,6 +44,7 @@
 #include <nng/supplemental/tls/tls.h>
 
 #include "base/clock.h"
+#include "proto/cut.h"
 #include "proto/limits.h"
 
 #define URL_BYTES_MAX       ((size_t)NNG_MAXADDRLEN)
@@ -524,7 +527,6 @@ struct watch {
     nng_aio *pause, *aio;
     enum watch_state state;
     int64_t asked_mono_ns; /* for a sign of life */
-    int64_t dialed_mono_ns;
 };
 
 struct slg_transport_client {
@@ -684,7 +686,6 @@ static int dial(struct slg_transport_client *client)
 {
     int rc = nng_dialer_create(&client->dialer, client->socket, client->url);
 
-    client->watch.dialed_mono_ns = now_ns();
     if (rc == 0)
         rc = unless_unknown(nng_dialer_set_size(client->dialer, NNG_OPT_RECVMAXSZ,
                                                 SLG_MESSAGE_BYTES_MAX + FRAME_BYTES));
@@ -714,14 +715,6 @@ static bool is_silent(const struct slg_transport_client *client, int64_t now)
     return asked != 0 && now - asked >= client->options.silence_ms * SLG_NS_PER_MS;
 }
 
-/* The kernel repeats a SYN after ever longer pauses: after a long cut it would be idle for another minute. */
-static void dial_anew(struct slg_transport_client *client)
-{
-    (void)nng_dialer_close(client->dialer); /* fails only when it is closed */
-    if (dial(client) != 0)
-        client->watch.dialed_mono_ns = now_ns(); /* no memory: once more after dial_ms */
-}
-
 static void on_pause(void *ctx)
 {
     struct slg_transport_client *client = ctx;
@@ -731,14 +724,11 @@ static void on_pause(void *ctx)
 
     if (atomic_load(&client->stopping))
         return;
-    if (!slg_transport_client_connected(client)) {
-        if (now - watch->dialed_mono_ns >= client->options.dial_ms * SLG_NS_PER_MS)
-            dial_anew(client);
-        pause_watch(client);
-        return;
-    }
-    watch->dialed_mono_ns = now; /* as long as there is a connection */
-    message = is_silent(client, now) ? make_message(NULL, 0) : NULL;
+    if (!slg_transport_client_connected(client))
+        (void)slg_cut_dials(); /* those of others, too: it is time for any */
+    message = slg_transport_client_connected(client) && is_silent(client, now)
+                  ? make_message(NULL, 0)
+                  : NULL;
     if (message == NULL) {
         pause_watch(client);
         return;
@@ -750,15 +740,39 @@ static void on_pause(void *ctx)
     nng_ctx_send(watch->ctx, watch->aio);
 }
 
-/* No sign: the requests that are out fail, and the dialer begins anew. */
+/* False: NNG knows no such address (any more). */
+static bool get_address(nng_pipe pipe, const char *name, struct sockaddr_storage *ret_address)
+{
+    struct sockaddr_in *in = (void *)ret_address;
+    struct sockaddr_in6 *in6 = (void *)ret_address;
+    nng_sockaddr found;
+
+    memset(ret_address, 0, sizeof(*ret_address));
+    if (nng_pipe_get_addr(pipe, name, &found) != 0)
+        return false;
+    if (found.s_family == NNG_AF_INET) {
+        in->sin_family = AF_INET;
+        in->sin_port = found.s_in.sa_port;
+        in->sin_addr.s_addr = found.s_in.sa_addr;
+    } else if (found.s_family == NNG_AF_INET6) {
+        in6->sin6_family = AF_INET6;
+        in6->sin6_port = found.s_in6.sa_port;
+        memcpy(&in6->sin6_addr, found.s_in6.sa_addr, sizeof(in6->sin6_addr));
+    }
+    return ret_address->ss_family != AF_UNSPEC;
+}
+
+/* No sign: if the way is cut, the requests that are out fail, and the dialer begins anew. */
 static void judge(struct slg_transport_client *client)
 {
     nng_pipe pipe = NNG_PIPE_INITIALIZER;
+    struct sockaddr_storage local, peer;
 
     pipe.id = atomic_load(&client->pipe_id);
     if (atomic_load(&client->word_mono_ns) < client->watch.asked_mono_ns &&
-        slg_transport_client_connected(client))
-        (void)nng_pipe_close(pipe); /* fails when it closed by itself */
+        slg_transport_client_connected(client) && get_address(pipe, NNG_OPT_LOCADDR, &local) &&
+        get_address(pipe, NNG_OPT_REMADDR, &peer))
+        (void)slg_cut_connection((struct sockaddr *)&local, (struct sockaddr *)&peer);
 }
 
 static void on_watch(void *ctx)
@@ -809,8 +823,6 @@ static void take_options(struct slg_transport_client *client,
         client->options.silence_ms = SLG_TRANSPORT_SILENCE_MS;
     if (options->sign_ms == 0)
         client->options.sign_ms = SLG_TRANSPORT_SIGN_MS;
-    if (options->dial_ms == 0)
-        client->options.dial_ms = SLG_TRANSPORT_DIAL_MS;
 }
 
 enum slg_status slg_transport_client_start(const struct slg_transport_client_options *options,

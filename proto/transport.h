@@ -63,18 +63,17 @@ void slg_transport_call_reply(struct slg_transport_call *call, const void *reply
 struct slg_transport_client; /* one peer */
 
 /* A connection on which requests are out and nothing comes back for so long is asked for a sign of life, and closed when
- * none comes in SLG_TRANSPORT_SIGN_MS: its requests fail, and it is dialed again. A peer whose host died, or to whom the
- * way is cut, sends no word of it, and TCP alone would wait for minutes, also after the way is there again. */
+ * none comes in SLG_TRANSPORT_SIGN_MS and the peer's kernel does not acknowledge either: its requests fail, and it is
+ * dialed again. A peer whose host died, or to whom the
+ * way is cut, sends no word of it, and TCP alone would wait for minutes, also after the way is there again. Attempts to connect are begun anew when three more SYNs had no answer (proto/cut.h). */
 #define SLG_TRANSPORT_SILENCE_MS 2000
 #define SLG_TRANSPORT_SIGN_MS    5000 /* the largest message over 10 Mbit/s passes before the sign */
-/* An attempt to connect that takes so long is begun anew. */
-#define SLG_TRANSPORT_DIAL_MS    10000
 
 struct slg_transport_client_options {
     const char *url;
     struct slg_transport_tls tls;
-    size_t in_flight_max; /* contexts, 1 to 256; a request beyond it gets SLG_AGAIN */
-    int32_t silence_ms, sign_ms, dial_ms; /* 0: the constants above; tests are in a hurry */
+    size_t in_flight_max;        /* contexts, 1 to 256; a request beyond it gets SLG_AGAIN */
+    int32_t silence_ms, sign_ms; /* 0: the constants above; tests are in a hurry */
 };
 /* Dial in the background; succeeds though the peer is away (it is tried again within 0.5 s). */
 SLG_MUST_CHECK enum slg_status

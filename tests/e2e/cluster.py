@@ -113,14 +113,18 @@ class Cluster:
 
     def wait_for_nodes(self, seconds=60):
         """Every storer is ready in the eyes of every storer, and for every ingester."""
-        def ready():
+        def not_ready():
             for name in self.storers():
                 _, out = self.ask("node", "ls", "-o", "json", of=name)
-                if not out.startswith("[") or any(row["state"] != "ready" for row in json.loads(out)):
-                    return False
-            return all(harness.metrics(push)["silage_ingester_storers_ready"] == len(self.storers())
-                       for push in self.pushes())
-        harness.wait_until(ready, seconds, lambda: "all storers to be ready: %r" % (self.states(),))
+                states = {row["id"]: row["state"] for row in json.loads(out)} if out.startswith("[") else out
+                if not out.startswith("[") or any(state != "ready" for state in states.values()):
+                    return "%s sees %r" % (name, states)
+            for push in self.pushes():
+                count = harness.metrics(push)["silage_ingester_storers_ready"]
+                if count != len(self.storers()):
+                    return "%s sees %d" % (push, count)
+            return None
+        harness.wait_until(lambda: not_ready() is None, seconds, lambda: "all storers to be ready: %s" % not_ready())
 
     def wait_for_health(self, seconds=90):
         harness.wait_until(lambda: self.ask("status")[0] == 0, seconds,
@@ -183,7 +187,7 @@ class Cluster:
                     print("   %s reported:\n%s" % (name, text[report.start():][:3000]))
                 check(report is None or quiet, "%s reported a bug", name)
         finally:
-            if os.environ.get("SILAGE_E2E_KEEP"):
+            if os.environ.get("SILAGE_E2E_KEEP") or (quiet and harness.LONG):
                 print("   kept " + self.dir)
             else:
                 shutil.rmtree(self.dir, ignore_errors=True)
