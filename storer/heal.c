@@ -164,7 +164,7 @@ static enum slg_status look_to_fetch(struct slg_heal *heal, const struct slg_hea
     return status;
 }
 
-/* Does every owner hold all that this node holds? */
+/* Does every owner hold all that this node holds, or held until it was damaged? */
 static bool owners_have_it(const struct slg_heal_view *view)
 {
     size_t owners = 0;
@@ -174,7 +174,8 @@ static bool owners_have_it(const struct slg_heal_view *view)
 
         if (!peer->owner)
             continue;
-        if (peer->set == NULL || !peer->whole || !slg_batch_set_contains(peer->set, view->own))
+        if (peer->set == NULL || !peer->whole || !slg_batch_set_contains(peer->set, view->own) ||
+            (view->aside != NULL && !slg_batch_set_contains(peer->set, view->aside)))
             return false;
         owners++;
     }
@@ -215,30 +216,37 @@ enum slg_status slg_heal_look(struct slg_heal *heal, const struct slg_heal_view 
     return status;
 }
 
-static bool vouches(const struct slg_heal_peer *peers, size_t peer_count, uint16_t node)
+/* NULL: it did not answer. */
+static const struct slg_heal_peer *find_answer(const struct slg_heal_peer *peers, size_t peer_count,
+                                               uint16_t node)
 {
     for (size_t i = 0; i < peer_count; i++)
         if (peers[i].node == node)
-            return peers[i].set != NULL && peers[i].whole;
-    return false;
+            return peers[i].set == NULL ? NULL : &peers[i];
+    return NULL;
 }
 
 bool slg_heal_copy_counts(const struct slg_placement *placement, const bool *live, uint16_t self,
                           const struct slg_heal_peer *peers, size_t peer_count,
                           uint16_t write_quorum_min)
 {
-    size_t others = 0, vouching = 0, spare = write_quorum_min > 2 ? write_quorum_min - 2U : 0;
+    size_t others = 0, answered = 0, vouching = 0,
+           spare = write_quorum_min > 2 ? write_quorum_min - 2U : 0;
 
     for (size_t i = 0; i < placement->owner_count + placement->hint_count; i++) {
         uint16_t node = i < placement->owner_count ? placement->owners[i]
                                                    : placement->hints[i - placement->owner_count];
 
+        const struct slg_heal_peer *answer = find_answer(peers, peer_count, node);
+
         if (node == self || !live[node])
             continue;
         others++;
-        vouching += vouches(peers, peer_count, node);
+        answered += answer != NULL;
+        vouching += answer != NULL && answer->whole;
     }
-    return placement->owner_count > 1 && others > 0 && vouching + spare >= others;
+    return placement->owner_count > 1 && others > 0 &&
+           (answered == others || vouching + spare >= others);
 }
 
 void slg_heal_actions_fini(struct slg_heal_actions *actions)

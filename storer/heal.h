@@ -1,7 +1,7 @@
 /* storer/heal.h - what a storer does about one shard that its holders hold differently: a pure step (DESIGN section 7).
  *
  * An owner fetches what any other holder has and it lacks. A holder that is no owner keeps hints, and forgets the shard
- * once every owner holds all of it (H3). Both only after two looks at least SLG_HEAL_AGE_NS apart that saw the same:
+ * once every owner holds all of it (H3), and all that is set aside there: with the shard goes what it doubts. Both only after two looks at least SLG_HEAL_AGE_NS apart that saw the same:
  * batches on their way are left alone, and an owner that was only just seen whole is seen once more.
  *
  * A node that refills (storer/member.h) lacks, as a hint candidate, what fewer than W_min others hold: it may have been
@@ -32,7 +32,8 @@ struct slg_heal_view {
     bool refilling;      /* slg_member_compares */
     bool counts;         /* slg_member_counts, and everybody who was asked for a set sent it */
     uint16_t copies_min; /* W_min of the shard's layout */
-    const struct slg_batch_set *own; /* never NULL */
+    const struct slg_batch_set *own;   /* never NULL */
+    const struct slg_batch_set *aside; /* damaged here, set aside and not back; NULL: nothing */
     const struct slg_heal_peer *peers;
     size_t peer_count;
     size_t owner_count; /* of the shard, this node included if it is one */
@@ -60,8 +61,10 @@ struct slg_heal_actions {
 };
 
 /* May a look at a shard whose copy here is to be refilled (SLG_SHARD_DOUBT_REFILLING) make it whole? Of its other owners
- * and hint candidates all but W_min - 2 have to vouch: a batch that was accepted had W_min - 1 holders among them. With
- * W_min = 1 all have to; what had no copy but the one that was put aside is lost. R = 1: never. live: by node index. */
+ * and hint candidates all but W_min - 2 have to vouch: a batch that was accepted had W_min - 1 holders among them. Or
+ * all have to answer, vouching or not: then there is nobody left who could know more, and two damaged copies do not wait
+ * for each other for ever. With W_min = 1 all have to; what had no copy but the one that was put aside is lost. R = 1:
+ * never. live: by node index. */
 bool slg_heal_copy_counts(const struct slg_placement *placement, const bool *live, uint16_t self,
                           const struct slg_heal_peer *peers, size_t peer_count,
                           uint16_t write_quorum_min);

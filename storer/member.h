@@ -59,7 +59,7 @@ struct slg_member {
 struct slg_member_round {
     int64_t began_mono_ns;
     size_t answered;
-    size_t answered_whole; /* of them, those that are whole */
+    size_t answered_whole; /* of them, those that are whole and doubt no shard */
     bool anything;         /* this node or one that answered holds a batch */
 };
 

@@ -50,6 +50,7 @@ struct seen {
     struct slg_shard_id shard;
     uint16_t node;
     bool refilling; /* this node's copy began empty after it was damaged */
+    bool aside;     /* batches of this node's copy are set aside */
     struct slg_batch_set_digest digest;
 };
 
@@ -219,9 +220,10 @@ static enum slg_status see_own(struct slg_repair *repair, struct round *round, i
             continue; /* quarantined or just forgotten: as if it were not here */
         set.digest = totals.digest;
         status = add_seen(repair, round, self, &set, 1);
-        if (status == SLG_OK)
-            round->seen[round->seen_count - 1].refilling =
-                totals.doubt == SLG_SHARD_DOUBT_REFILLING;
+        if (status != SLG_OK)
+            break;
+        round->seen[round->seen_count - 1].refilling = totals.doubt == SLG_SHARD_DOUBT_REFILLING;
+        round->seen[round->seen_count - 1].aside = totals.doubt == SLG_SHARD_DOUBT_ASIDE;
     }
     return status;
 }
@@ -242,7 +244,8 @@ static void see_peers(struct slg_repair *repair, struct round *round, int64_t fr
         round->whole[i] = !reply.refilling;
         round->member.anything = round->member.anything || reply.shard_count > 0;
         round->member.answered++;
-        round->member.answered_whole += !reply.refilling;
+        /* One that doubts a shard may be one of the W_min - 1 that lost a batch, too. */
+        round->member.answered_whole += !reply.refilling && reply.doubtful_count == 0;
     }
 }
 
@@ -259,6 +262,7 @@ static int compare_seen(const void *left, const void *right)
 /* The sets of a shard at this node and all who answered. */
 struct sets {
     struct slg_batch_set *own;
+    struct slg_batch_set *aside; /* NULL: nothing */
     struct slg_heal_peer peers[SLG_MAP_NODE_COUNT_MAX];
     struct slg_batch_set *peer_sets[SLG_MAP_NODE_COUNT_MAX];
     size_t peer_count;
@@ -267,13 +271,45 @@ struct sets {
 static void free_sets(struct sets *sets)
 {
     slg_batch_set_destroy(sets->own);
+    slg_batch_set_destroy(sets->aside);
     for (size_t i = 0; i < sets->peer_count; i++)
         slg_batch_set_destroy(sets->peer_sets[i]);
 }
 
+static enum slg_status add_aside(void *ctx, const struct slg_aside *aside)
+{
+    return slg_batch_set_add(ctx, &aside->incarnation, aside->sequence);
+}
+
+/* What is set aside of the shard. */
+static enum slg_status get_aside(struct slg_repair *repair, const struct slg_shard_id *id,
+                                 struct slg_batch_set **ret_aside)
+{
+    struct slg_batch_set *aside = slg_batch_set_create();
+    struct slg_shard_read *read = NULL;
+    struct slg_shard *shard;
+    enum slg_status status;
+
+    if (aside == NULL)
+        return SLG_NO_MEMORY;
+    status = slg_catalogue_pin(repair->options.catalogue, id, /* create= */ false, &shard, NULL);
+    if (status == SLG_OK) {
+        status = slg_shard_read_begin(shard, &read, NULL);
+        if (status == SLG_OK)
+            status = slg_shard_each_aside(read, add_aside, aside);
+        slg_shard_read_end(read);
+        slg_catalogue_unpin(repair->options.catalogue, shard);
+    }
+    if (status != SLG_OK) {
+        slg_batch_set_destroy(aside);
+        return status;
+    }
+    *ret_aside = aside;
+    return SLG_OK;
+}
+
 static enum slg_status get_own(struct slg_repair *repair, const struct slg_shard_id *shard,
-                               struct slg_batch_set **ret_own,
-                               struct slg_batch_set_digest *ret_digest)
+                               struct sets *sets, struct slg_batch_set_digest *ret_digest)
 {
     struct slg_batch_set *own = slg_batch_set_create();
     struct slg_shard_totals totals = { .entry_count = 0 };
@@ -285,9 +321,9 @@ static enum slg_status get_own(struct slg_repair *repair, const struct slg_shard
         slg_batch_set_destroy(own);
         return status;
     }
-    *ret_own = own;
+    sets->own = own;
     *ret_digest = totals.digest;
-    return SLG_OK;
+    return totals.doubt == SLG_SHARD_DOUBT_ASIDE ? get_aside(repair, shard, &sets->aside) : SLG_OK;
 }
 
 static enum slg_status get_peer_set(struct slg_repair *repair, const struct round *round,
@@ -403,7 +439,7 @@ static bool differs(const struct seen *seen, size_t count, uint16_t self,
     for (size_t i = 0; i < count; i++)
         if (seen[i].node == self) {
             own = seen[i].digest;
-            if (seen[i].refilling)
+            if (seen[i].refilling || (seen[i].aside && !view->owner))
                 return true;
         }
     if (!view->owner)
@@ -482,14 +518,14 @@ static void look_at(struct slg_repair *repair, struct round *round, const struct
                                   .owner_count = placement.owner_count };
     struct slg_heal_actions actions = { .fetch_count = 0 };
     struct slg_batch_set_digest digest;
-    struct sets sets = { .own = NULL };
+    struct sets sets = { .peer_count = 0 };
     struct memory *memory;
     enum slg_status status;
 
     if (!differs(seen, count, self, &view))
         return;
     round->hint_shards += !view.owner && holds(seen, count, self);
-    status = get_own(repair, shard, &sets.own, &digest);
+    status = get_own(repair, shard, &sets, &digest);
     for (size_t i = 0; i < repair->options.map->node_count && status == SLG_OK; i++)
         if (round->answers[i])
             status = get_peer_set(repair, round, shard, &placement, i, &sets);
@@ -501,6 +537,7 @@ static void look_at(struct slg_repair *repair, struct round *round, const struct
         view.counts = view.counts || (refilling && copy_counts(repair, &placement, memory, &sets,
                                                                view.copies_min));
         view.own = sets.own;
+        view.aside = sets.aside;
         view.peers = sets.peers;
         view.peer_count = sets.peer_count;
         status = slg_heal_look(&memory->heal, &view, now_mono(), &actions);

@@ -99,9 +99,23 @@ void sim_check_query(struct sim_world *w)
     }
 }
 
+/* Batches that were set aside and had no other copy. */
+static sim_bits gone_for_ever(const struct sim_world *w)
+{
+    sim_bits held = 0, aside = 0;
+
+    for (int i = 0; i < w->storer_count; i++) {
+        held |= w->storers[i].disk.held;
+        aside |= w->storers[i].disk.aside;
+    }
+    return aside & ~held;
+}
+
 /* Owners hold the same, hints are gone. */
 static void check_copies_are_equal(struct sim_world *w)
 {
+    sim_bits gone = gone_for_ever(w);
+
     for (int i = 0; i < SIM_SHARDS; i++) {
         sim_bits want = w->storers[w->placements[i].owners[0]].disk.held & sim_of_shard(w, i);
 
@@ -109,6 +123,8 @@ static void check_copies_are_equal(struct sim_world *w)
             sim_bits held = w->storers[node].disk.held & sim_of_shard(w, i);
             bool owner = slg_placement_owns(&w->placements[i], (uint16_t)node);
 
+            if ((gone & sim_of_shard(w, i)) != 0 && !owner)
+                continue; /* who lacks a batch that nobody has any more cannot vouch: hints stay */
             if (held != (owner ? want : 0))
                 sim_fail(w, "end: storer %d (%s) holds %#llx of shard %d, not %#llx", node,
                          owner ? "owner" : "no owner", (unsigned long long)held, i,
@@ -119,11 +135,23 @@ static void check_copies_are_equal(struct sim_world *w)
     }
 }
 
+/* Copies vouch for themselves again, unless a batch that was set aside had no other copy. False: there is one. */
+static bool check_doubts(struct sim_world *w)
+{
+    sim_bits gone = gone_for_ever(w);
+
+    for (int i = 0; i < w->storer_count && !w->repair_off; i++)
+        for (int k = 0; k < SIM_SHARDS; k++)
+            if (sim_storer_doubts(w, i, k) && (gone & sim_of_shard(w, k)) == 0)
+                sim_fail(w, "end: storer %d does not vouch for shard %d", i, k);
+    return gone == 0;
+}
+
 /* All faults ended long ago: everything is as it was promised, and answers are complete. With repair off a disk that lacks
  * something stays as it is, and says so. */
 void sim_check_end(struct sim_world *w)
 {
-    bool whole = true;
+    bool whole = true, lost = false;
 
     if (!w->repair_off)
         check_copies_are_equal(w);
@@ -132,10 +160,11 @@ void sim_check_end(struct sim_world *w)
     for (int i = 0; i < w->storer_count && !w->repair_off; i++)
         if (w->storers[i].member.state != SLG_MEMBER_WHOLE)
             sim_fail(w, "end: storer %d is %s", i, slg_member_text(w->storers[i].member.state));
+    lost = !check_doubts(w) || (w->repair_off && w->damage_count > 0);
     for (int i = 0; i < w->batch_count; i++)
         if (!w->batches[i].settled || w->batches[i].live)
             sim_fail(w, "end: batch %d is still in flight", i);
-    if (!whole)
+    if (!whole || lost)
         return;
     if (w->complete_after_heal == 0 || w->incomplete_after_heal > 0)
         sim_fail(w, "end: %u answers complete, %u incomplete", w->complete_after_heal,

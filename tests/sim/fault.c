@@ -118,6 +118,49 @@ static void later(struct sim_world *w, uint64_t from_s, uint64_t to_s, enum plot
              -1, (uint32_t)plot << 8 | (uint32_t)node);
 }
 
+static void damage(struct sim_world *w, int node, sim_bits bits)
+{
+    struct sim_storer *storer = &w->storers[node];
+
+    for (int i = 0; i < w->batch_count; i++)
+        w->batches[i].lost += (bits & sim_bit(i)) != 0;
+    w->lossy |= bits;
+    storer->disk.held &= ~bits;
+    w->damage_count++;
+}
+
+/* Some batches of a shard turn out to be damaged (storer/scrub.h): they leave the set, and the storer knows which. */
+static void set_aside(struct sim_world *w, int node)
+{
+    struct sim_storer *storer = &w->storers[node];
+    sim_bits bits = storer->disk.held & sim_of_shard(w, (int)sim_random(w, SIM_SHARDS)) &
+                    (sim_random(w, UINT64_MAX) | sim_random(w, UINT64_MAX));
+
+    if (!w->nodes[node].up || bits == 0 || !may_lose(w, bits))
+        return;
+    sim_trace(w, "fault: storer %d sets %#llx aside", node, (unsigned long long)bits);
+    storer->disk.aside |= bits;
+    damage(w, node, bits);
+    later(w, 1, 30, PLOT_SILENCE, 0);
+}
+
+/* A copy cannot be read any more: all of it is put aside, and an empty one begins. */
+static void quarantine(struct sim_world *w, int node)
+{
+    int shard = (int)sim_random(w, SIM_SHARDS);
+    struct sim_storer *storer = &w->storers[node];
+    sim_bits bits = storer->disk.held & sim_of_shard(w, shard);
+
+    if (!w->nodes[node].up || bits == 0 || !may_lose(w, bits))
+        return;
+    sim_trace(w, "fault: storer %d quarantines shard %d", node, shard);
+    storer->disk.aside &= ~sim_of_shard(w, shard);
+    storer->disk.refilling[shard] = true;
+    damage(w, node, bits);
+    later(w, 5, 20, PLOT_SILENCE, 0);
+    later(w, 15, 40, PLOT_SILENCE, 0);
+}
+
 /* All holders of a batch that was lost once fall silent, if W_min - 1 of them may. */
 static void silence_holders(struct sim_world *w)
 {
@@ -233,16 +276,36 @@ static void publish_map(struct sim_world *w)
     sim_trace(w, "fault: a new map, epoch 2");
 }
 
+static void start_plot(struct sim_world *w, uint64_t choice)
+{
+    switch (choice) {
+    case 14:
+        starve(w);
+        break;
+    case 15:
+        strand_hints(w);
+        break;
+    case 16:
+        stutter(w);
+        break;
+    default:
+        lose_many(w);
+        break;
+    }
+}
+
 void sim_fault(struct sim_world *w)
 {
     int node = any_storer(w);
     struct sim_storer *storer = &w->storers[node];
     int ingester = w->storer_count + (int)sim_random(w, (uint64_t)w->ingester_count);
+    uint64_t choice;
 
     if (w->healed)
         return;
     sim_push(w, w->now_ns + SIM_MS(500 + sim_random(w, 9000)), SIM_FAULT, -1, 0);
-    switch (sim_random(w, 22)) {
+    choice = sim_random(w, 25);
+    switch (choice) {
     case 0:
     case 1:
     case 2:
@@ -271,6 +334,13 @@ void sim_fault(struct sim_world *w)
         storer->read_only = !storer->read_only;
         sim_trace(w, "fault: storer %d read_only=%d", node, storer->read_only);
         break;
+    case 22:
+    case 23:
+        set_aside(w, node);
+        break;
+    case 24:
+        quarantine(w, node);
+        break;
     case 18:
         if (w->map_newest == 0 && sim_chance(w, 300))
             publish_map(w);
@@ -282,27 +352,18 @@ void sim_fault(struct sim_world *w)
     case 21:
         sim_ingester_terminate(w, ingester);
         break;
-    case 14:
-        starve(w);
-        break;
-    case 15:
-        strand_hints(w);
-        break;
-    case 16:
-        stutter(w);
-        break;
-    case 17:
-        lose_many(w);
-        break;
     case 12:
         w->nodes[node].skew_ns = SIM_MS(sim_random(w, 60000)) - SIM_SECONDS(30);
         sim_trace(w, "fault: clock of storer %d steps", node);
         break;
-    default:
+    case 13:
         if (sim_chance(w, 500))
             crash(w, ingester);
         else if (w->nodes[ingester].up)
             sim_ingester_press(w, ingester);
+        break;
+    default:
+        start_plot(w, choice);
         break;
     }
 }

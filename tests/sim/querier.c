@@ -141,7 +141,12 @@ static void fix_sets(struct sim_world *w)
         return;
     }
     for (int i = 0; i < SIM_SHARDS; i++) {
-        query->incomplete = query->incomplete || slg_choose_incomplete(map, &w->shards[i], failed);
+        bool shard_failed[SLG_MAP_NODE_COUNT_MAX];
+
+        for (size_t k = 0; k < SLG_MAP_NODE_COUNT_MAX; k++)
+            shard_failed[k] = failed[k] || (k < SIM_STORERS_MAX && query->doubtful[k][i]);
+        query->incomplete =
+            query->incomplete || slg_choose_incomplete(map, &w->shards[i], shard_failed);
         if (choose(w, i) != SLG_OK) {
             give_up(w);
             return;
@@ -158,6 +163,7 @@ static void take_sets(struct sim_world *w, int node, const struct sim_message *r
     if (reply != NULL && reply->ok) {
         query->answered[node] = true;
         query->failed[node] = reply->refilling;
+        memcpy(query->doubtful[node], reply->doubtful, sizeof(reply->doubtful));
         query->held[node] = reply->set;
         memcpy(query->digests[node], reply->digests, sizeof(reply->digests));
     } else {

@@ -99,6 +99,10 @@ static bool differs(const struct sim_world *w, int node, int shard)
 
     if (sim_window_expired(w, node, shard) && w->bug != SIM_BUG_RESURRECTION)
         return false;
+    if (w->storers[node].disk.refilling[shard] ||
+        ((w->storers[node].disk.aside & sim_of_shard(w, shard)) != 0 &&
+         !slg_placement_owns(placement, (uint16_t)node)))
+        return true;
     if (!slg_placement_owns(placement, (uint16_t)node))
         return held != 0 || (slg_placement_hints(placement, (uint16_t)node) && round->refilling &&
                              !is_safe(w, round, shard));
@@ -110,16 +114,22 @@ static bool differs(const struct sim_world *w, int node, int shard)
 
 /* ---- a look ---- */
 
-static void act(struct sim_world *w, int node, const struct slg_heal_actions *actions, sim_bits own)
+static void act(struct sim_world *w, int node, const struct slg_heal_actions *actions, sim_bits own,
+                bool counts)
 {
     struct sim_storer *storer = &w->storers[node];
     int shard = storer->round.shard;
+    bool refilling = storer->disk.refilling[shard];
     struct sim_task task = { .used = true, .shard = shard, .peer = -1 };
 
     storer->round.due = storer->round.due || actions->due;
     if (actions->forget && !w->repair_off && own == (storer->disk.held & sim_of_shard(w, shard))) {
         sim_trace(w, "storer %d: forgets hints of shard %d", node, shard);
-        storer->disk.held &= ~own;
+        sim_storer_forget(w, node, shard);
+    }
+    if (refilling && counts && !actions->due && !actions->forget) {
+        sim_trace(w, "storer %d: vouches for shard %d again", node, shard);
+        storer->disk.refilling[shard] = false;
     }
     for (size_t i = 0; i < actions->fetch_count && !w->repair_off; i++) {
         sim_bits part = sim_bits_of(w, shard, actions->fetches[i].set);
@@ -145,19 +155,24 @@ static void look(struct sim_world *w, int node)
     const struct slg_placement *placement = &w->placements[round->shard];
     sim_bits own = storer->disk.held & sim_of_shard(w, round->shard);
     struct slg_batch_set *own_set = sim_set_of(w, own), *sets[SIM_STORERS_MAX];
+    struct slg_batch_set *aside = sim_set_of(w, storer->disk.aside & sim_of_shard(w, round->shard));
     struct slg_heal_peer peers[SIM_STORERS_MAX];
+    bool refilling = storer->disk.refilling[round->shard];
+    bool live[SLG_MAP_NODE_COUNT_MAX];
     struct slg_heal_view view = { .owner = slg_placement_owns(placement, (uint16_t)node),
                                   .candidate = slg_placement_hints(placement, (uint16_t)node) &&
                                                w->bug != SIM_BUG_CANDIDATE_SKIPS,
-                                  .refilling = round->refilling,
+                                  .refilling = round->refilling || refilling,
                                   .counts = round->counts,
                                   .copies_min = w->layout.write_quorum_min,
                                   .own = own_set,
+                                  .aside = aside,
                                   .peers = peers,
                                   .owner_count = placement->owner_count };
     struct slg_heal_actions actions;
     enum slg_status status;
 
+    memset(live, true, sizeof(live));
     for (int i = 0; i < w->storer_count; i++) {
         if (!round->range_answers[i])
             continue;
@@ -165,16 +180,25 @@ static void look(struct sim_world *w, int node)
         peers[view.peer_count] =
             (struct slg_heal_peer){ .node = (uint16_t)i,
                                     .owner = slg_placement_owns(placement, (uint16_t)i),
-                                    .whole = round->whole[i],
+                                    .whole = round->vouches[i],
                                     .set = sets[view.peer_count] };
         view.peer_count++;
     }
+    if (refilling && storer->refilling_since_ns[round->shard] == 0)
+        storer->refilling_since_ns[round->shard] = w->now_ns;
+    else if (!refilling)
+        storer->refilling_since_ns[round->shard] = 0;
+    if (refilling && w->now_ns - storer->refilling_since_ns[round->shard] >= SLG_MEMBER_SETTLE_NS)
+        view.counts =
+            view.counts || slg_heal_copy_counts(placement, live, (uint16_t)node, peers,
+                                                view.peer_count, w->layout.write_quorum_min);
     status = slg_heal_look(&storer->heal[round->shard], &view, w->now_ns, &actions);
     SLG_ASSERT(status == SLG_OK);
     slg_batch_set_destroy(own_set);
+    slg_batch_set_destroy(aside);
     for (size_t i = 0; i < view.peer_count; i++)
         slg_batch_set_destroy(sets[i]);
-    act(w, node, &actions, own);
+    act(w, node, &actions, own, view.counts);
     slg_heal_actions_fini(&actions);
 }
 
@@ -290,6 +314,15 @@ void sim_repair_ensure(struct sim_world *w, const struct sim_message *message)
 
 /* ---- answers ---- */
 
+static bool doubts_any(const struct sim_message *reply)
+{
+    bool any = false;
+
+    for (int i = 0; i < SIM_SHARDS; i++)
+        any = any || reply->doubtful[i];
+    return any;
+}
+
 static void take_answer(struct sim_world *w, int node, const struct sim_request *request,
                         const struct sim_message *reply)
 {
@@ -308,12 +341,13 @@ static void take_answer(struct sim_world *w, int node, const struct sim_request 
         round->answers[peer] = true;
         round->whole[peer] = !reply->refilling;
         round->member.answered++;
-        round->member.answered_whole += !reply->refilling;
+        round->member.answered_whole += !reply->refilling && !doubts_any(reply);
         round->member.anything = round->member.anything || reply->set != 0;
         memcpy(round->digests[peer], reply->digests, sizeof(reply->digests));
     } else if (reply != NULL) {
         round->range_answers[peer] = true;
-        round->whole[peer] = round->whole[peer] && !reply->refilling;
+        round->vouches[peer] =
+            round->whole[peer] && !reply->refilling && !reply->doubtful[reply->shard];
         round->held[peer] = reply->set;
     }
 }

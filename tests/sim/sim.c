@@ -26,7 +26,8 @@ static int run_one(uint64_t seed, enum sim_bug bug)
 
 static int run_many(uint64_t from, uint64_t count)
 {
-    uint64_t failed = 0, steps = 0, complete = 0, incomplete = 0, wipes = 0, rollbacks = 0;
+    uint64_t failed = 0, steps = 0, complete = 0, incomplete = 0, wipes = 0, rollbacks = 0,
+             damages = 0;
 
     for (uint64_t seed = from; seed < from + count; seed++) {
         if (!sim_run_seed(seed, SIM_BUG_NONE, /* verbose= */ false, &world)) {
@@ -39,13 +40,14 @@ static int run_many(uint64_t from, uint64_t count)
         incomplete += world.incomplete_count;
         wipes += world.wipe_count;
         rollbacks += world.rollback_count;
+        damages += world.damage_count;
     }
     printf("%s seeds %llu to %llu: %llu failed; %llu steps, %llu complete answers, %llu "
-           "incomplete, %llu disks lost, %llu rolled back\n",
+           "incomplete, %llu disks lost, %llu rolled back, %llu copies damaged\n",
            failed == 0 ? "ok" : "FAIL", (unsigned long long)from,
            (unsigned long long)(from + count - 1), (unsigned long long)failed,
            (unsigned long long)steps, (unsigned long long)complete, (unsigned long long)incomplete,
-           (unsigned long long)wipes, (unsigned long long)rollbacks);
+           (unsigned long long)wipes, (unsigned long long)rollbacks, (unsigned long long)damages);
     return failed != 0;
 }
 

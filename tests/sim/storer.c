@@ -93,11 +93,30 @@ void sim_storer_commit(struct sim_world *w, int node)
     }
     storer->stored_since_count = storer->stored_since_count || held != storer->disk.held;
     storer->disk.held = held;
+    storer->disk.aside &= ~held; /* it is back */
     for (size_t i = 0; i < count; i++) {
         sim_trace(w, "storer %d: batch %d %s", node, items[i].batch,
                   results[i] <= SLG_STORE_DUPLICATE ? "held" : "refused");
         reply_to(w, node, &items[i], results[i]);
     }
+}
+
+/* Can this copy not vouch for all that it once held? */
+bool sim_storer_doubts(const struct sim_world *w, int node, int shard)
+{
+    const struct sim_disk *disk = &w->storers[node].disk;
+
+    return disk->refilling[shard] || (disk->aside & sim_of_shard(w, shard)) != 0;
+}
+
+/* With its directory goes what it knew of itself. */
+void sim_storer_forget(struct sim_world *w, int node, int shard)
+{
+    struct sim_disk *disk = &w->storers[node].disk;
+
+    disk->held &= ~sim_of_shard(w, shard);
+    disk->aside &= ~sim_of_shard(w, shard);
+    disk->refilling[shard] = false;
 }
 
 /* ---- who am I ---- */
@@ -174,6 +193,7 @@ void sim_storer_stop(struct sim_world *w, int node)
     memset(&storer->round, 0, sizeof(storer->round));
     memset(storer->tasks, 0, sizeof(storer->tasks));
     memset(storer->reachable, 0, sizeof(storer->reachable));
+    memset(storer->refilling_since_ns, 0, sizeof(storer->refilling_since_ns));
     for (int i = 0; i < SIM_SHARDS; i++)
         slg_heal_fini(&storer->heal[i]);
 }
@@ -199,7 +219,7 @@ void sim_storer_tick(struct sim_world *w, int node)
 
     for (int i = 0; i < SIM_SHARDS; i++)
         if (sim_window_expired(w, node, i))
-            storer->disk.held &= ~sim_of_shard(w, i);
+            sim_storer_forget(w, node, i);
     if (++storer->ticks % 5 == 0)
         raise_counter(storer);
     sim_push(w, w->now_ns + SIM_SECONDS(1), SIM_TICK, node, 0);
@@ -226,6 +246,7 @@ static void answer_sets(struct sim_world *w, const struct sim_message *message)
         if (message->shard >= 0 && message->shard != i)
             continue;
         reply.set |= visible(w, message->to, i);
+        reply.doubtful[i] = sim_storer_doubts(w, message->to, i);
         reply.digests[i] = sim_digest(w, i, visible(w, message->to, i));
     }
     sim_answer(w, message, &reply);

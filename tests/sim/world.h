@@ -79,6 +79,7 @@ struct sim_message {
     sim_bits set;                         /* SETS reply, FETCH, ENSURE, QUERY: S, then the page */
     struct slg_batch_set_digest digests[SIM_SHARDS];
     bool refilling;
+    bool doubtful[SIM_SHARDS];
     bool more;
     int page;
 };
@@ -162,6 +163,7 @@ struct sim_round {
     bool answers[SIM_STORERS_MAX], whole[SIM_STORERS_MAX], range_answers[SIM_STORERS_MAX];
     struct slg_batch_set_digest digests[SIM_STORERS_MAX][SIM_SHARDS];
     sim_bits held[SIM_STORERS_MAX]; /* of the shard looked at */
+    bool vouches[SIM_STORERS_MAX];  /* for the shard looked at */
     struct slg_member_round member;
     bool refilling, counts, due;
     int shard;
@@ -173,6 +175,8 @@ struct sim_disk {
     uint64_t counter;
     bool proven; /* it says that it was whole, and no peer has remembered more since */
     sim_bits held;
+    sim_bits aside;             /* damaged, set aside, and not back yet */
+    bool refilling[SIM_SHARDS]; /* the copy before was quarantined; this one began empty */
     struct slg_member_storage known[SIM_STORERS_MAX];
 };
 
@@ -186,6 +190,7 @@ struct sim_storer {
         known[SIM_STORERS_MAX]; /* written to disk with the next greeting or round */
     bool reachable[SIM_STORERS_MAX];
     struct slg_heal heal[SIM_SHARDS];
+    int64_t refilling_since_ns[SIM_SHARDS]; /* first seen by a look; 0: not */
     struct sim_pending pending[512];
     size_t pending_count;
     bool commit_due;
@@ -216,6 +221,7 @@ struct sim_query {
     unsigned waiting;
     bool grace;
     bool answered[SIM_STORERS_MAX], failed[SIM_STORERS_MAX], lost[SIM_STORERS_MAX];
+    bool doubtful[SIM_STORERS_MAX][SIM_SHARDS];
     sim_bits held[SIM_STORERS_MAX];
     struct slg_batch_set_digest digests[SIM_STORERS_MAX][SIM_SHARDS];
     bool incomplete;
@@ -269,7 +275,7 @@ struct sim_world {
     struct sim_request *requests;
     size_t request_count, request_capacity;
     struct slg_arena *arena;
-    unsigned complete_count, incomplete_count, wipe_count, rollback_count;
+    unsigned complete_count, incomplete_count, wipe_count, rollback_count, damage_count;
     unsigned complete_after_heal, incomplete_after_heal;
     uint8_t next_id;
     bool failed;
@@ -306,6 +312,8 @@ void sim_storer_submit(struct sim_world *w, int node, const struct sim_pending *
 void sim_storer_commit(struct sim_world *w, int node);
 void sim_storer_tick(struct sim_world *w, int node);
 void sim_storer_note(struct sim_world *w, int node, const struct sim_message *message);
+bool sim_storer_doubts(const struct sim_world *w, int node, int shard);
+void sim_storer_forget(struct sim_world *w, int node, int shard);
 void sim_storer_fill(const struct sim_world *w, int node, int peer, struct sim_message *message);
 
 /* repair.c */

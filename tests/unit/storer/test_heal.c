@@ -36,6 +36,7 @@ struct holders {
     bool refilling[3];
     bool candidate, fills, counts; /* this node */
     uint16_t copies_min;
+    uint32_t aside;
 };
 
 struct outcome {
@@ -46,7 +47,7 @@ struct outcome {
 
 static struct outcome look(struct slg_heal *heal, const struct holders *h, int64_t now_ns)
 {
-    struct slg_batch_set *own = set_of(h->own), *sets[3];
+    struct slg_batch_set *own = set_of(h->own), *aside = set_of(h->aside), *sets[3];
     struct slg_heal_peer peers[3];
     struct slg_heal_view view = {
         .owner = h->owner,
@@ -55,6 +56,7 @@ static struct outcome look(struct slg_heal *heal, const struct holders *h, int64
         .counts = h->counts,
         .copies_min = h->copies_min,
         .own = own,
+        .aside = aside,
         .peers = peers,
         .peer_count = 3,
         .owner_count = h->owner,
@@ -82,6 +84,7 @@ static struct outcome look(struct slg_heal *heal, const struct holders *h, int64
     }
     slg_heal_actions_fini(&actions);
     slg_batch_set_destroy(own);
+    slg_batch_set_destroy(aside);
     for (size_t i = 0; i < 3; i++)
         slg_batch_set_destroy(sets[i]);
     return outcome;
@@ -221,6 +224,23 @@ static void test_hints_go_when_every_owner_has_them(void **state)
         CHECK(row->name, o.forget == row->forget && o.fetched == 0);
         slg_heal_fini(&heal);
     }
+}
+
+/* With the shard would go what says that this node cannot vouch for it. */
+static void test_hints_wait_for_what_is_set_aside(void **state)
+{
+    struct holders h = {
+        .own = 0x3, .aside = 0x4, .peers = { 0x3, 0x7, 0 }, .peer_owner = { true, true, false }
+    };
+    struct slg_heal heal = { .lacked = NULL };
+
+    (void)state;
+    (void)look(&heal, &h, 0);
+    assert_false(look(&heal, &h, SLG_HEAL_AGE_NS).forget); /* one owner lacks it */
+    h.peers[0] = 0x7;
+    (void)look(&heal, &h, 2 * SLG_HEAL_AGE_NS);
+    assert_true(look(&heal, &h, 3 * SLG_HEAL_AGE_NS).forget);
+    slg_heal_fini(&heal);
 }
 
 /* sim seed 2105: a candidate lost hints that an owner lacks, and became whole without them. */
@@ -371,14 +391,22 @@ static void test_a_copy_counts_when_enough_vouch(void **state)
         for (uint16_t n = 0; n < 5; n++)
             live[n] = (row->live >> n & 1) != 0;
         for (uint16_t n = 1; n < 5; n++)
-            peers[n - 1] = (struct slg_heal_peer){
-                .node = n, .owner = n < 3, .whole = (row->whole >> n & 1) != 0, .set = set
-            };
+            peers[n - 1] = (struct slg_heal_peer){ .node = n,
+                                                   .owner = n < 3,
+                                                   .whole = (row->whole >> n & 1) != 0,
+                                                   .set = (row->whole >> n & 1) != 0 ? set : NULL };
         CHECK(row->name,
               slg_heal_copy_counts(&placement, live, 0, peers, 4, row->copies_min) == row->want);
         peers[0].set = NULL; /* node 1 is silent */
         if (row->want && row->copies_min < 3)
             CHECK(row->name, !slg_heal_copy_counts(&placement, live, 0, peers, 4, row->copies_min));
+        for (size_t n = 0; n < 4;
+             n++) { /* all answer, and doubt (sim seed 928: for ever, both of two) */
+            peers[n].set = set;
+            peers[n].whole = false;
+        }
+        CHECK(row->name, slg_heal_copy_counts(&placement, live, 0, peers, 4, row->copies_min) ==
+                             (row->owner_count > 1 && (row->live & ~1U) != 0));
     }
     slg_batch_set_destroy(set);
 }
@@ -388,6 +416,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_owner_fetches_what_it_twice_lacked),
         cmocka_unit_test(test_hints_go_when_every_owner_has_them),
+        cmocka_unit_test(test_hints_wait_for_what_is_set_aside),
         cmocka_unit_test(test_a_refilling_candidate_fetches_what_has_too_few_copies),
         cmocka_unit_test(test_what_is_due_does_not_grow),
         cmocka_unit_test(test_random_sets_converge),
