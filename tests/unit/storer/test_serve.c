@@ -333,7 +333,7 @@ static void test_a_deadline_ends_a_query(void **state)
         int64_t deadline_ms;
         enum slg_status want;
     } cases[] = {
-        { "a bad regex", "{app=~\".+\"} |~ \"(x?){1000}x{1000}\"", 1000, SLG_LIMIT },
+        { "a bad regex", "{app=~\".+\"} |~ \"(x?){1000}x{1000}[^x]\"", 1000, SLG_LIMIT },
         { "a good one", "{app=~\".+\"} |~ \"x$\"", 60000, SLG_OK },
     };
     struct slg_rpc_shard_set *shards;
