@@ -88,22 +88,37 @@ static enum slg_status spawn(struct slg_local_process *process, struct slg_error
     return SLG_OK;
 }
 
-/* A port that was free a moment ago. */
-static enum slg_status free_port(int type, uint16_t *ret_port, struct slg_error *reterr)
+static bool port_is_free(int type, uint16_t port)
 {
     struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_port = htons(port),
                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    socklen_t len = sizeof(address);
     int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
-    bool good = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
-                getsockname(fd, (struct sockaddr *)&address, &len) == 0;
+    bool good = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
 
     if (fd >= 0)
         (void)close(fd); /* nothing was sent */
-    if (!good)
-        return slg_errorf(reterr, SLG_IO, "no free port on loopback: %s", strerror(errno));
-    *ret_port = ntohs(address.sin_port);
-    return SLG_OK;
+    return good;
+}
+
+/* A port that was free a moment ago, another one for each slot. Not from the range in which the kernel gives ports to
+ * whoever connects (32768 and up): such a one may be taken before the process is there, or while it is restarted. */
+static enum slg_status free_port(int type, size_t slot, uint16_t *ret_port,
+                                 struct slg_error *reterr)
+{
+    enum { PORT_MIN = 20000, PORT_COUNT = 12000, TRY_COUNT = 100 };
+    size_t first = (size_t)getpid() * 64 + slot; /* several clusters, started at once, differ */
+
+    for (size_t i = 0; i < TRY_COUNT; i++) {
+        uint16_t port = (uint16_t)(PORT_MIN + (first + i * 997) % PORT_COUNT);
+
+        if (!port_is_free(type, port))
+            continue;
+        *ret_port = port;
+        return SLG_OK;
+    }
+    return slg_errorf(reterr, SLG_IO, "no free port on loopback from %d to %d: %s", PORT_MIN,
+                      PORT_MIN + PORT_COUNT, strerror(errno));
 }
 
 static bool ready(struct slg_fetch *fetch, const struct slg_local_process *process,
@@ -206,7 +221,8 @@ static enum slg_status add_process(struct slg_local_cluster *cluster, const stru
     struct slg_arena *arena = cluster->arena;
 
     for (size_t i = 0; i < 4 && status == SLG_OK; i++)
-        status = free_port(i == 3 ? SOCK_DGRAM : SOCK_STREAM, &ports[i], reterr);
+        status = free_port(i == 3 ? SOCK_DGRAM : SOCK_STREAM, cluster->process_count * 4 + i,
+                           &ports[i], reterr);
     if (status != SLG_OK)
         return status;
     *process = (struct slg_local_process){ .role = slg_arena_copy(arena, role, strlen(role)) };
