@@ -103,12 +103,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             const struct slg_pages_walk walk = { .table = tables[i % 2],
                                                  .from = from,
                                                  .from_len = i < 2 ? 0 : sizeof(from),
-                                                 .large_values = true,
+                                                 .large_values = i < 3,
                                                  .visit = touch,
                                                  .ctx = &sum };
 
             (void)slg_pages_walk(pages, &walk, NULL); /* whatever it says */
         }
+        SLG_ASSERT(slg_pages_bytes(pages) > 0); /* it was opened by its first page */
         slg_pages_close(pages);
     }
     (void)close(fd);
