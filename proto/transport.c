@@ -625,13 +625,44 @@ static void set_timeout(nng_aio *aio, int64_t left_ns)
     nng_aio_set_timeout(aio, ms < REQUEST_TIMEOUT_MIN ? REQUEST_TIMEOUT_MIN : (nng_duration)ms);
 }
 
+/* For how long a request may now wait for its turn to be sent. While connected it is asked again after each
+ * CONNECT_WAIT_MS whether that still holds: the library tells of a lost connection later than the requests that failed with
+ * it, and what is asked in between would wait for the next one until its deadline. Else only so long after the start or
+ * a loss as reconnecting may take. <= 0: it may not. */
+static int64_t send_patience_ns(const struct slot *slot, int64_t now)
+{
+    const struct slg_transport_client *client = slot->client;
+    int64_t left_ns = slot->deadline_mono_ns - now;
+    int64_t patience_ns = CONNECT_WAIT_MS * SLG_NS_PER_MS;
+
+    if (!slg_transport_client_connected(client))
+        patience_ns += atomic_load(&client->change_mono_ns) - now;
+    return left_ns < patience_ns ? left_ns : patience_ns;
+}
+
+static void send_slot(struct slot *slot, nng_msg *message, int64_t patience_ns)
+{
+    slot->state = SLOT_SENDING;
+    nng_aio_set_msg(slot->aio, message);
+    set_timeout(slot->aio, patience_ns);
+    nng_ctx_send(slot->ctx, slot->aio);
+}
+
 static void on_slot(void *ctx)
 {
     struct slot *slot = ctx;
     int rc = nng_aio_result(slot->aio);
     nng_msg *message = nng_aio_get_msg(slot->aio);
+    int64_t patience_ns;
 
     nng_aio_set_msg(slot->aio, NULL);
+    if (slot->state == SLOT_SENDING && rc == NNG_ETIMEDOUT && message != NULL) {
+        patience_ns = send_patience_ns(slot, now_ns());
+        if (patience_ns > 0) {
+            send_slot(slot, message, patience_ns);
+            return;
+        }
+    }
     if (rc != 0) {
         /* A failed send leaves us the message; a failed receive has none. */
         if (slot->state == SLOT_SENDING && message != NULL)
@@ -929,21 +960,6 @@ static struct slot *take_slot(struct slg_transport_client *client)
     return NULL;
 }
 
-/* While connected a request may wait for its turn to be sent as long as for its answer; else only so long after the
- * start or a loss as reconnecting may take. */
-static int64_t send_patience_ns(const struct slg_transport_client *client, int64_t now,
-                                int64_t timeout_ns)
-{
-    int64_t left_ns;
-
-    if (slg_transport_client_connected(client))
-        return timeout_ns;
-    left_ns = atomic_load(&client->change_mono_ns) + CONNECT_WAIT_MS * SLG_NS_PER_MS - now;
-    if (left_ns < 0)
-        left_ns = 0;
-    return left_ns < timeout_ns ? left_ns : timeout_ns;
-}
-
 enum slg_status slg_transport_request(struct slg_transport_client *client, const void *request,
                                       size_t request_len, int32_t timeout_ms,
                                       slg_transport_done *done, void *done_ctx)
@@ -972,11 +988,8 @@ enum slg_status slg_transport_request(struct slg_transport_client *client, const
                                          now); /* fails when somebody waits already */
     slot->done = done;
     slot->done_ctx = done_ctx;
-    slot->state = SLOT_SENDING;
     slot->deadline_mono_ns = now + timeout_ms * SLG_NS_PER_MS;
-    nng_aio_set_msg(slot->aio, message);
-    set_timeout(slot->aio, send_patience_ns(client, now, timeout_ms * SLG_NS_PER_MS));
-    nng_ctx_send(slot->ctx, slot->aio);
+    send_slot(slot, message, send_patience_ns(slot, now));
     return SLG_OK;
 }
 

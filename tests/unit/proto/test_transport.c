@@ -343,6 +343,45 @@ static void test_a_lost_peer_fails_its_requests_and_may_come_back(void **state)
     slg_transport_server_destroy(server);
 }
 
+/* Asks once more from inside done, when the loss is not told of yet. */
+struct again {
+    struct slg_transport_client *client;
+    struct tally tally;
+    atomic_bool asked;
+};
+
+static void ask_again(void *ctx, enum slg_status status, const uint8_t *reply, size_t len)
+{
+    struct again *again = ctx;
+
+    count_done(&again->tally, status, reply, len);
+    if (!atomic_exchange(&again->asked, true) &&
+        slg_transport_request(again->client, "x", 1, 60000, ask_again, again) != SLG_OK)
+        count_done(&again->tally, SLG_UNAVAILABLE, NULL, 0);
+}
+
+static void test_who_asks_again_at_the_loss_is_told_soon(void **state)
+{
+    struct keeper keeper = { .count = 0 };
+    struct again again = { .asked = false };
+    struct slg_transport_server *server;
+    char url[64];
+
+    (void)state;
+    free_url(url, sizeof(url));
+    server = serve(url, keep, &keeper);
+    again.client = dial(url, 4);
+    AWAIT(slg_transport_client_connected(again.client));
+    assert_int_equal(slg_transport_request(again.client, "x", 1, 60000, ask_again, &again), SLG_OK);
+    AWAIT(atomic_load(&keeper.count) == 1);
+    slg_transport_server_stop(server);
+    AWAIT(atomic_load(&again.tally.done) == 2);
+    assert_int_equal(atomic_load(&again.tally.by_status[SLG_UNAVAILABLE]), 2);
+    answer_kept(&keeper);
+    slg_transport_server_destroy(server);
+    slg_transport_client_stop(again.client);
+}
+
 static void test_sizes(void **state)
 {
     struct slg_transport_server *server = serve("tcp://127.0.0.1:0", echo, NULL);
@@ -616,6 +655,7 @@ int main(void)
         cmocka_unit_test(test_a_peer_at_work_is_waited_for),
         cmocka_unit_test(test_no_peer_is_unavailable),
         cmocka_unit_test(test_a_lost_peer_fails_its_requests_and_may_come_back),
+        cmocka_unit_test(test_who_asks_again_at_the_loss_is_told_soon),
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_done_may_ask_again),
         cmocka_unit_test(test_answers_find_their_askers),
