@@ -3,6 +3,8 @@
  * Start lists the directory and opens nothing, so that 3,000 shards of a cold disk are ready at once. A shard is
  * opened by the first pin and stays open until it is idle or too many are: environments cost two descriptors and
  * some memory each. What a closed shard held (digest, set) is remembered.
+ * Here:    life, pins, what shards hold, which there are. storer/catalogue_damage.h, catalogue_forget.h and
+ *          catalogue_storage.h have the rest.
  * Owner:   the storer. A pinned shard stays open and in place until unpin; every pin needs its unpin.
  * Threads: all functions but create and destroy, any thread (one mutex, docs/adr/0007). Opening is done by one thread
  *          at a time; pins of open shards do not wait for it.
@@ -61,27 +63,6 @@ SLG_MUST_CHECK enum slg_status slg_catalogue_totals(struct slg_catalogue *catalo
 bool slg_catalogue_next(struct slg_catalogue *catalogue, const struct slg_shard_id *after,
                         struct slg_shard_id *ret_id);
 
-/* ---- damage ---- */
-
-/* A reader met bytes that fail a check: the scrub looks at the shard next. */
-void slg_catalogue_report(struct slg_catalogue *catalogue, const struct slg_shard_id *id);
-/* A shard that was reported, once. */
-bool slg_catalogue_take_reported(struct slg_catalogue *catalogue, struct slg_shard_id *ret_id);
-/* Waits until nobody has the shard pinned; pins wait meanwhile. See slg_shard_set_aside. */
-SLG_MUST_CHECK enum slg_status slg_catalogue_set_aside(struct slg_catalogue *catalogue,
-                                                       const struct slg_shard_id *id,
-                                                       const struct slg_aside_order *orders,
-                                                       size_t count, struct slg_error *reterr);
-/* Likewise: the whole copy is put aside, an empty one takes its place. LIMIT: too many are. */
-SLG_MUST_CHECK enum slg_status slg_catalogue_quarantine(struct slg_catalogue *catalogue,
-                                                        const struct slg_shard_id *id,
-                                                        const char *reason,
-                                                        struct slg_error *reterr);
-/* Shards that do not vouch, as far as they were opened since the start. */
-size_t slg_catalogue_doubtful_count(struct slg_catalogue *catalogue);
-/* Whole copies put aside since the start. */
-uint64_t slg_catalogue_quarantined_count(struct slg_catalogue *catalogue);
-
 struct slg_catalogue_row {
     struct slg_shard_id id;
     bool open;
@@ -93,35 +74,17 @@ SLG_MUST_CHECK enum slg_status slg_catalogue_list(struct slg_catalogue *catalogu
                                                   int64_t to_ns, struct slg_arena *arena,
                                                   struct slg_catalogue_row **ret_rows,
                                                   size_t *ret_count);
-size_t slg_catalogue_shard_count(struct slg_catalogue *catalogue);
-size_t slg_catalogue_open_count(struct slg_catalogue *catalogue);
+
+struct slg_catalogue_counts {
+    size_t shard_count;
+    size_t open_count;
+    uint64_t quarantined_count; /* whole copies put aside since the start, whatever the reason */
+};
+/* All at one moment. */
+struct slg_catalogue_counts slg_catalogue_count(struct slg_catalogue *catalogue);
 
 /* Close shards that nobody has pinned for idle_ns. */
 void slg_catalogue_close_idle(struct slg_catalogue *catalogue, int64_t now_mono_ns,
                               int64_t idle_ns);
-
-/* Forget a shard with all its files. AGAIN: pinned, try later (no new pin is given from then on). */
-SLG_MUST_CHECK enum slg_status slg_catalogue_forget(struct slg_catalogue *catalogue,
-                                                    const struct slg_shard_id *id,
-                                                    struct slg_error *reterr);
-/* Likewise, but only while it holds exactly what `expected` is the digest of. INVALID: it does not; AGAIN: pinned
- * (later pins are given all the same). */
-SLG_MUST_CHECK enum slg_status slg_catalogue_forget_if(struct slg_catalogue *catalogue,
-                                                       const struct slg_shard_id *id,
-                                                       const struct slg_batch_set_digest *expected,
-                                                       struct slg_error *reterr);
-/* Bytes on disk of one shard. */
-uint64_t slg_catalogue_used_bytes(struct slg_catalogue *catalogue, const struct slg_shard_id *id);
-/* Remove what earlier forgets left behind. */
-void slg_catalogue_sweep(struct slg_catalogue *catalogue);
-
-/* The storage record's counter now; any thread. */
-uint64_t slg_catalogue_counter(struct slg_catalogue *catalogue);
-/* The storage record. The id never changes and may be read by any thread; the rest, and store_storage, are for one
- * thread at a time (housekeeping). */
-const struct slg_storage *slg_catalogue_storage(const struct slg_catalogue *catalogue);
-SLG_MUST_CHECK enum slg_status slg_catalogue_store_storage(struct slg_catalogue *catalogue,
-                                                           const struct slg_storage *storage,
-                                                           struct slg_error *reterr);
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/queue.h"
 #include "proto/wire.h"
 #include "storer/admit.h"
+#include "storer/catalogue_damage.h"
 #include "storer/disk.h"
 
 /* Concurrency

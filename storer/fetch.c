@@ -1,6 +1,7 @@
 #include "storer/fetch.h"
 
 #include "proto/limits.h"
+#include "storer/catalogue_damage.h"
 
 /* Room for the envelope of the reply and the lengths of its batches. */
 #define REPLY_BYTES_MAX ((uint64_t)SLG_MESSAGE_BYTES_MAX - 65536)

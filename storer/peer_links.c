@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "storer/catalogue_storage.h"
 #include "storer/disk.h"
 
 #define HEX_BYTES    ((size_t)32)
@@ -126,7 +127,7 @@ static void note_proof(struct slg_peer_links *links)
     struct slg_member_storage own = links->member.own;
     struct slg_known_storage *row = find_known(links, slg_text_of(links->options.node_id));
 
-    links->member.own.counter = slg_catalogue_counter(links->options.catalogue);
+    links->member.own.counter = slg_catalogue_storage_counter(links->options.catalogue);
     if (slg_member_provable(&links->member)) {
         own.counter = 0;
         remember(links, slg_text_of(links->options.node_id), &own);
@@ -203,7 +204,7 @@ void slg_peer_links_fill(struct slg_peer_links *links, struct slg_text peer_id,
     hello->map_epoch = links->options.map->epoch;
     hello->map_hash = links->options.map->hash;
     hello->storage_id = slg_text_of(scratch->own);
-    hello->storage_counter = slg_catalogue_counter(links->options.catalogue);
+    hello->storage_counter = slg_catalogue_storage_counter(links->options.catalogue);
     hello->known_storage_id = slg_text_of(scratch->known);
     if (links->options.age != NULL)
         hello->wall_ns = slg_clock_wall_ns(links->options.age->own);
@@ -246,7 +247,7 @@ void slg_peer_links_note(struct slg_peer_links *links, const struct slg_rpc_hell
         !slg_text_equal_to(from_peer->role, "storer"))
         return;
     must(pthread_mutex_lock(&links->mutex));
-    links->member.own.counter = slg_catalogue_counter(links->options.catalogue);
+    links->member.own.counter = slg_catalogue_storage_counter(links->options.catalogue);
     slg_member_hear(&links->member, index, &of_peer, &remembered,
                     slg_clock_mono_ns(slg_clock_system()));
     if (links->member.state != SLG_MEMBER_CLASH)
@@ -436,7 +437,8 @@ static void init_member(struct slg_peer_links *links)
     const struct slg_storage *storage = slg_catalogue_storage(links->options.catalogue);
     const struct slg_known_storage *row = find_known(links, slg_text_of(links->options.node_id));
     struct slg_member_storage own = { .known = true,
-                                      .counter = slg_catalogue_counter(links->options.catalogue) };
+                                      .counter =
+                                          slg_catalogue_storage_counter(links->options.catalogue) };
 
     memcpy(own.id, storage->id, sizeof(own.id));
     slg_member_init(&links->member, links->options.map, links->node_index, &own,

@@ -15,6 +15,7 @@
 #include "base/queue.h"
 #include "cluster/placement.h"
 #include "storer/admit.h"
+#include "storer/catalogue_forget.h"
 #include "storer/copy.h"
 #include "storer/heal.h"
 

@@ -3,6 +3,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "storer/admit.h"
+#include "storer/catalogue_forget.h"
+#include "storer/catalogue_storage.h"
 #include "storer/quarantine.h"
 
 #define HOUR_NS (INT64_C(3600) * SLG_NS_PER_SEC)

@@ -2,6 +2,7 @@
  * that may hold wanted entries. */
 #include <inttypes.h>
 
+#include "storer/catalogue_damage.h"
 #include "storer/scan_private.h"
 
 /* ---- candidates of a shard ---- */

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "base/hash.h"
+#include "storer/catalogue_damage.h"
 #include "storer/scan_private.h"
 
 /* ---- opened batches ---- */

@@ -9,6 +9,8 @@
 
 #include "base/log.h"
 #include "base/queue.h"
+#include "storer/catalogue_damage.h"
+#include "storer/catalogue_forget.h"
 #include "storer/check.h"
 #include "storer/disk.h"
 #include "storer/quarantine.h"
@@ -534,8 +536,8 @@ static void *run(void *arg)
         struct slg_shard_id id;
 
         if (scrub->options.commit != NULL &&
-            slg_catalogue_quarantined_count(scrub->options.catalogue) != rescued) {
-            rescued = slg_catalogue_quarantined_count(scrub->options.catalogue);
+            slg_catalogue_count(scrub->options.catalogue).quarantined_count != rescued) {
+            rescued = slg_catalogue_count(scrub->options.catalogue).quarantined_count;
             going = rescue_all(scrub);
         } else if (slg_catalogue_take_reported(scrub->options.catalogue, &id)) {
             going = look_at_shard(scrub, &id, /* in_pass= */ false);

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/queue.h"
 #include "storer/admit.h"
+#include "storer/catalogue_storage.h"
 #include "storer/fetch.h"
 #include "storer/streams.h"
 

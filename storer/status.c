@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "cluster/placement.h"
+#include "storer/catalogue_storage.h"
 #include "storer/disk.h"
 #include "storer/quarantine.h"
 
@@ -75,9 +76,9 @@ static void write_head(const struct slg_status_input *input, struct slg_buf *out
                    "\",\"counter\":%" PRIu64 ",\"map_epoch\":%" PRIu64 ",\"state\":\"%s\""
                    ",\"disk\":{\"free_bytes\":%" PRIu64 ",\"total_bytes\":%" PRIu64
                    ",\"reserve_bytes\":%" PRIu64 "},\"open_shards\":%zu,\"queries\":%zu",
-                   slg_catalogue_counter(input->catalogue), input->map->epoch,
+                   slg_catalogue_storage_counter(input->catalogue), input->map->epoch,
                    input->read_only ? "read-only" : "ready", room.free_bytes, room.total_bytes,
-                   input->disk_reserve_bytes, slg_catalogue_open_count(input->catalogue),
+                   input->disk_reserve_bytes, slg_catalogue_count(input->catalogue).open_count,
                    input->query_count);
 }
 

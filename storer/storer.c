@@ -6,6 +6,9 @@
 
 #include "base/log.h"
 #include "base/queue.h"
+#include "storer/catalogue_damage.h"
+#include "storer/catalogue_forget.h"
+#include "storer/catalogue_storage.h"
 #include "storer/retention.h"
 #include "storer/scrub.h"
 #include "storer/serve.h"
@@ -146,7 +149,7 @@ static const struct slg_http_route routes[] = {
 static void refresh_gauges(void *arg)
 {
     struct slg_storer *storer = arg;
-
+    struct slg_catalogue_counts shards = slg_catalogue_count(storer->catalogue);
     struct slg_scrub_progress scrub;
 
     slg_scrub_progress(storer->scrub, &scrub);
@@ -158,13 +161,12 @@ static void refresh_gauges(void *arg)
     slg_metric_gauge_shared(storer->metrics, METRIC_storer_doubtful_shards, 0,
                             (int64_t)slg_catalogue_doubtful_count(storer->catalogue));
     slg_metric_gauge_shared(storer->metrics, METRIC_storer_quarantined_shards, 0,
-                            (int64_t)slg_catalogue_quarantined_count(storer->catalogue));
+                            (int64_t)shards.quarantined_count);
     slg_metric_gauge_shared(storer->metrics, METRIC_storer_sessions, 0,
                             (int64_t)slg_serve_query_count(storer->serve));
-    slg_metric_gauge_shared(storer->metrics, METRIC_storer_shards, 0,
-                            (int64_t)slg_catalogue_shard_count(storer->catalogue));
+    slg_metric_gauge_shared(storer->metrics, METRIC_storer_shards, 0, (int64_t)shards.shard_count);
     slg_metric_gauge_shared(storer->metrics, METRIC_storer_open_shards, 0,
-                            (int64_t)slg_catalogue_open_count(storer->catalogue));
+                            (int64_t)shards.open_count);
     for (size_t i = 0; i < slg_storer_metric_states.count; i++)
         slg_metric_gauge_shared(storer->metrics, METRIC_storer_storage_state, i,
                                 storage_state(storer) == (enum slg_member_state)i);
@@ -496,7 +498,7 @@ enum slg_status slg_storer_start(struct slg_storer *storer, struct slg_error *re
     }
     slg_log_info("storer started node=%s data_dir=%s shards=%zu read_only=%s",
                  storer->options.node_id, storer->options.data_dir,
-                 slg_catalogue_shard_count(storer->catalogue),
+                 slg_catalogue_count(storer->catalogue).shard_count,
                  slg_storer_read_only(storer) ? "true" : "false");
     return SLG_OK;
 }

@@ -2,6 +2,7 @@
 
 #include "logql/pipe/matcher.h"
 #include "logql/syntax/parse.h"
+#include "storer/catalogue_damage.h"
 
 #define SLOTS_MIN          ((size_t)256)
 /* Bytes of a reply that are not canonical bytes: id and four numbers of each stream. */

@@ -1,9 +1,13 @@
 /* The catalogue knows every shard of a directory without opening it, opens few at a time, remembers what closed ones
- * held, forgets whole shards, and puts damaged ones aside. Covers: storer/catalogue.c storer/quarantine.c
+ * held, forgets whole shards, and puts damaged ones aside. Covers: storer/catalogue.c
+ * Covers: storer/catalogue_damage.c storer/catalogue_forget.c storer/catalogue_storage.c storer/quarantine.c
  * Oracle: what was put through slg_shard. */
 #include "tests/helper/storer.h"
 
 #include "storer/catalogue.h"
+#include "storer/catalogue_damage.h"
+#include "storer/catalogue_forget.h"
+#include "storer/catalogue_storage.h"
 #include "storer/quarantine.h"
 
 #define MAP_BYTES ((size_t)1 << 20)
@@ -72,7 +76,7 @@ static void test_few_are_open_and_none_is_lost(void **state)
             struct slg_shard_id id = test_shard(i);
 
             store(catalogue, &id, round);
-            assert_true(slg_catalogue_open_count(catalogue) <= 4);
+            assert_true(slg_catalogue_count(catalogue).open_count <= 4);
             assert_int_equal(held_count(catalogue, &id), round);
         }
     for (int64_t i = 0; i < SHARD_COUNT; i++)
@@ -80,12 +84,12 @@ static void test_few_are_open_and_none_is_lost(void **state)
                                                                        TEST_HOUR_NS, 0, 1 }),
                          3);
     slg_catalogue_close_idle(catalogue, slg_clock_mono_ns(slg_clock_system()), 0);
-    assert_int_equal(slg_catalogue_open_count(catalogue), 0);
+    assert_int_equal(slg_catalogue_count(catalogue).open_count, 0);
     slg_catalogue_destroy(catalogue);
 
     catalogue = open_catalogue(directory, 4);
-    assert_int_equal(slg_catalogue_open_count(catalogue), 0);
-    assert_int_equal(slg_catalogue_shard_count(catalogue), SHARD_COUNT);
+    assert_int_equal(slg_catalogue_count(catalogue).open_count, 0);
+    assert_int_equal(slg_catalogue_count(catalogue).shard_count, SHARD_COUNT);
     assert_memory_equal(slg_catalogue_storage(catalogue)->id, storage_id, sizeof(storage_id));
     assert_int_equal(slg_catalogue_storage(catalogue)->counter,
                      counter); /* a start does not raise it */
@@ -144,7 +148,7 @@ static void test_forgotten_is_gone(void **state)
     assert_int_equal(held_count(catalogue, &second), 1);
     slg_catalogue_destroy(catalogue);
     catalogue = open_catalogue(directory, 4);
-    assert_int_equal(slg_catalogue_shard_count(catalogue), 1);
+    assert_int_equal(slg_catalogue_count(catalogue).shard_count, 1);
     slg_catalogue_destroy(catalogue);
     test_drop_directory(directory);
 }
@@ -165,7 +169,7 @@ static void test_remains_are_swept(void **state)
     test_join(dead, shards, "dead-1767225600-3600-0of1");
     assert_int_equal(rename(alive, dead), 0);
     catalogue = open_catalogue(directory, 4);
-    assert_int_equal(slg_catalogue_shard_count(catalogue), 0);
+    assert_int_equal(slg_catalogue_count(catalogue).shard_count, 0);
     slg_catalogue_sweep(catalogue);
     assert_int_not_equal(access(dead, F_OK), 0);
     slg_catalogue_destroy(catalogue);
@@ -305,7 +309,7 @@ static void test_damaged_files_are_put_aside(void **state)
         } else {
             check_quarantined(damages[i].name, directory, catalogue, &id, damages[i].reason);
         }
-        CHECK(damages[i].name, slg_catalogue_quarantined_count(catalogue) == 1);
+        CHECK(damages[i].name, slg_catalogue_count(catalogue).quarantined_count == 1);
         slg_catalogue_destroy(catalogue);
         test_drop_directory(directory);
     }
@@ -417,7 +421,7 @@ static void test_broken_is_reopened_by_the_next_pin(void **state)
     store(catalogue, &id, 1);
     assert_int_equal(slg_catalogue_pin(catalogue, &id, false, &shard, NULL), SLG_OK);
     slg_catalogue_unpin_broken(catalogue, shard);
-    assert_int_equal(slg_catalogue_open_count(catalogue), 0);
+    assert_int_equal(slg_catalogue_count(catalogue).open_count, 0);
     store(catalogue, &id, 2);
     assert_int_equal(held_count(catalogue, &id), 2);
     slg_catalogue_destroy(catalogue);
@@ -445,8 +449,8 @@ static void test_start_does_not_open(void **state)
     start_ns = slg_clock_mono_ns(slg_clock_system());
     catalogue = open_catalogue(directory, 4);
     end_ns = slg_clock_mono_ns(slg_clock_system());
-    assert_int_equal(slg_catalogue_shard_count(catalogue), SHARD_COUNT);
-    assert_int_equal(slg_catalogue_open_count(catalogue), 0);
+    assert_int_equal(slg_catalogue_count(catalogue).shard_count, SHARD_COUNT);
+    assert_int_equal(slg_catalogue_count(catalogue).open_count, 0);
     assert_true(end_ns - start_ns < 2 * SLG_NS_PER_SEC);
     slg_catalogue_destroy(catalogue);
     test_drop_directory(directory);

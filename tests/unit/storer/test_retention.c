@@ -2,6 +2,7 @@
  * goes (I4). Oracle: the list of shards that must be left. */
 #include "tests/helper/storer.h"
 
+#include "storer/catalogue_forget.h"
 #include "storer/retention.h"
 
 #define DAY_NS (24 * TEST_HOUR_NS)

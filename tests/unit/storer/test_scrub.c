@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdatomic.h>
 
+#include "storer/catalogue_damage.h"
 #include "storer/quarantine.h"
 #include "storer/scrub.h"
 
