@@ -459,7 +459,7 @@ static struct slg_pipeline *parse_pipeline(struct parser *p, const char *where,
         if (p->token.kind == end)
             return pipe;
         if (p->token.kind != SLG_TOKEN_PIPE) {
-            fail_unexpected(p, end == SLG_TOKEN_RIGHT ? "operand" : "operand");
+            fail_unexpected(p, "operand");
             return NULL;
         }
         advance(p);
@@ -645,18 +645,55 @@ static struct slg_text template_name(struct parser *p, const char *where)
     return node.value.text;
 }
 
+/* Nothing but white space. */
+static bool is_empty(const struct slg_node *list)
+{
+    for (; list != NULL; list = list->next) {
+        if (list->kind != SLG_NODE_TEXT)
+            return false;
+        for (size_t i = 0; i < list->text.len; i++)
+            if (!slg_token_is_space(list->text.at[i]))
+                return false;
+    }
+    return true;
+}
+
+/* A name is defined once; an empty definition neither counts nor replaces one. */
+static bool add_definition(struct parser *p, struct slg_text name, struct slg_node *body)
+{
+    struct slg_template_define *define = NULL;
+
+    for (size_t i = 0; i < p->tmpl->define_count && define == NULL; i++)
+        if (slg_text_equal(p->tmpl->defines[i].name, name))
+            define = &p->tmpl->defines[i];
+    if (define != NULL && !is_empty(define->body) && !is_empty(body)) {
+        fail_parse(p, "template: multiple definition of template \"%.*s\"",
+                   (int)(name.len > 60 ? 60 : name.len), name.at);
+        return false;
+    }
+    if (define != NULL && is_empty(body))
+        return true;
+    if (define == NULL) {
+        if (p->tmpl->define_count == SLG_TEMPLATE_DEFINE_COUNT_MAX) {
+            fail_parse(p, "too many templates");
+            return false;
+        }
+        define = &p->tmpl->defines[p->tmpl->define_count++];
+    }
+    *define = (struct slg_template_define){ .name = name, .body = body };
+    return true;
+}
+
 /* {{define "x"}} and {{block "x" pipeline}}: the body becomes a named template. */
 /* NOLINTNEXTLINE(misc-no-recursion): p->depth is bounded */
 static bool parse_definition(struct parser *p, struct slg_text name)
 {
-    struct slg_template_define *define;
     struct slg_node *body = NULL;
     size_t variable_count = p->variable_count;
 
     if (p->status != SLG_OK || !close_action(p, "define clause"))
         return false;
-    if (p->tmpl->define_count == SLG_TEMPLATE_DEFINE_COUNT_MAX ||
-        ++p->depth > SLG_TEMPLATE_DEPTH_MAX) {
+    if (++p->depth > SLG_TEMPLATE_DEPTH_MAX) {
         fail_parse(p, "too many templates");
         return false;
     }
@@ -665,10 +702,7 @@ static bool parse_definition(struct parser *p, struct slg_text name)
         fail_parse(p, "unexpected EOF");
     p->variable_count = variable_count;
     p->depth--;
-    define = &p->tmpl->defines[p->tmpl->define_count++];
-    define->name = name;
-    define->body = body;
-    return p->status == SLG_OK;
+    return p->status == SLG_OK && add_definition(p, name, body);
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion): p->depth is bounded */
@@ -730,9 +764,9 @@ static struct slg_node *parse_statement(struct parser *p)
     if (token_is(p, "continue"))
         return parse_jump(p, SLG_NODE_CONTINUE, "continue");
     if (token_is(p, "define")) {
-        struct slg_text name = template_name(p, "define clause");
-
-        (void)parse_definition(p, name); /* a failure is in p->status */
+        if (p->depth > 0) /* definitions stand at the top; a block may stand anywhere */
+            return FAIL(p, "unexpected <define> in command");
+        (void)parse_definition(p, template_name(p, "define clause")); /* failed: p->status */
         return NULL;
     }
     return parse_action(p);

@@ -24,6 +24,12 @@ static const struct template_row {
       "13" },
     { "variables", "{{$x := .a}}{{if true}}{{$x = `9`}}{{end}}{{$x}}", "9" },
     { "define", "{{define `t`}}<{{.}}>{{end}}{{template `t` .a}}", "<1>" },
+    { "an empty definition does not replace one",
+      "{{define `t`}} {{end}}{{define `t`}}x{{end}}{{define `t`}}\n{{end}}{{template `t` .}}",
+      "x" },
+    { "block in a definition",
+      "{{define `t`}}<{{block `u` .}}{{.}}{{end}}>{{end}}{{template `t` .a}}{{template `u` 2}}",
+      "<1>2" },
     { "pipeline", "{{ .b | upper | trunc 3 | printf `%s-%s` .a }}", "1-TWO" },
     { "parentheses", "{{ mul (add 1 2) (sub 9 4) }}", "15" },
     { "and or not", "{{ and .a .no }}|{{ or .no .b }}|{{ not .no }}", "|two words|true" },
@@ -112,6 +118,11 @@ static const struct template_row failures[] = {
       "TemplateFormatErr" },
 };
 
+#define BLOCKS_4(n)  B(n##0) B(n##1) B(n##2) B(n##3)
+#define BLOCKS_16(n) BLOCKS_4(n##0) BLOCKS_4(n##1) BLOCKS_4(n##2) BLOCKS_4(n##3)
+#define B(n)         "{{block `t" #n "` .}}a{{end}}"
+#define MANY_BLOCKS  BLOCKS_16(a) BLOCKS_16(b) BLOCKS_16(c) BLOCKS_16(d) B(e) /* 65 */
+
 static const struct template_row bad[] = {
     { "unclosed action", "{{", "template: line:1: unclosed action" },
     { "unknown function", "{{nosuch .a}}", "template: line:1: function \"nosuch\" not defined" },
@@ -130,6 +141,14 @@ static const struct template_row bad[] = {
     { "unended quote", "{{ \"a\n\" }}", "template: line:1: unterminated quoted string" },
     { "constant beyond 64 bits", "{{ repeat 18446744073709551616 `a` }}",
       "template: line:1: integer overflow: \"18446744073709551616\"" },
+    { "definition in another", "{{define `a`}}{{define `b`}}{{end}}{{end}}",
+      "template: line:1: unexpected <define> in command" },
+    { "two definitions", "{{define `a`}}1{{end}}{{define `a`}}2{{end}}",
+      "template: line:1: template: multiple definition of template \"a\"" },
+    { "more definitions than there is room for", MANY_BLOCKS,
+      "template: line:1: too many templates" },
+    { "the same in a block", "{{block `x` .}}" MANY_BLOCKS "{{end}}",
+      "template: line:1: too many templates" },
     { "bad character", "{{ a#b }}", "template: line:1: " },
 };
 
