@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/gate.h"
 #include "ingester/zone.h"
 #include "proto/limits.h"
+#include "storer/catalogue.h"
 
 #define KIB    INT64_C(1024)
 #define MIB    (1024 * KIB)
@@ -146,7 +148,7 @@ static const struct slg_conf_row rows[] = {
     SIZE("storer.disk_reserve", MIB, TIB, "2GiB", 0, "With less free disk than this the storer takes no writes and serves reads"),
     DURATION("storer.commit_ms", MS, SEC, "5ms", 0, "Longest wait for more batches before a commit"),
     SIZE("storer.commit_bytes", 64 * KIB, 64 * MIB, "4MiB", 0, "A commit starts at once when so much waits"),
-    INT("storer.open_shards_max", "shards", 8, 16384, "256", 0, "Shards with open files at once"),
+    INT("storer.open_shards_max", "shards", 8, (int64_t)SLG_CATALOGUE_OPEN_COUNT_MAX, "256", 0, "Shards with open files at once"),
     DURATION("storer.shard_idle", SEC, DAY, "10m", 0, "A shard without use for so long is closed"),
     BOOL("storer.repair.enabled", "true", 0, "Compare copies with the other storers and fetch what is missing; queries are exact without it, too"),
     SIZE("storer.repair.bytes_per_second", MIB, 16 * GIB, "64MiB", 0, "What repair fetches at most, beside ingest and queries"),
@@ -165,14 +167,14 @@ static const struct slg_conf_row rows[] = {
     PATH_TEXT("querier.http.tls_key", "", "Its private key, PEM"),
     INT("querier.http.connections_max", "connections", 1, 4096, "256", 0, "Connections at once; one address may hold three quarters of them"),
     DURATION("querier.limits.timeout", SEC, HOUR, "1m", 0, "Longest time of one query"),
-    SIZE("querier.limits.memory_max", MIB, 16 * GIB, "64MiB", 0, "Memory of one query"),
+    SIZE("querier.limits.memory_max", MIB, (int64_t)SLG_QUERY_MEMORY_BYTES_MAX, "64MiB", 0, "Memory of one query"),
     INT("querier.limits.series_max", "series", 1, 1000000, "500", 0, "Series in the answer of a metric query, as Loki's max_query_series"),
     SIZE("querier.limits.bytes_max", MIB, 16 * TIB, "64GiB", 0, "Raw bytes that one query may read"),
     INT("querier.limits.lines_max", "entries", 1, 1000000, "5000", 0, "Largest limit of a log query, as Loki's max_entries_limit_per_query"),
     DURATION("querier.limits.range_max", HOUR, INT64_MAX, "721h", FOREVER, "Longest time range of one query, as Loki's max_query_length"),
-    INT("querier.limits.concurrent_max", "queries", 1, 1024, "4", 0, "Queries evaluated at once; more wait, fairly by client, and the last place is kept for a client that has none"),
+    INT("querier.limits.concurrent_max", "queries", 1, (int64_t)SLG_GATE_PLACES_MAX, "4", 0, "Queries evaluated at once; more wait, fairly by client, and the last place is kept for a client that has none"),
     INT("querier.limits.parallel_max", "parts", 1, 16, "2", 0, "Parts, each of some shards or (of numbers) of a time of one, that a storer evaluates at once for one query: the cores that a query may use there"),
-    INT("querier.limits.queue_max", "queries", 1, 65536, "512", 0, "Queries that wait; more are refused with 429"),
+    INT("querier.limits.queue_max", "queries", 1, (int64_t)SLG_GATE_WAITING_MAX, "512", 0, "Queries that wait; more are refused with 429"),
     INT("querier.limits.tails_max", "tails", 1, 2048, "64", 0, "Live tails at once; more are refused with 429. Each takes one of querier.http.connections_max"),
     DURATION("querier.limits.tail_time_max", SEC, 24 * HOUR, "1h", 0, "Longest time of one tail, as Loki's tail_max_duration; the client may begin again"),
     DURATION("querier.limits.tail_pong_timeout", SEC, HOUR, "30s", 0, "A tail whose client gives no sign of life for so long is closed"),

@@ -48,6 +48,8 @@
 #define SLG_QUERY_SHARD_COUNT_MAX                                                                  \
     ((size_t)65536) /* shards that one query may name: 7 years of 1 h windows */
 #define SLG_SET_RANGE_COUNT_MAX ((size_t)65536) /* ranges in one batch set */
+#define SLG_QUERY_MEMORY_BYTES_MAX                                                                 \
+    ((size_t)4 * 1024 * 1024 * 1024) /* a storer gives no query more, whatever a querier asks for */
 
 /* Entries in the future: refused by storers, DESIGN section 3. */
 #define SLG_FUTURE_NS_MAX (INT64_C(600) * 1000000000)

@@ -8,8 +8,7 @@
  * its holder, but `canceled`, which is an atomic. Sessions are freed outside the mutex. */
 
 /* What a query may ask for; the querier's own limits are far lower. */
-#define QUERY_MEMORY_BYTES_MAX ((uint64_t)4 * 1024 * 1024 * 1024)
-#define QUERY_TIME_MS_MAX      (INT64_C(24) * 3600 * 1000)
+#define QUERY_TIME_MS_MAX (INT64_C(24) * 3600 * 1000)
 
 struct slg_session_table {
     pthread_mutex_t mutex;
@@ -117,7 +116,7 @@ static enum slg_status decode(struct slg_session *session, const uint8_t *reques
         slg_rpc_decode_query(session->arena, (const uint8_t *)copy, request_len, &session->query);
     if (status != SLG_OK)
         return slg_errorf(reterr, status, "the query cannot be read: %s", slg_status_text(status));
-    if (leaf->memory_bytes_max == 0 || leaf->memory_bytes_max > QUERY_MEMORY_BYTES_MAX ||
+    if (leaf->memory_bytes_max == 0 || leaf->memory_bytes_max > SLG_QUERY_MEMORY_BYTES_MAX ||
         leaf->deadline_ms <= 0 || leaf->deadline_ms > QUERY_TIME_MS_MAX)
         return slg_errorf(reterr, SLG_INVALID, "a limit of the query is out of its range");
     return SLG_OK;
