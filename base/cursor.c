@@ -21,7 +21,7 @@ bool slg_cursor_take_text(struct slg_cursor *c, const char *text)
     return true;
 }
 
-static bool take_be(struct slg_cursor *c, size_t byte_count, uint64_t *ret_value)
+bool slg_cursor_take_be(struct slg_cursor *c, size_t byte_count, uint64_t *ret_value)
 {
     const uint8_t *bytes;
     uint64_t value = 0;
@@ -46,7 +46,7 @@ bool slg_cursor_take_u16be(struct slg_cursor *c, uint16_t *ret_value)
 {
     uint64_t value;
 
-    if (!take_be(c, 2, &value))
+    if (!slg_cursor_take_be(c, 2, &value))
         return false;
     *ret_value = (uint16_t)value;
     return true;
@@ -56,7 +56,7 @@ bool slg_cursor_take_u32be(struct slg_cursor *c, uint32_t *ret_value)
 {
     uint64_t value;
 
-    if (!take_be(c, 4, &value))
+    if (!slg_cursor_take_be(c, 4, &value))
         return false;
     *ret_value = (uint32_t)value;
     return true;
@@ -64,7 +64,7 @@ bool slg_cursor_take_u32be(struct slg_cursor *c, uint32_t *ret_value)
 
 bool slg_cursor_take_u64be(struct slg_cursor *c, uint64_t *ret_value)
 {
-    return take_be(c, 8, ret_value);
+    return slg_cursor_take_be(c, 8, ret_value);
 }
 
 bool slg_cursor_take_varint(struct slg_cursor *c, uint64_t *ret_value)

@@ -46,6 +46,8 @@ bool slg_cursor_take_bytes(struct slg_cursor *c, size_t len, const uint8_t **ret
 /* Exactly this text. */
 bool slg_cursor_take_text(struct slg_cursor *c, const char *text);
 bool slg_cursor_take_u8(struct slg_cursor *c, uint8_t *ret_value);
+/* 1 to 8 bytes, big-endian. */
+bool slg_cursor_take_be(struct slg_cursor *c, size_t byte_count, uint64_t *ret_value);
 bool slg_cursor_take_u16be(struct slg_cursor *c, uint16_t *ret_value);
 bool slg_cursor_take_u32be(struct slg_cursor *c, uint32_t *ret_value);
 bool slg_cursor_take_u64be(struct slg_cursor *c, uint64_t *ret_value);

@@ -1,3 +1,4 @@
+#include "base/bytes.h"
 #include "base/utf8.h"
 #include "ingester/push_request.h"
 
@@ -45,14 +46,6 @@ static bool take(struct json *j, char c)
     return true;
 }
 
-static int hex_value(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Four hex digits at p; -1: not there. */
 static int32_t take_hex4(const uint8_t *p, const uint8_t *end)
 {
@@ -61,7 +54,7 @@ static int32_t take_hex4(const uint8_t *p, const uint8_t *end)
     if (end - p < 4)
         return -1;
     for (int i = 0; i < 4; i++) {
-        int digit = hex_value(p[i]);
+        int digit = slg_bytes_hex_value((char)p[i]);
 
         if (digit < 0)
             return -1;

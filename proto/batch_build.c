@@ -5,6 +5,7 @@
  * Columns keep their memory between batches: a steady state allocates nothing. */
 #include "proto/batch.h"
 
+#include "base/bytes.h"
 #include "proto/batch_internal.h"
 #include "proto/lz4.h"
 #include "proto/wire.h"
@@ -111,18 +112,6 @@ static inline void put_bytes(struct column *column, const void *bytes, size_t le
     if (len > 0)
         memcpy(column->data + column->len, bytes, len);
     column->len += len;
-}
-
-static void put_u32be(uint8_t *at, uint32_t value)
-{
-    for (int i = 0; i < 4; i++)
-        at[i] = (uint8_t)(value >> (24 - 8 * i));
-}
-
-static void put_u64be(uint8_t *at, uint64_t value)
-{
-    put_u32be(at, (uint32_t)(value >> 32));
-    put_u32be(at + 4, (uint32_t)value);
 }
 
 /* ---- life ---- */
@@ -564,7 +553,7 @@ static bool assemble_payload(struct slg_batch_builder *b, size_t *ret_raw_bytes)
         if (i == SLG_BATCH_KINDS)
             put_varint(text, b->run_length);
         len = i == SLG_BATCH_TEXT ? text_len - SLG_BATCH_PAYLOAD_HEADER_BYTES : text->len - start;
-        put_u32be(text->data + 4 * i, (uint32_t)len);
+        slg_bytes_put_u32be(text->data + 4 * i, (uint32_t)len);
     }
     *ret_raw_bytes = text->len;
     text->len = text_len;
@@ -605,7 +594,7 @@ static enum slg_status write_payload(const uint8_t *payload, size_t raw_bytes, s
     at = out->data + out->len;
     len = slg_lz4_pack(payload, raw_bytes, at + 5, bound);
     at[0] = WIRE_BIN32;
-    put_u32be(at + 1, (uint32_t)len);
+    slg_bytes_put_u32be(at + 1, (uint32_t)len);
     out->len += len + 5;
     return SLG_OK;
 }
@@ -630,8 +619,8 @@ enum slg_status slg_batch_builder_seal(struct slg_batch_builder *b,
     slg_buf_clear(out);
     write_head(b, incarnation, sequence, map_epoch, out);
     slg_wire_bin(out, b->table.data, b->table.len);
-    put_u64be(bytes,
-              slg_batch_content_hash(tenant, b->table.data, b->table.len, payload, raw_bytes));
+    slg_bytes_put_u64be(
+        bytes, slg_batch_content_hash(tenant, b->table.data, b->table.len, payload, raw_bytes));
     slg_wire_bin(out, bytes, sizeof(bytes));
     slg_wire_uint(out, raw_bytes);
     status = write_payload(payload, raw_bytes, out);
@@ -641,7 +630,7 @@ enum slg_status slg_batch_builder_seal(struct slg_batch_builder *b,
     if (!slg_buf_reserve(out, 2 + sizeof(bytes)))
         return SLG_LIMIT;
     slg_buf_append(out, "\xC4\x08", 2);
-    put_u64be(bytes, slg_hash_xxh3(out->data, out->len));
+    slg_bytes_put_u64be(bytes, slg_hash_xxh3(out->data, out->len));
     slg_buf_append(out, bytes, sizeof(bytes));
     SLG_ASSERT(out->len <= SLG_BATCH_BYTES_MAX);
     return SLG_OK;

@@ -1,6 +1,7 @@
 /* The reading half of proto/batch.h: everything is checked before anything is handed out. */
 #include "proto/batch.h"
 
+#include "base/bytes.h"
 #include "base/cursor.h"
 #include "proto/batch_internal.h"
 #include "proto/lz4.h"
@@ -12,20 +13,6 @@
 static_assert(NAME_SLOTS >= 2 * SLG_BATCH_NAME_COUNT_MAX, "open addressing needs half of it free");
 
 /* ---- envelope ---- */
-
-static uint64_t read_u64be(const uint8_t *at)
-{
-    uint64_t value = 0;
-
-    for (int i = 0; i < 8; i++)
-        value = value << 8 | at[i];
-    return value;
-}
-
-static uint32_t read_u32be(const uint8_t *at)
-{
-    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
-}
 
 static bool take_version(struct slg_wire_reader *r, uint64_t *ret_version)
 {
@@ -108,7 +95,7 @@ static bool take_items(struct slg_wire_reader *r, struct slg_batch_header *h,
     (void)slg_wire_take_text(r, SLG_BATCH_TABLE_BYTES_MAX, ret_table); /* the reader remembers */
     hash = take_exact(r, 8);
     if (hash != NULL)
-        h->content_hash = read_u64be(hash);
+        h->content_hash = slg_bytes_get_u64be(hash);
     h->raw_bytes = take_u32(r, SLG_BATCH_RAW_BYTES_MAX);
     return slg_wire_take_bin(r, SLG_BATCH_BYTES_MAX, &h->payload, &h->payload_len);
 }
@@ -181,7 +168,7 @@ bool slg_batch_checksum_fits(const uint8_t *bytes, size_t len)
 {
     return len <= SLG_BATCH_BYTES_MAX && len >= SLG_BATCH_CHECKSUM_BYTES &&
            slg_hash_xxh3(bytes, len - SLG_BATCH_CHECKSUM_BYTES) ==
-               read_u64be(bytes + len - SLG_BATCH_CHECKSUM_BYTES);
+               slg_bytes_get_u64be(bytes + len - SLG_BATCH_CHECKSUM_BYTES);
 }
 
 /* The envelope; *ret_table is the encoded stream table. */
@@ -296,7 +283,7 @@ static enum slg_status decompress(struct decoder *d, struct slg_text table)
         h->content_hash)
         return SLG_MALFORMED;
     for (size_t i = 0; i < SLG_BATCH_SECTION_COUNT; i++) {
-        size_t len = read_u32be(payload + 4 * i);
+        size_t len = slg_bytes_get_u32be(payload + 4 * i);
 
         if (len > h->raw_bytes - at)
             return SLG_MALFORMED;

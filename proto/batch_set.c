@@ -1,5 +1,6 @@
 #include "proto/batch_set.h"
 
+#include "base/bytes.h"
 #include "proto/limits.h"
 
 #define RANGES_MIN      ((size_t)16)
@@ -16,22 +17,16 @@ struct slg_batch_set {
 
 /* ---- digest ---- */
 
-static void put_be(uint8_t *at, uint64_t value, size_t byte_count)
-{
-    for (size_t i = 0; i < byte_count; i++)
-        at[i] = (uint8_t)(value >> (8 * (byte_count - 1 - i)));
-}
-
 static struct slg_hash128 hash_id(const struct slg_batch_id *id)
 {
     uint8_t bytes[ID_BYTES];
 
     memcpy(bytes, id->incarnation.bytes, SLG_INCARNATION_BYTES);
-    put_be(bytes + 24, (uint64_t)id->shard.window_ns, 8);
-    put_be(bytes + 32, (uint64_t)id->shard.length_ns, 8);
-    put_be(bytes + 40, id->shard.slot, 2);
-    put_be(bytes + 42, id->shard.slot_count, 2);
-    put_be(bytes + 44, id->sequence, 8);
+    slg_bytes_put_u64be(bytes + 24, (uint64_t)id->shard.window_ns);
+    slg_bytes_put_u64be(bytes + 32, (uint64_t)id->shard.length_ns);
+    slg_bytes_put_u16be(bytes + 40, id->shard.slot);
+    slg_bytes_put_u16be(bytes + 42, id->shard.slot_count);
+    slg_bytes_put_u64be(bytes + 44, id->sequence);
     return slg_hash_xxh3_128(bytes, sizeof(bytes));
 }
 

@@ -1,13 +1,6 @@
 #include "proto/form.h"
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
+#include "base/bytes.h"
 
 static struct slg_text decode(struct slg_arena *arena, const char *text, size_t len)
 {
@@ -17,8 +10,8 @@ static struct slg_text decode(struct slg_arena *arena, const char *text, size_t 
     if (out == NULL)
         return slg_text_make("", 0);
     for (size_t i = 0; i < len; i++) {
-        int high = i + 2 < len ? hex_digit(text[i + 1]) : -1;
-        int low = i + 2 < len ? hex_digit(text[i + 2]) : -1;
+        int high = i + 2 < len ? slg_bytes_hex_value(text[i + 1]) : -1;
+        int low = i + 2 < len ? slg_bytes_hex_value(text[i + 2]) : -1;
 
         if (text[i] == '%' && high >= 0 && low >= 0) {
             out[out_len++] = (char)(high * 16 + low);

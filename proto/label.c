@@ -1,5 +1,6 @@
 #include "proto/label.h"
 
+#include "base/bytes.h"
 #include "base/cursor.h"
 #include "base/hash.h"
 #include "proto/limits.h"
@@ -255,11 +256,7 @@ uint16_t slg_stream_slot(const struct slg_stream_id *id, uint16_t slot_count)
 
     SLG_ASSERT(slot_count > 0);
     /* Four bytes a step: rest < 2^16, so rest << 32 fits. */
-    for (size_t i = 0; i < sizeof(id->bytes); i += 4) {
-        uint64_t part = (uint64_t)id->bytes[i] << 24 | (uint64_t)id->bytes[i + 1] << 16 |
-                        (uint64_t)id->bytes[i + 2] << 8 | id->bytes[i + 3];
-
-        rest = (rest << 32 | part) % slot_count;
-    }
+    for (size_t i = 0; i < sizeof(id->bytes); i += 4)
+        rest = (rest << 32 | slg_bytes_get_u32be(id->bytes + i)) % slot_count;
     return (uint16_t)rest;
 }

@@ -1,5 +1,6 @@
 #include "proto/rpc.h"
 
+#include "base/bytes.h"
 #include "proto/rpc_private.h"
 
 #define STATUS_MAX     ((uint64_t)SLG_UNSUPPORTED)
@@ -296,10 +297,8 @@ static bool take_hello(struct slg_wire_reader *r, struct slg_rpc_hello *ret_hell
         !slg_wire_take_uint(r, UINT64_MAX, &hello.known_storage_counter) ||
         !slg_wire_take_int(r, &hello.wall_ns))
         return false;
-    for (int i = 0; i < 8; i++) {
-        hello.map_hash.high = hello.map_hash.high << 8 | hash[i];
-        hello.map_hash.low = hello.map_hash.low << 8 | hash[8 + i];
-    }
+    hello.map_hash.high = slg_bytes_get_u64be(hash);
+    hello.map_hash.low = slg_bytes_get_u64be(hash + 8);
     *ret_hello = hello;
     return true;
 }

@@ -90,20 +90,6 @@ static bool fail(struct slg_wire_reader *r)
     return false;
 }
 
-/* byte_count bytes, big-endian. */
-static bool take_be(struct slg_cursor *c, size_t byte_count, uint64_t *ret_value)
-{
-    const uint8_t *bytes;
-    uint64_t value = 0;
-
-    if (!slg_cursor_take_bytes(c, byte_count, &bytes))
-        return false;
-    for (size_t i = 0; i < byte_count; i++)
-        value = value << 8 | bytes[i];
-    *ret_value = value;
-    return true;
-}
-
 bool slg_wire_take_array(struct slg_wire_reader *r, size_t count_max, size_t *ret_count)
 {
     struct slg_cursor probe = r->c;
@@ -114,7 +100,8 @@ bool slg_wire_take_array(struct slg_wire_reader *r, size_t count_max, size_t *re
         return fail(r);
     if ((tag & 0xF0) == 0x90)
         count = tag & 0x0F;
-    else if ((tag != 0xDC && tag != 0xDD) || !take_be(&probe, tag == 0xDC ? 2 : 4, &count))
+    else if ((tag != 0xDC && tag != 0xDD) ||
+             !slg_cursor_take_be(&probe, tag == 0xDC ? 2 : 4, &count))
         return fail(r);
     if (count > count_max || count > slg_cursor_left(&probe))
         return fail(r);
@@ -154,7 +141,7 @@ static bool take_integer(struct slg_cursor *c, uint64_t *ret_bits, bool *ret_neg
     if (tag < 0xCC || tag > 0xD3)
         return false;
     width = 1U << ((tag - 0xCCU) & 3U); /* cc..cf unsigned, d0..d3 signed: 1, 2, 4, 8 bytes */
-    if (!take_be(c, width, &bits))
+    if (!slg_cursor_take_be(c, width, &bits))
         return false;
     if (tag >= 0xD0 && (bits >> (8 * width - 1)) != 0) {
         if (width < 8)
@@ -199,7 +186,8 @@ bool slg_wire_take_double(struct slg_wire_reader *r, double *ret_value)
     uint8_t tag;
 
     static_assert(sizeof(double) == 8, "the wire has IEEE 754 binary64");
-    if (r->failed || !slg_cursor_take_u8(&probe, &tag) || tag != 0xCB || !take_be(&probe, 8, &bits))
+    if (r->failed || !slg_cursor_take_u8(&probe, &tag) || tag != 0xCB ||
+        !slg_cursor_take_be(&probe, 8, &bits))
         return fail(r);
     r->c = probe;
     memcpy(ret_value, &bits, sizeof(bits));
@@ -234,13 +222,13 @@ static bool take_bin_length(struct slg_cursor *c, uint64_t *ret_len)
     switch (tag) {
     case 0xC4:
     case 0xD9:
-        return take_be(c, 1, ret_len);
+        return slg_cursor_take_be(c, 1, ret_len);
     case 0xC5:
     case 0xDA:
-        return take_be(c, 2, ret_len);
+        return slg_cursor_take_be(c, 2, ret_len);
     case 0xC6:
     case 0xDB:
-        return take_be(c, 4, ret_len);
+        return slg_cursor_take_be(c, 4, ret_len);
     default:
         return false;
     }
@@ -293,7 +281,7 @@ static bool measure(struct slg_cursor *c, uint64_t *ret_len, uint64_t *ret_items
         return true;
     }
     if (tag >= 0xC7 && tag <= 0xC9) {
-        if (!take_be(c, 1U << (tag - 0xC7U), ret_len))
+        if (!slg_cursor_take_be(c, 1U << (tag - 0xC7U), ret_len))
             return false;
         *ret_len += 1; /* the type byte */
         return true;
@@ -304,7 +292,7 @@ static bool measure(struct slg_cursor *c, uint64_t *ret_len, uint64_t *ret_items
     }
     if (tag < 0xDC) /* c1: never used */
         return false;
-    if (!take_be(c, (tag & 1) == 0 ? 2 : 4, ret_items))
+    if (!slg_cursor_take_be(c, (tag & 1) == 0 ? 2 : 4, ret_items))
         return false;
     *ret_items *= tag >= 0xDE ? 2 : 1;
     return true;

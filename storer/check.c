@@ -115,7 +115,7 @@ static enum slg_status visit_place(void *ctx, const struct slg_pages_pair *pair)
 
     if (pair->key.len != 8)
         return say(check, "a batch has no arrival");
-    return add_known(check, slg_shard_get_u64(pair->key.at)); /* keys ascend */
+    return add_known(check, slg_bytes_get_u64be(pair->key.at)); /* keys ascend */
 }
 
 static enum slg_status visit_summary(void *ctx, const struct slg_pages_pair *pair)
@@ -125,7 +125,7 @@ static enum slg_status visit_summary(void *ctx, const struct slg_pages_pair *pai
     struct slg_summary summary;
 
     if (pair->key.len != 8 || pair->value.at == NULL || check->at == check->known_count ||
-        check->known[check->at].arrival != slg_shard_get_u64(pair->key.at))
+        check->known[check->at].arrival != slg_bytes_get_u64be(pair->key.at))
         return say(check, "summaries and batches differ");
     if (slg_summary_decode(pair->value.at, pair->value.len, &summary) == SLG_CORRUPT)
         return say(check, "a summary fails its checksum");
@@ -143,8 +143,8 @@ static enum slg_status visit_range(void *ctx, const struct slg_pages_pair *pair)
         return say(check, "a range of ids is damaged");
     memcpy(incarnation.bytes, pair->key.at, SLG_INCARNATION_BYTES);
     if (slg_batch_set_add_range(check->set, &incarnation,
-                                slg_shard_get_u64(pair->key.at + SLG_INCARNATION_BYTES),
-                                slg_shard_get_u64(pair->value.at)) != SLG_OK)
+                                slg_bytes_get_u64be(pair->key.at + SLG_INCARNATION_BYTES),
+                                slg_bytes_get_u64be(pair->value.at)) != SLG_OK)
         return say(check, "a range of ids is damaged");
     return SLG_OK;
 }
@@ -174,13 +174,13 @@ static enum slg_status visit_id(void *ctx, const struct slg_pages_pair *pair)
     if (pair->key.len != SLG_SHARD_ID_KEY_BYTES || pair->value.at == NULL || pair->value.len != 16)
         return say(check, "an id is damaged");
     memcpy(id.incarnation.bytes, pair->key.at, SLG_INCARNATION_BYTES);
-    id.sequence = slg_shard_get_u64(pair->key.at + SLG_INCARNATION_BYTES);
-    known = find_known(check, slg_shard_get_u64(pair->value.at));
+    id.sequence = slg_bytes_get_u64be(pair->key.at + SLG_INCARNATION_BYTES);
+    known = find_known(check, slg_bytes_get_u64be(pair->value.at));
     if (known == NULL || known->content_hash != 0 ||
         known->id_hash != slg_shard_id_hash(pair->key.at) ||
         !slg_batch_set_has(check->set, &id.incarnation, id.sequence))
         return say(check, "ids, ranges and summaries differ");
-    known->content_hash = slg_shard_get_u64(pair->value.at + 8);
+    known->content_hash = slg_bytes_get_u64be(pair->value.at + 8);
     slg_batch_set_digest_add(&check->digest, &id);
     check->id_count++;
     return SLG_OK;
@@ -326,7 +326,7 @@ static enum slg_status visit_batch(void *ctx, const struct slg_pages_pair *pair)
     if (check->at > check->first && slg_pages_bytes(check->pages) >= check->piece_end_bytes)
         return SLG_AGAIN;
     known = &check->known[check->at];
-    if (pair->key.len != 8 || slg_shard_get_u64(pair->key.at) != known->arrival)
+    if (pair->key.len != 8 || slg_bytes_get_u64be(pair->key.at) != known->arrival)
         return say(check, "batches have gone");
     status = judge(check, pair, known, &reason);
     if (status != SLG_OK)
@@ -374,7 +374,7 @@ enum slg_status slg_check_batches(struct slg_check *check, uint64_t after, size_
         *ret_more = false;
         return SLG_OK;
     }
-    slg_shard_put_u64(from, check->known[first].arrival);
+    slg_bytes_put_u64be(from, check->known[first].arrival);
     status = slg_pages_snapshot(check->pages, reterr);
     check->piece_end_bytes = slg_pages_bytes(check->pages) + bytes_max;
     if (status == SLG_OK)

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "base/bytes.h"
 #include "base/cursor.h"
 #include "base/hash.h"
 
@@ -231,7 +232,6 @@ void slg_opening_encode(uint8_t ret_bytes[SLG_OPENING_BYTES], const struct slg_o
 {
     size_t name_len = strnlen(opening->name, sizeof(opening->name) - 1);
     size_t at = SLG_OPENING_BYTES - CHECKSUM_BYTES;
-    uint64_t checksum;
 
     memset(ret_bytes, 0, SLG_OPENING_BYTES);
     memcpy(ret_bytes, "SLGO", 4);
@@ -239,9 +239,7 @@ void slg_opening_encode(uint8_t ret_bytes[SLG_OPENING_BYTES], const struct slg_o
     ret_bytes[6] = opening->crash_count;
     ret_bytes[7] = (uint8_t)name_len;
     memcpy(ret_bytes + OPENING_HEAD, opening->name, name_len);
-    checksum = slg_hash_xxh3(ret_bytes, at);
-    for (size_t i = 0; i < CHECKSUM_BYTES; i++)
-        ret_bytes[at + i] = (uint8_t)(checksum >> (8 * (CHECKSUM_BYTES - 1 - i)));
+    slg_bytes_put_u64be(ret_bytes + at, slg_hash_xxh3(ret_bytes, at));
 }
 
 enum slg_status slg_opening_decode(const uint8_t *bytes, size_t len,

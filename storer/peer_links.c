@@ -13,6 +13,7 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "storer/catalogue_storage.h"
@@ -46,19 +47,13 @@ static void print_id(char ret_text[33], const uint8_t id[16])
         (void)snprintf(ret_text + 2 * i, 3, "%02x", id[i]); /* two digits and NUL */
 }
 
-static int digit_of(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static struct slg_member_storage read_storage(struct slg_text text, uint64_t counter)
 {
     struct slg_member_storage storage = { .known = text.len == HEX_BYTES, .counter = counter };
 
     for (size_t i = 0; storage.known && i < 16; i++) {
-        int high = digit_of(text.at[2 * i]), low = digit_of(text.at[2 * i + 1]);
+        int high = slg_bytes_hex_value(text.at[2 * i]),
+            low = slg_bytes_hex_value(text.at[2 * i + 1]);
 
         storage.known = high >= 0 && low >= 0;
         storage.id[i] = (uint8_t)(high * 16 + low);

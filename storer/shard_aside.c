@@ -21,10 +21,9 @@ static void encode(uint8_t bytes[ASIDE_BYTES], const struct slg_aside *aside)
 {
     bytes[0] = ASIDE_VERSION;
     bytes[1] = (uint8_t)aside->reason;
-    for (size_t i = 0; i < 4; i++)
-        bytes[2 + i] = (uint8_t)(aside->entry_count >> (8 * (3 - i)));
-    slg_shard_put_u64(bytes + 6, (uint64_t)aside->set_aside_ns);
-    slg_shard_put_u64(bytes + 14, slg_hash_xxh3(bytes, 14));
+    slg_bytes_put_u32be(bytes + 2, aside->entry_count);
+    slg_bytes_put_u64be(bytes + 6, (uint64_t)aside->set_aside_ns);
+    slg_bytes_put_u64be(bytes + 14, slg_hash_xxh3(bytes, 14));
 }
 
 static enum slg_status decode(struct slg_kv_bytes key, struct slg_kv_bytes value,
@@ -33,15 +32,15 @@ static enum slg_status decode(struct slg_kv_bytes key, struct slg_kv_bytes value
     const uint8_t *id = key.at + ASIDE_PREFIX_BYTES;
 
     if (key.len != ASIDE_KEY_BYTES || value.len != ASIDE_BYTES ||
-        slg_shard_get_u64(value.at + 14) != slg_hash_xxh3(value.at, 14))
+        slg_bytes_get_u64be(value.at + 14) != slg_hash_xxh3(value.at, 14))
         return SLG_CORRUPT;
     if (value.at[0] != ASIDE_VERSION)
         return SLG_UNSUPPORTED;
     *ret_aside = (struct slg_aside){
-        .sequence = slg_shard_get_u64(id + SLG_INCARNATION_BYTES),
+        .sequence = slg_bytes_get_u64be(id + SLG_INCARNATION_BYTES),
         .reason = (enum slg_aside_reason)value.at[1],
-        .entry_count = (uint32_t)(slg_shard_get_u64(value.at + 2) >> 32),
-        .set_aside_ns = (int64_t)slg_shard_get_u64(value.at + 6),
+        .entry_count = slg_bytes_get_u32be(value.at + 2),
+        .set_aside_ns = (int64_t)slg_bytes_get_u64be(value.at + 6),
     };
     memcpy(ret_aside->incarnation.bytes, id, SLG_INCARNATION_BYTES);
     return SLG_OK;
@@ -147,7 +146,7 @@ static enum slg_status take_out(struct slg_shard *shard, struct slg_kv_txn *txn,
     struct slg_summary summary;
     enum slg_status status;
 
-    slg_shard_put_u64(arrival, order->arrival);
+    slg_bytes_put_u64be(arrival, order->arrival);
     status = slg_kv_get(txn, TABLE_SUMMARIES, arrival, sizeof(arrival), &record);
     if (status == SLG_OK)
         status = slg_summary_decode(record.at, record.len, &summary);

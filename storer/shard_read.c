@@ -123,8 +123,8 @@ static enum slg_status add_row_to_set(void *ctx, uint32_t generation_index, stru
         return SLG_CORRUPT;
     memcpy(incarnation.bytes, key.at, SLG_INCARNATION_BYTES);
     return slg_batch_set_add_range(ctx, &incarnation,
-                                   slg_shard_get_u64(key.at + SLG_INCARNATION_BYTES),
-                                   slg_shard_get_u64(value.at));
+                                   slg_bytes_get_u64be(key.at + SLG_INCARNATION_BYTES),
+                                   slg_bytes_get_u64be(value.at));
 }
 
 enum slg_status slg_shard_read_set(struct slg_shard_read *read, struct slg_batch_set *set)
@@ -139,7 +139,7 @@ enum slg_status slg_shard_read_batch(struct slg_shard_read *read, const struct s
 
     if (ref->generation_index >= read->count)
         return SLG_NOT_FOUND;
-    slg_shard_put_u64(key, ref->arrival);
+    slg_bytes_put_u64be(key, ref->arrival);
     return slg_kv_get(read->txns[ref->generation_index], TABLE_BATCHES, key, sizeof(key),
                       ret_bytes);
 }
@@ -175,7 +175,7 @@ bool slg_shard_read_holds(struct slg_shard_read *read, const struct slg_batch_id
         struct slg_kv_bytes value;
 
         if (slg_kv_get(read->txns[i], TABLE_IDS, key, sizeof(key), &value) == SLG_OK)
-            return value.len == 16 && slg_shard_get_u64(value.at + 8) == content_hash;
+            return value.len == 16 && slg_bytes_get_u64be(value.at + 8) == content_hash;
     }
     return false;
 }
@@ -197,7 +197,7 @@ static enum slg_status visit_summary_row(void *ctx, uint32_t generation_index,
 
     if (status != SLG_OK)
         return status;
-    ref.arrival = slg_shard_get_u64(key.at);
+    ref.arrival = slg_bytes_get_u64be(key.at);
     return walk->visit(walk->ctx, &ref, &summary);
 }
 

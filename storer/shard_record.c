@@ -14,7 +14,7 @@ void slg_shard_id_key(uint8_t key[SLG_SHARD_ID_KEY_BYTES],
                       const struct slg_incarnation *incarnation, uint64_t sequence)
 {
     memcpy(key, incarnation->bytes, SLG_INCARNATION_BYTES);
-    slg_shard_put_u64(key + SLG_INCARNATION_BYTES, sequence);
+    slg_bytes_put_u64be(key + SLG_INCARNATION_BYTES, sequence);
 }
 
 uint64_t slg_shard_id_hash(const uint8_t *id_key)
@@ -35,8 +35,8 @@ void slg_shard_state_encode(uint8_t bytes[SLG_SHARD_STATE_BYTES],
 
     *at++ = STATE_VERSION;
     for (size_t i = 0; i < SLG_ARRAY_LEN(fields); i++, at += 8)
-        slg_shard_put_u64(at, fields[i]);
-    slg_shard_put_u64(at, slg_hash_xxh3(bytes, (size_t)(at - bytes)));
+        slg_bytes_put_u64be(at, fields[i]);
+    slg_bytes_put_u64be(at, slg_hash_xxh3(bytes, (size_t)(at - bytes)));
     SLG_ASSERT(at + 8 == bytes + SLG_SHARD_STATE_BYTES);
 }
 
@@ -45,23 +45,24 @@ enum slg_status slg_shard_state_decode(struct slg_kv_bytes record,
 {
     const uint8_t *at = record.at;
 
-    if (record.len != SLG_SHARD_STATE_BYTES || slg_shard_get_u64(at + SLG_SHARD_STATE_BYTES - 8) !=
-                                                   slg_hash_xxh3(at, SLG_SHARD_STATE_BYTES - 8))
+    if (record.len != SLG_SHARD_STATE_BYTES ||
+        slg_bytes_get_u64be(at + SLG_SHARD_STATE_BYTES - 8) !=
+            slg_hash_xxh3(at, SLG_SHARD_STATE_BYTES - 8))
         return SLG_CORRUPT;
     if (at[0] != STATE_VERSION)
         return SLG_UNSUPPORTED;
     at++;
     *ret_state = (struct slg_shard_state){
-        .digest = { .sum = { .high = slg_shard_get_u64(at), .low = slg_shard_get_u64(at + 8) },
-                    .count = slg_shard_get_u64(at + 16) },
-        .entry_count = slg_shard_get_u64(at + 24),
-        .push_count = slg_shard_get_u64(at + 32),
-        .line_bytes = slg_shard_get_u64(at + 40),
-        .batch_bytes = slg_shard_get_u64(at + 48),
-        .ts_min_ns = (int64_t)slg_shard_get_u64(at + 56),
-        .ts_max_ns = (int64_t)slg_shard_get_u64(at + 64),
-        .stream_count = slg_shard_get_u64(at + 72),
-        .last_arrival = slg_shard_get_u64(at + 80),
+        .digest = { .sum = { .high = slg_bytes_get_u64be(at), .low = slg_bytes_get_u64be(at + 8) },
+                    .count = slg_bytes_get_u64be(at + 16) },
+        .entry_count = slg_bytes_get_u64be(at + 24),
+        .push_count = slg_bytes_get_u64be(at + 32),
+        .line_bytes = slg_bytes_get_u64be(at + 40),
+        .batch_bytes = slg_bytes_get_u64be(at + 48),
+        .ts_min_ns = (int64_t)slg_bytes_get_u64be(at + 56),
+        .ts_max_ns = (int64_t)slg_bytes_get_u64be(at + 64),
+        .stream_count = slg_bytes_get_u64be(at + 72),
+        .last_arrival = slg_bytes_get_u64be(at + 80),
     };
     return SLG_OK;
 }

@@ -5,6 +5,7 @@
 #ifndef SLG_STORER_SHARD_RECORD_H
 #define SLG_STORER_SHARD_RECORD_H
 
+#include "base/bytes.h"
 #include "storer/shard.h"
 
 #define SLG_SHARD_ID_KEY_BYTES ((size_t)(SLG_INCARNATION_BYTES + 8)) /* of ids and ranges */
@@ -25,21 +26,6 @@ struct slg_shard_state {
 };
 /* Of a generation without a batch. */
 extern const struct slg_shard_state slg_shard_state_empty;
-
-static inline void slg_shard_put_u64(uint8_t *at, uint64_t value)
-{
-    for (size_t i = 0; i < 8; i++)
-        at[i] = (uint8_t)(value >> (8 * (7 - i)));
-}
-
-static inline uint64_t slg_shard_get_u64(const uint8_t *at)
-{
-    uint64_t value = 0;
-
-    for (size_t i = 0; i < 8; i++)
-        value = value << 8 | at[i];
-    return value;
-}
 
 void slg_shard_id_key(uint8_t key[SLG_SHARD_ID_KEY_BYTES],
                       const struct slg_incarnation *incarnation, uint64_t sequence);

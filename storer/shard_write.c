@@ -98,8 +98,8 @@ static enum slg_status find_id(struct slg_shard_write *write,
         return status;
     if (value.len != 16)
         return SLG_CORRUPT;
-    *ret_put = slg_shard_get_u64(value.at + 8) == content_hash ? SLG_SHARD_PUT_DUPLICATE
-                                                               : SLG_SHARD_PUT_CONTENT;
+    *ret_put = slg_bytes_get_u64be(value.at + 8) == content_hash ? SLG_SHARD_PUT_DUPLICATE
+                                                                 : SLG_SHARD_PUT_CONTENT;
     return SLG_OK;
 }
 
@@ -193,8 +193,8 @@ static enum slg_status take_range(enum slg_status status, struct slg_kv_bytes ke
     if (key.len != SLG_SHARD_ID_KEY_BYTES || value.len != 8)
         return SLG_CORRUPT;
     if (memcmp(key.at, incarnation->bytes, SLG_INCARNATION_BYTES) == 0)
-        *ret_range = (struct range){ .first = slg_shard_get_u64(key.at + SLG_INCARNATION_BYTES),
-                                     .last = slg_shard_get_u64(value.at) };
+        *ret_range = (struct range){ .first = slg_bytes_get_u64be(key.at + SLG_INCARNATION_BYTES),
+                                     .last = slg_bytes_get_u64be(value.at) };
     return SLG_OK;
 }
 
@@ -228,7 +228,7 @@ static enum slg_status write_range(struct slg_kv_txn *txn,
     uint8_t key[SLG_SHARD_ID_KEY_BYTES], value[8];
 
     slg_shard_id_key(key, incarnation, range.first);
-    slg_shard_put_u64(value, range.last);
+    slg_bytes_put_u64be(value, range.last);
     return slg_kv_put(txn, TABLE_RANGES, SLG_KV_PUT, key, sizeof(key), value, sizeof(value));
 }
 
@@ -305,9 +305,9 @@ static enum slg_status put_records(struct slg_shard_write *write,
     if (slg_buf_failed(scratch))
         return SLG_NO_MEMORY;
     add_to_state(&write->state, header, len);
-    slg_shard_put_u64(arrival, write->state.last_arrival);
-    slg_shard_put_u64(id_value, write->state.last_arrival);
-    slg_shard_put_u64(id_value + 8, header->content_hash);
+    slg_bytes_put_u64be(arrival, write->state.last_arrival);
+    slg_bytes_put_u64be(id_value, write->state.last_arrival);
+    slg_bytes_put_u64be(id_value + 8, header->content_hash);
     status =
         slg_kv_put(write->txn, TABLE_BATCHES, SLG_KV_APPEND, arrival, sizeof(arrival), bytes, len);
     if (status == SLG_OK)

@@ -2,17 +2,11 @@
 
 #include <string.h>
 
+#include "base/bytes.h"
+
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
-}
-
-static int hex_value(char c)
-{
-    if (is_digit(c))
-        return c - '0';
-    c |= 32;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 /* Four decimal fields of 1 to 3 digits, no leading zero. */
@@ -44,10 +38,10 @@ static bool take_group(struct slg_text text, size_t *i, unsigned *ret_value)
     size_t start = *i;
 
     *ret_value = 0;
-    while (*i < text.len && hex_value(text.at[*i]) >= 0) {
+    while (*i < text.len && slg_bytes_hex_value(text.at[*i]) >= 0) {
         if (*i - start == 4)
             return false;
-        *ret_value = *ret_value * 16 + (unsigned)hex_value(text.at[(*i)++]);
+        *ret_value = *ret_value * 16 + (unsigned)slg_bytes_hex_value(text.at[(*i)++]);
     }
     return *i > start;
 }
@@ -210,9 +204,9 @@ static bool v6_hint(const char *at, size_t len)
 {
     size_t digits = 0;
 
-    if (len >= 3 && at[0] == ':' && at[1] == ':' && hex_value(at[2]) >= 0)
+    if (len >= 3 && at[0] == ':' && at[1] == ':' && slg_bytes_hex_value(at[2]) >= 0)
         return true;
-    while (digits < 4 && digits < len && hex_value(at[digits]) >= 0)
+    while (digits < 4 && digits < len && slg_bytes_hex_value(at[digits]) >= 0)
         digits++;
     return digits > 0 && digits < len && at[digits] == ':';
 }
@@ -223,7 +217,7 @@ static size_t span(struct slg_text text, size_t i, bool is_v6)
     size_t start = i;
 
     while (i < text.len && (text.at[i] == '.' || is_digit(text.at[i]) ||
-                            (is_v6 && (text.at[i] == ':' || hex_value(text.at[i]) >= 0))))
+                            (is_v6 && (text.at[i] == ':' || slg_bytes_hex_value(text.at[i]) >= 0))))
         i++;
     return i - start;
 }

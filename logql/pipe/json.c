@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/utf8.h"
 #include "logql/pipe/json_scan.h"
 #include "logql/pipe/label_filter.h"
@@ -31,14 +32,6 @@ struct flattener {
 
 /* ---- text ---- */
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 32;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* uXXXX at text[1..6). */
 static bool take_unicode(const char *text, size_t len, uint32_t *ret_unit)
 {
@@ -46,9 +39,9 @@ static bool take_unicode(const char *text, size_t len, uint32_t *ret_unit)
     if (len < 6 || text[0] != '\\' || text[1] != 'u')
         return false;
     for (size_t i = 2; i < 6; i++) {
-        if (hex_value(text[i]) < 0)
+        if (slg_bytes_hex_value(text[i]) < 0)
             return false;
-        *ret_unit = *ret_unit * 16 + (uint32_t)hex_value(text[i]);
+        *ret_unit = *ret_unit * 16 + (uint32_t)slg_bytes_hex_value(text[i]);
     }
     return true;
 }

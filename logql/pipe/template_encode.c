@@ -1,6 +1,7 @@
 /* Functions of templates: base64, URLs, HTML and JavaScript. */
 #include <string.h>
 
+#include "base/bytes.h"
 #include "logql/pipe/template_function.h"
 
 static const char base64_letters[] =
@@ -100,14 +101,6 @@ static bool fn_urlencode(struct slg_call *call)
     return slg_call_give_builder(call, &builder);
 }
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 32;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool fn_urldecode(struct slg_call *call)
 {
     struct slg_builder builder = { .run = call->run };
@@ -119,10 +112,12 @@ static bool fn_urldecode(struct slg_call *call)
         if (c == '%') {
             size_t left = text.len - i;
 
-            if (left < 3 || hex_value(text.at[i + 1]) < 0 || hex_value(text.at[i + 2]) < 0)
+            if (left < 3 || slg_bytes_hex_value(text.at[i + 1]) < 0 ||
+                slg_bytes_hex_value(text.at[i + 2]) < 0)
                 return slg_run_fail(call->run, "invalid URL escape \"%.*s\"",
                                     (int)(left < 3 ? left : 3), text.at + i);
-            c = (char)(hex_value(text.at[i + 1]) * 16 + hex_value(text.at[i + 2]));
+            c = (char)(slg_bytes_hex_value(text.at[i + 1]) * 16 +
+                       slg_bytes_hex_value(text.at[i + 2]));
             i += 2;
         } else if (c == '+') {
             c = ' ';

@@ -5,19 +5,11 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "base/bytes.h"
+
 #define ZONE_FOLDER       "/usr/share/zoneinfo/"
 #define HEADER_BYTES      ((size_t)44)
 #define ABBREVIATION_ROOM ((size_t)8)
-
-static uint32_t read_u32(const uint8_t *at)
-{
-    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
-}
-
-static int64_t read_i64(const uint8_t *at)
-{
-    return (int64_t)((uint64_t)read_u32(at) << 32 | read_u32(at + 4));
-}
 
 struct counts {
     size_t isut, isstd, leap, time, type, chars;
@@ -27,12 +19,12 @@ static bool read_header(const uint8_t *at, size_t len, struct counts *c)
 {
     if (len < HEADER_BYTES || memcmp(at, "TZif", 4) != 0)
         return false;
-    c->isut = read_u32(at + 20);
-    c->isstd = read_u32(at + 24);
-    c->leap = read_u32(at + 28);
-    c->time = read_u32(at + 32);
-    c->type = read_u32(at + 36);
-    c->chars = read_u32(at + 40);
+    c->isut = slg_bytes_get_u32be(at + 20);
+    c->isstd = slg_bytes_get_u32be(at + 24);
+    c->leap = slg_bytes_get_u32be(at + 28);
+    c->time = slg_bytes_get_u32be(at + 32);
+    c->type = slg_bytes_get_u32be(at + 36);
+    c->chars = slg_bytes_get_u32be(at + 40);
     return c->time <= SLG_ZONE_CHANGE_COUNT_MAX && c->type <= SLG_ZONE_TYPE_COUNT_MAX &&
            c->chars <= 4096 && c->leap <= 4096 && c->isut <= 256 && c->isstd <= 256;
 }
@@ -51,7 +43,7 @@ static bool read_types(struct slg_zone *zone, const uint8_t *types, const uint8_
 
         if (start >= c->chars)
             return false;
-        zone->type[i].offset_seconds = (int32_t)read_u32(types + i * 6);
+        zone->type[i].offset_seconds = (int32_t)slg_bytes_get_u32be(types + i * 6);
         for (size_t k = 0; k + 1 < ABBREVIATION_ROOM && start + k < c->chars; k++) {
             zone->type[i].abbreviation[k] = (char)chars[start + k];
             if (chars[start + k] == 0)
@@ -79,7 +71,7 @@ static bool read_zone(struct slg_zone *zone, const uint8_t *file, size_t len)
     zone->change_count = c.time;
     zone->type_count = c.type;
     for (size_t i = 0; i < c.time; i++) {
-        zone->change[i] = read_i64(at + i * 8);
+        zone->change[i] = (int64_t)slg_bytes_get_u64be(at + i * 8);
         zone->change_type[i] = at[c.time * 8 + i];
         if (zone->change_type[i] >= c.type)
             return false;

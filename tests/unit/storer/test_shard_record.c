@@ -31,8 +31,8 @@ static void test_state(void **state)
     (void)state;
     slg_shard_state_encode(bytes, &sample);
     assert_int_equal(bytes[0], 1);
-    assert_int_equal(slg_shard_get_u64(bytes + 1 + 3 * 8), 4);
-    assert_int_equal(slg_shard_get_u64(bytes + 1 + 7 * 8), UINT64_MAX - 7); /* -8 */
+    assert_int_equal(slg_bytes_get_u64be(bytes + 1 + 3 * 8), 4);
+    assert_int_equal(slg_bytes_get_u64be(bytes + 1 + 7 * 8), UINT64_MAX - 7); /* -8 */
     block = test_block(bytes, sizeof(bytes));
     assert_int_equal(slg_shard_state_decode(bytes_of(block, sizeof(bytes)), &got), SLG_OK);
     assert_memory_equal(&got, &sample, sizeof(got));
@@ -56,7 +56,7 @@ static void test_version(void **state)
     (void)state;
     slg_shard_state_encode(bytes, &sample);
     bytes[0] = 2;
-    slg_shard_put_u64(bytes + sizeof(bytes) - 8, slg_hash_xxh3(bytes, sizeof(bytes) - 8));
+    slg_bytes_put_u64be(bytes + sizeof(bytes) - 8, slg_hash_xxh3(bytes, sizeof(bytes) - 8));
     assert_int_equal(slg_shard_state_decode(bytes_of(bytes, sizeof(bytes)), &got), SLG_UNSUPPORTED);
 }
 
