@@ -254,7 +254,7 @@ enum slg_status slg_catalogue_create(const struct slg_catalogue_options *options
     else
         memcpy(catalogue->data_dir.text, options->data_dir, strlen(options->data_dir) + 1);
     if (status == SLG_OK)
-        status = slg_disk_join(&catalogue->shards_dir, options->data_dir, "shards", reterr);
+        status = slg_disk_join(&catalogue->shards_dir, options->data_dir, SLG_NAME_SHARDS, reterr);
     if (status == SLG_OK)
         status = open_directory(catalogue, reterr);
     if (status == SLG_OK)

@@ -5,6 +5,8 @@
 
 #include "storer/catalogue_private.h"
 
+#define RECORD_NAME "storage"
+
 const struct slg_storage *slg_catalogue_storage(const struct slg_catalogue *catalogue)
 {
     return &catalogue->storage;
@@ -14,16 +16,12 @@ enum slg_status slg_catalogue_store_storage(struct slg_catalogue *catalogue,
                                             const struct slg_storage *storage,
                                             struct slg_error *reterr)
 {
-    struct slg_disk_path path;
     struct slg_buf out;
-    enum slg_status status = slg_disk_join(&path, catalogue->data_dir.text, "storage", reterr);
+    enum slg_status status;
 
-    if (status != SLG_OK)
-        return status;
     slg_buf_init(&out, SLG_DISK_SMALL_BYTES_MAX);
     slg_storage_encode(&out, storage);
-    status = slg_buf_failed(&out) ? slg_errorf(reterr, SLG_NO_MEMORY, "no memory for a record")
-                                  : slg_disk_write(path.text, out.data, out.len, reterr);
+    status = slg_disk_write_buf(catalogue->data_dir.text, RECORD_NAME, &out, reterr);
     slg_buf_fini(&out);
     if (status == SLG_OK) {
         slg_catalogue_lock(catalogue);
@@ -58,19 +56,14 @@ enum slg_status slg_catalogue_load_storage(struct slg_catalogue *catalogue,
                                            struct slg_error *reterr)
 {
     struct slg_storage storage = { .counter = 0 };
-    struct slg_disk_path path;
     struct slg_buf bytes;
     bool is_new = false;
-    enum slg_status status = slg_disk_join(&path, catalogue->data_dir.text, "storage", reterr);
+    enum slg_status status = slg_disk_read(catalogue->data_dir.text, RECORD_NAME, &bytes, reterr);
 
-    if (status != SLG_OK)
-        return status;
-    slg_buf_init(&bytes, SLG_DISK_SMALL_BYTES_MAX + 4096);
-    status = slg_disk_read(path.text, &bytes, reterr);
     if (status == SLG_OK) {
         status = slg_storage_decode(bytes.data, bytes.len, &storage, reterr);
         if (status != SLG_OK)
-            status = slg_error_context(reterr, "\"%s\"", path.text);
+            status = slg_error_context(reterr, "\"%s/%s\"", catalogue->data_dir.text, RECORD_NAME);
     } else if (status == SLG_NOT_FOUND) {
         is_new = true;
         status = make_storage(&storage, reterr);

@@ -10,6 +10,7 @@
 #define FILE_MODE        0600
 #define DIRECTORY_MODE   0700
 #define STAT_BLOCK_BYTES 512U /* unit of st_blocks, stat(2) */
+#define CHUNK_BYTES      ((size_t)4096)
 
 enum slg_status slg_disk_join(struct slg_disk_path *ret_path, const char *directory,
                               const char *name, struct slg_error *reterr)
@@ -57,16 +58,18 @@ static enum slg_status sync_parent(const char *path, struct slg_error *reterr)
     return slg_disk_sync_directory(parent.text, reterr);
 }
 
-enum slg_status slg_disk_write(const char *path, const void *bytes, size_t len,
-                               struct slg_error *reterr)
+enum slg_status slg_disk_write(const char *directory, const char *name, const void *bytes,
+                               size_t len, struct slg_error *reterr)
 {
-    struct slg_disk_path fresh;
-    int size = snprintf(fresh.text, sizeof(fresh.text), "%s.new", path);
-    enum slg_status status = SLG_OK;
-    int fd;
+    struct slg_disk_path path, fresh;
+    enum slg_status status = slg_disk_join(&path, directory, name, reterr);
+    int size, fd;
 
+    if (status != SLG_OK)
+        return status;
+    size = snprintf(fresh.text, sizeof(fresh.text), "%s.new", path.text);
     if (size < 0 || (size_t)size >= sizeof(fresh.text))
-        return slg_errorf(reterr, SLG_LIMIT, "path \"%.60s...\" is too long", path);
+        return slg_errorf(reterr, SLG_LIMIT, "path \"%.60s...\" is too long", path.text);
     fd = open(fresh.text, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, FILE_MODE);
     if (fd < 0)
         return slg_errorf(reterr, SLG_IO, "could not create \"%s\": %s", fresh.text,
@@ -77,36 +80,51 @@ enum slg_status slg_disk_write(const char *path, const void *bytes, size_t len,
     if (close(fd) != 0 && status == SLG_OK)
         status =
             slg_errorf(reterr, SLG_IO, "could not close \"%s\": %s", fresh.text, strerror(errno));
-    if (status == SLG_OK && rename(fresh.text, path) != 0)
+    if (status == SLG_OK && rename(fresh.text, path.text) != 0)
         status =
             slg_errorf(reterr, SLG_IO, "could not rename \"%s\": %s", fresh.text, strerror(errno));
     if (status != SLG_OK) {
         (void)unlink(fresh.text); /* it would be replaced by the next try anyhow */
         return status;
     }
-    return sync_parent(path, reterr);
+    return slg_disk_sync_directory(directory, reterr);
 }
 
-enum slg_status slg_disk_read(const char *path, struct slg_buf *out, struct slg_error *reterr)
+enum slg_status slg_disk_write_buf(const char *directory, const char *name,
+                                   const struct slg_buf *buf, struct slg_error *reterr)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    enum slg_status status = SLG_OK;
-    ssize_t n;
+    if (slg_buf_failed(buf))
+        return slg_errorf(reterr, SLG_NO_MEMORY, "no memory to write \"%s/%s\"", directory, name);
+    return slg_disk_write(directory, name, buf->data, buf->len, reterr);
+}
 
+enum slg_status slg_disk_read(const char *directory, const char *name, struct slg_buf *ret_bytes,
+                              struct slg_error *reterr)
+{
+    struct slg_disk_path path;
+    enum slg_status status = slg_disk_join(&path, directory, name, reterr);
+    ssize_t n;
+    int fd;
+
+    slg_buf_init(ret_bytes,
+                 SLG_DISK_SMALL_BYTES_MAX + CHUNK_BYTES); /* to see one that is too long */
+    if (status != SLG_OK)
+        return status;
+    fd = open(path.text, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return slg_errorf(reterr, errno == ENOENT ? SLG_NOT_FOUND : SLG_IO,
-                          "could not open \"%s\": %s", path, strerror(errno));
-    slg_buf_clear(out);
+                          "could not open \"%s\": %s", path.text, strerror(errno));
     do {
-        uint8_t chunk[4096];
+        uint8_t chunk[CHUNK_BYTES];
 
         n = read(fd, chunk, sizeof(chunk));
         if (n < 0 && errno != EINTR)
-            status = slg_errorf(reterr, SLG_IO, "could not read \"%s\": %s", path, strerror(errno));
+            status =
+                slg_errorf(reterr, SLG_IO, "could not read \"%s\": %s", path.text, strerror(errno));
         if (n > 0)
-            slg_buf_append(out, chunk, (size_t)n);
-        if (slg_buf_failed(out) || out->len > SLG_DISK_SMALL_BYTES_MAX)
-            status = slg_errorf(reterr, SLG_LIMIT, "\"%s\" is over %zu bytes", path,
+            slg_buf_append(ret_bytes, chunk, (size_t)n);
+        if (slg_buf_failed(ret_bytes) || ret_bytes->len > SLG_DISK_SMALL_BYTES_MAX)
+            status = slg_errorf(reterr, SLG_LIMIT, "\"%s\" is over %zu bytes", path.text,
                                 SLG_DISK_SMALL_BYTES_MAX);
     } while (n != 0 && status == SLG_OK);
     (void)close(fd); /* only read from */

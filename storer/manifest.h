@@ -12,6 +12,12 @@
 #include "base/status.h"
 #include "proto/batch.h"
 
+/* Names that several files of code look at. */
+#define SLG_NAME_SHARDS      "shards"      /* directory of the shards */
+#define SLG_NAME_MANIFEST    "manifest"    /* in a shard's directory, as are the next two */
+#define SLG_NAME_QUARANTINED "quarantined" /* why; the copy is on its way to quarantine */
+#define SLG_NAME_REFILLING   "refilling"   /* why; the copy began empty and does not vouch */
+
 #define SLG_MANIFEST_VERSION              1
 /* A shard rolls over to a new generation when its map is full (16 GiB), or a commit failed: 64 is far away. */
 #define SLG_MANIFEST_GENERATION_COUNT_MAX ((size_t)64)

@@ -20,6 +20,7 @@
 #include "storer/disk.h"
 
 #define HEX_BYTES    ((size_t)32)
+#define RECORD_NAME  "peers"
 #define DOUBT_NS_MAX (60 * SLG_NS_PER_SEC) /* clocks that differ by more are told of */
 
 struct slg_peer_links {
@@ -65,18 +66,13 @@ static struct slg_member_storage read_storage(struct slg_text text, uint64_t cou
 
 static enum slg_status load_known(struct slg_peer_links *links, struct slg_error *reterr)
 {
-    struct slg_disk_path path;
     struct slg_buf bytes;
-    enum slg_status status = slg_disk_join(&path, links->options.data_dir, "peers", reterr);
+    enum slg_status status = slg_disk_read(links->options.data_dir, RECORD_NAME, &bytes, reterr);
 
-    if (status != SLG_OK)
-        return status;
-    slg_buf_init(&bytes, SLG_DISK_SMALL_BYTES_MAX);
-    status = slg_disk_read(path.text, &bytes, reterr);
     if (status == SLG_OK) {
         status = slg_known_storages_decode(bytes.data, bytes.len, &links->known, reterr);
         if (status != SLG_OK)
-            (void)slg_error_context(reterr, "%s", path.text);
+            (void)slg_error_context(reterr, "%s/%s", links->options.data_dir, RECORD_NAME);
     } else if (status == SLG_NOT_FOUND) {
         status = SLG_OK;
     }
@@ -136,10 +132,9 @@ static void note_proof(struct slg_peer_links *links)
  * for a disk. A failure is told, and tried again with the next greetings. */
 static void keep_known(struct slg_peer_links *links)
 {
-    struct slg_disk_path path;
     struct slg_error err;
     struct slg_buf bytes;
-    enum slg_status status = slg_disk_join(&path, links->options.data_dir, "peers", &err);
+    enum slg_status status = SLG_OK;
     bool changed;
 
     slg_buf_init(&bytes, SLG_DISK_SMALL_BYTES_MAX);
@@ -149,9 +144,8 @@ static void keep_known(struct slg_peer_links *links)
     links->known_changed = false;
     slg_known_storages_encode(&bytes, &links->known);
     must(pthread_mutex_unlock(&links->mutex));
-    if (status == SLG_OK && changed)
-        status = slg_buf_failed(&bytes) ? slg_errorf(&err, SLG_NO_MEMORY, "no memory")
-                                        : slg_disk_write(path.text, bytes.data, bytes.len, &err);
+    if (changed)
+        status = slg_disk_write_buf(links->options.data_dir, RECORD_NAME, &bytes, &err);
     slg_buf_fini(&bytes);
     if (status == SLG_OK)
         return;

@@ -10,11 +10,9 @@
 #include "base/clock.h"
 #include "storer/shard.h"
 
-#define DIRECTORY_NAME   "quarantine"
-#define FRESH_PREFIX     "fresh-"
-#define MARK_QUARANTINED "quarantined"
-#define MARK_REFILLING   "refilling"
-#define SAME_SECOND_MAX  8 /* moves of one shard in one second */
+#define DIRECTORY_NAME  "quarantine"
+#define FRESH_PREFIX    "fresh-"
+#define SAME_SECOND_MAX 8 /* moves of one shard in one second */
 
 struct place {
     struct slg_disk_path shards;
@@ -24,7 +22,7 @@ struct place {
 static enum slg_status find_place(const char *data_dir, struct place *ret_place,
                                   struct slg_error *reterr)
 {
-    enum slg_status status = slg_disk_join(&ret_place->shards, data_dir, "shards", reterr);
+    enum slg_status status = slg_disk_join(&ret_place->shards, data_dir, SLG_NAME_SHARDS, reterr);
 
     return status == SLG_OK
                ? slg_disk_join(&ret_place->quarantine, data_dir, DIRECTORY_NAME, reterr)
@@ -69,14 +67,13 @@ static enum slg_status make_fresh(const struct place *place, const char *shard_n
                                   const char *reason, struct slg_disk_path *ret_fresh,
                                   struct slg_error *reterr)
 {
-    struct slg_disk_path mark;
     enum slg_status status = fresh_path(place, shard_name, ret_fresh, reterr);
 
     if (status == SLG_OK)
         status = slg_disk_make_directory(ret_fresh->text, reterr);
-    if (status == SLG_OK)
-        status = slg_disk_join(&mark, ret_fresh->text, MARK_REFILLING, reterr);
-    return status == SLG_OK ? slg_disk_write(mark.text, reason, strlen(reason), reterr) : status;
+    return status == SLG_OK
+               ? slg_disk_write(ret_fresh->text, SLG_NAME_REFILLING, reason, strlen(reason), reterr)
+               : status;
 }
 
 /* A name that is free. */
@@ -101,13 +98,10 @@ static enum slg_status choose_target(const struct place *place, const char *shar
 
 static void read_reason(const char *directory, char reason[SLG_QUARANTINE_REASON_BYTES_MAX])
 {
-    struct slg_disk_path mark;
     struct slg_buf text;
     size_t len = 0;
 
-    slg_buf_init(&text, SLG_DISK_SMALL_BYTES_MAX + 4096);
-    if (slg_disk_join(&mark, directory, MARK_QUARANTINED, NULL) == SLG_OK &&
-        slg_disk_read(mark.text, &text, NULL) == SLG_OK)
+    if (slg_disk_read(directory, SLG_NAME_QUARANTINED, &text, NULL) == SLG_OK)
         len = text.len < SLG_QUARANTINE_REASON_BYTES_MAX ? text.len
                                                          : SLG_QUARANTINE_REASON_BYTES_MAX - 1;
     if (len > 0)

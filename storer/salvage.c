@@ -174,15 +174,10 @@ static bool add_expected(struct slg_batch_set_digest *sum, const char *path)
 
 static bool read_manifest(const struct slg_salvage *salvage, struct slg_manifest *ret_manifest)
 {
-    struct slg_disk_path path;
     struct slg_buf bytes;
-    bool good;
-
-    slg_buf_init(&bytes, SLG_DISK_SMALL_BYTES_MAX + 4096);
-    good = slg_disk_join(&path, salvage->directory, "manifest", NULL) == SLG_OK &&
-           slg_disk_read(path.text, &bytes, NULL) == SLG_OK &&
-           slg_manifest_decode(bytes.data, bytes.len, ret_manifest, NULL) == SLG_OK &&
-           slg_shard_id_compare(&ret_manifest->shard, &salvage->shard) == 0;
+    bool good = slg_disk_read(salvage->directory, SLG_NAME_MANIFEST, &bytes, NULL) == SLG_OK &&
+                slg_manifest_decode(bytes.data, bytes.len, ret_manifest, NULL) == SLG_OK &&
+                slg_shard_id_compare(&ret_manifest->shard, &salvage->shard) == 0;
     slg_buf_fini(&bytes);
     return good;
 }
@@ -194,7 +189,7 @@ static bool is_whole(const struct search *search)
     struct slg_manifest manifest;
     struct slg_disk_path path;
 
-    if (slg_disk_join(&path, search->salvage->directory, "refilling", NULL) != SLG_OK ||
+    if (slg_disk_join(&path, search->salvage->directory, SLG_NAME_REFILLING, NULL) != SLG_OK ||
         access(path.text, F_OK) == 0 || !read_manifest(search->salvage, &manifest))
         return false;
     for (size_t i = 0; i < manifest.generation_count; i++) {

@@ -24,6 +24,7 @@
  * | wake            | closed by stop   | -                                   | */
 
 #define RECORD_NAME   "scrub"
+#define TRIES_NAME    "salvaged"            /* in a quarantined copy */
 #define PIECE_BYTES   ((size_t)1 << 20)     /* read under one transaction: some ms */
 #define TICK_NS       SLG_NS_PER_SEC        /* between two looks for something to do */
 #define STORE_NS      (10 * SLG_NS_PER_SEC) /* between two writes of the record */
@@ -75,16 +76,13 @@ static void show(struct slg_scrub *scrub)
 static void store_record(struct slg_scrub *scrub)
 {
     struct slg_error err = { .message = "" };
-    struct slg_disk_path path;
     struct slg_buf out;
-    enum slg_status status = slg_disk_join(&path, scrub->options.data_dir, RECORD_NAME, &err);
 
     show(scrub);
     slg_buf_init(&out, SLG_DISK_SMALL_BYTES_MAX);
     slg_scrub_record_encode(&out, &scrub->record);
-    if (status == SLG_OK && !slg_buf_failed(&out))
-        status = slg_disk_write(path.text, out.data, out.len, &err);
-    if (status != SLG_OK) /* a full disk: the next start begins where it last could be written */
+    /* A full disk: the next start begins where it last could be written. */
+    if (slg_disk_write_buf(scrub->options.data_dir, RECORD_NAME, &out, &err) != SLG_OK)
         slg_log_debug("where the scrub stands was not written error=%s", err.message);
     slg_buf_fini(&out);
     scrub->stored_mono_ns = now_mono();
@@ -93,13 +91,9 @@ static void store_record(struct slg_scrub *scrub)
 static void load_record(struct slg_scrub *scrub)
 {
     struct slg_error err = { .message = "" };
-    struct slg_disk_path path;
     struct slg_buf bytes;
-    enum slg_status status = slg_disk_join(&path, scrub->options.data_dir, RECORD_NAME, &err);
+    enum slg_status status = slg_disk_read(scrub->options.data_dir, RECORD_NAME, &bytes, &err);
 
-    slg_buf_init(&bytes, SLG_DISK_SMALL_BYTES_MAX + 4096);
-    if (status == SLG_OK)
-        status = slg_disk_read(path.text, &bytes, &err);
     if (status == SLG_OK)
         status = slg_scrub_record_decode(bytes.data, bytes.len, &scrub->record, &err);
     slg_buf_fini(&bytes);
@@ -386,13 +380,12 @@ static bool pay_for_search(void *ctx, uint64_t bytes)
 }
 
 /* Starts that tried, so that one that ends the process is not tried for ever; "done" when there is nothing left to do. */
-static unsigned tries_of(const char *path)
+static unsigned tries_of(const char *directory)
 {
     struct slg_buf text;
     unsigned tries = 0;
 
-    slg_buf_init(&text, SLG_DISK_SMALL_BYTES_MAX + 4096);
-    if (slg_disk_read(path, &text, NULL) == SLG_OK)
+    if (slg_disk_read(directory, TRIES_NAME, &text, NULL) == SLG_OK)
         tries = text.len >= SALVAGE_TRIES ? SALVAGE_TRIES : (unsigned)text.len;
     slg_buf_fini(&text);
     return tries;
@@ -415,7 +408,7 @@ static void vouch_for(struct slg_scrub *scrub, const struct slg_shard_id *id)
 
 /* False: stopping. */
 static bool rescue_copy(struct slg_scrub *scrub, const struct slg_quarantine_row *row,
-                        const char *directory, const char *mark)
+                        const char *directory)
 {
     struct rescue rescue = { .scrub = scrub };
     const struct slg_salvage salvage = { .directory = directory,
@@ -437,7 +430,7 @@ static bool rescue_copy(struct slg_scrub *scrub, const struct slg_quarantine_row
                      result.whole ? "true" : "false");
         if (result.whole && !rescue.refused)
             vouch_for(scrub, &row->shard);
-        if (slg_disk_write(mark, "done", SALVAGE_TRIES, &err) != SLG_OK)
+        if (slg_disk_write(directory, TRIES_NAME, "done", SALVAGE_TRIES, &err) != SLG_OK)
             slg_log_failure(SLG_LOG_WARN, "a salvaged copy could not be marked so", &err);
     } else if (status != SLG_CANCELED) {
         slg_log_failure(SLG_LOG_WARN, "a quarantined copy could not be searched", &err);
@@ -453,16 +446,15 @@ static bool rescue_all(struct slg_scrub *scrub)
     bool going = true;
 
     for (size_t i = 0; i < count && going; i++) {
-        struct slg_disk_path directory, mark;
+        struct slg_disk_path directory;
         unsigned tries;
 
-        if (slg_quarantine_path(scrub->options.data_dir, rows[i].name, &directory, NULL) !=
-                SLG_OK ||
-            slg_disk_join(&mark, directory.text, "salvaged", NULL) != SLG_OK)
+        if (slg_quarantine_path(scrub->options.data_dir, rows[i].name, &directory, NULL) != SLG_OK)
             continue;
-        tries = tries_of(mark.text);
-        if (tries < SALVAGE_TRIES && slg_disk_write(mark.text, "...", tries + 1, NULL) == SLG_OK)
-            going = rescue_copy(scrub, &rows[i], directory.text, mark.text);
+        tries = tries_of(directory.text);
+        if (tries < SALVAGE_TRIES &&
+            slg_disk_write(directory.text, TRIES_NAME, "...", tries + 1, NULL) == SLG_OK)
+            going = rescue_copy(scrub, &rows[i], directory.text);
     }
     free(rows);
     return going;

@@ -17,10 +17,7 @@
 static const char *const table_names[TABLE_COUNT] = { "batches",   "ids",     "ranges",
                                                       "summaries", "streams", "state" };
 
-#define SCRATCH_BYTES   ((size_t)1 << 20)
-#define QUARANTINE_NAME "quarantined"
-#define REFILLING_NAME  "refilling"
-#define MANIFEST_NAME   "manifest"
+#define SCRATCH_BYTES ((size_t)1 << 20)
 
 static enum slg_status generation_path(const struct slg_shard *shard, uint32_t number,
                                        const char *suffix, struct slg_disk_path *ret_path,
@@ -54,16 +51,12 @@ static enum slg_status open_generation(struct slg_shard *shard, uint32_t number,
 static enum slg_status write_manifest(struct slg_shard *shard, const struct slg_manifest *manifest,
                                       struct slg_error *reterr)
 {
-    struct slg_disk_path path;
     struct slg_buf out;
-    enum slg_status status = slg_disk_join(&path, shard->directory.text, MANIFEST_NAME, reterr);
+    enum slg_status status;
 
-    if (status != SLG_OK)
-        return status;
     slg_buf_init(&out, SLG_DISK_SMALL_BYTES_MAX);
     slg_manifest_encode(&out, manifest);
-    status = slg_buf_failed(&out) ? slg_errorf(reterr, SLG_NO_MEMORY, "no memory for a manifest")
-                                  : slg_disk_write(path.text, out.data, out.len, reterr);
+    status = slg_disk_write_buf(shard->directory.text, SLG_NAME_MANIFEST, &out, reterr);
     slg_buf_fini(&out);
     if (status == SLG_OK)
         shard->manifest = *manifest;
@@ -73,14 +66,10 @@ static enum slg_status write_manifest(struct slg_shard *shard, const struct slg_
 static enum slg_status read_manifest(struct slg_shard *shard, const struct slg_shard_id *id,
                                      struct slg_error *reterr)
 {
-    struct slg_disk_path path;
     struct slg_buf bytes;
-    enum slg_status status = slg_disk_join(&path, shard->directory.text, MANIFEST_NAME, reterr);
+    enum slg_status status =
+        slg_disk_read(shard->directory.text, SLG_NAME_MANIFEST, &bytes, reterr);
 
-    if (status != SLG_OK)
-        return status;
-    slg_buf_init(&bytes, SLG_DISK_SMALL_BYTES_MAX + 4096);
-    status = slg_disk_read(path.text, &bytes, reterr);
     if (status == SLG_OK) {
         status = slg_manifest_decode(bytes.data, bytes.len, &shard->manifest, reterr);
         if (status != SLG_OK)
@@ -221,10 +210,10 @@ static enum slg_status open_directory(struct slg_shard *shard,
                                       struct slg_error *reterr)
 {
     bool quarantined = false, refilling = false;
-    enum slg_status status = has_mark(shard, QUARANTINE_NAME, &quarantined, reterr);
+    enum slg_status status = has_mark(shard, SLG_NAME_QUARANTINED, &quarantined, reterr);
 
     if (status == SLG_OK)
-        status = has_mark(shard, REFILLING_NAME, &refilling, reterr);
+        status = has_mark(shard, SLG_NAME_REFILLING, &refilling, reterr);
     if (status != SLG_OK)
         return status;
     if (quarantined)
@@ -290,12 +279,12 @@ void slg_shard_close(struct slg_shard *shard)
 enum slg_status slg_shard_quarantine(const char *shards_directory, const char *shard_name,
                                      const char *reason, struct slg_error *reterr)
 {
-    struct slg_disk_path directory, mark;
+    struct slg_disk_path directory;
     enum slg_status status = slg_disk_join(&directory, shards_directory, shard_name, reterr);
 
-    if (status == SLG_OK)
-        status = slg_disk_join(&mark, directory.text, QUARANTINE_NAME, reterr);
-    return status == SLG_OK ? slg_disk_write(mark.text, reason, strlen(reason), reterr) : status;
+    return status == SLG_OK ? slg_disk_write(directory.text, SLG_NAME_QUARANTINED, reason,
+                                             strlen(reason), reterr)
+                            : status;
 }
 
 enum slg_shard_doubt slg_shard_doubt(const struct slg_shard *shard)
@@ -313,7 +302,8 @@ size_t slg_shard_aside_count(const struct slg_shard *shard)
 enum slg_status slg_shard_vouch(struct slg_shard *shard, struct slg_error *reterr)
 {
     struct slg_disk_path mark;
-    enum slg_status status = slg_disk_join(&mark, shard->directory.text, REFILLING_NAME, reterr);
+    enum slg_status status =
+        slg_disk_join(&mark, shard->directory.text, SLG_NAME_REFILLING, reterr);
 
     if (status == SLG_OK && unlink(mark.text) != 0 && errno != ENOENT)
         status =

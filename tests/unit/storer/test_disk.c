@@ -6,19 +6,24 @@
 static void test_write_and_read(void **state)
 {
     char *directory = test_make_directory();
-    struct slg_disk_path path, fresh;
-    struct slg_buf out;
+    struct slg_buf out, failed;
 
     (void)state;
-    slg_buf_init(&out, SLG_DISK_SMALL_BYTES_MAX + 4096);
-    assert_int_equal(slg_disk_join(&path, directory, "file", NULL), SLG_OK);
-    assert_int_equal(slg_disk_join(&fresh, directory, "file.new", NULL), SLG_OK);
-    assert_int_equal(slg_disk_read(path.text, &out, NULL), SLG_NOT_FOUND);
-    assert_int_equal(slg_disk_write(path.text, "one", 3, NULL), SLG_OK);
-    assert_int_equal(slg_disk_write(fresh.text, "left by a crash", 15, NULL), SLG_OK);
-    assert_int_equal(slg_disk_write(path.text, "second", 6, NULL), SLG_OK);
-    assert_int_not_equal(access(fresh.text, F_OK), 0);
-    assert_int_equal(slg_disk_read(path.text, &out, NULL), SLG_OK);
+    assert_int_equal(slg_disk_read(directory, "file", &out, NULL), SLG_NOT_FOUND);
+    slg_buf_fini(&out);
+    assert_int_equal(slg_disk_write(directory, "file", "one", 3, NULL), SLG_OK);
+    assert_int_equal(slg_disk_write(directory, "file.new", "left by a crash", 15, NULL), SLG_OK);
+    slg_buf_init(&out, 6);
+    slg_buf_append_text(&out, "second");
+    assert_int_equal(slg_disk_write_buf(directory, "file", &out, NULL), SLG_OK);
+    slg_buf_fini(&out);
+    slg_buf_init(&failed, 1);
+    slg_buf_append_text(&failed, "more than its maximum");
+    assert_int_equal(slg_disk_write_buf(directory, "file", &failed, NULL), SLG_NO_MEMORY);
+    slg_buf_fini(&failed);
+    assert_int_equal(slg_disk_read(directory, "file.new", &out, NULL), SLG_NOT_FOUND);
+    slg_buf_fini(&out);
+    assert_int_equal(slg_disk_read(directory, "file", &out, NULL), SLG_OK);
     assert_int_equal(out.len, 6);
     assert_memory_equal(out.data, "second", 6);
     assert_true(slg_disk_used_bytes(directory) > 0);
@@ -45,12 +50,12 @@ static void test_refusals(void **state)
     memset(long_name, 'x', SLG_DISK_PATH_BYTES_MAX);
     assert_int_equal(slg_disk_join(&path, directory, long_name, &err), SLG_LIMIT);
     assert_int_equal(slg_disk_join(&path, directory, "file", NULL), SLG_OK);
-    assert_int_equal(slg_disk_write(path.text, big, SLG_DISK_SMALL_BYTES_MAX + 1, NULL), SLG_OK);
-    slg_buf_init(&out, SLG_DISK_SMALL_BYTES_MAX + 4096);
-    assert_int_equal(slg_disk_read(path.text, &out, &err), SLG_LIMIT);
+    assert_int_equal(slg_disk_write(directory, "file", big, SLG_DISK_SMALL_BYTES_MAX + 1, NULL),
+                     SLG_OK);
+    assert_int_equal(slg_disk_write(directory, long_name, "x", 1, &err), SLG_LIMIT);
+    assert_int_equal(slg_disk_read(directory, "file", &out, &err), SLG_LIMIT);
     assert_int_equal(slg_disk_make_directory(path.text, &err), SLG_IO); /* a file is there */
-    assert_int_equal(slg_disk_join(&below, path.text, "x", NULL), SLG_OK);
-    assert_int_equal(slg_disk_write(below.text, "x", 1, &err), SLG_IO);
+    assert_int_equal(slg_disk_write(path.text, "x", "x", 1, &err), SLG_IO);
     assert_non_null(strstr(err.message, "could not create"));
     assert_int_equal(slg_disk_join(&below, directory, "sub", NULL), SLG_OK);
     assert_int_equal(slg_disk_make_directory(below.text, &err), SLG_OK);

@@ -240,20 +240,13 @@ static void test_a_new_disk_is_refilled(void **state)
 
 static void read_record(struct pair *p, size_t n, const char *name, struct slg_buf *out)
 {
-    struct slg_disk_path path;
-
-    assert_int_equal(slg_disk_join(&path, p->one[n].directory, name, NULL), SLG_OK);
-    slg_buf_init(out, SLG_DISK_SMALL_BYTES_MAX);
-    if (slg_disk_read(path.text, out, NULL) != SLG_OK)
+    if (slg_disk_read(p->one[n].directory, name, out, NULL) != SLG_OK)
         slg_buf_clear(out);
 }
 
 static void write_record(struct pair *p, size_t n, const char *name, struct slg_buf *bytes)
 {
-    struct slg_disk_path path;
-
-    assert_int_equal(slg_disk_join(&path, p->one[n].directory, name, NULL), SLG_OK);
-    assert_int_equal(slg_disk_write(path.text, bytes->data, bytes->len, NULL), SLG_OK);
+    assert_int_equal(slg_disk_write_buf(p->one[n].directory, name, bytes, NULL), SLG_OK);
     slg_buf_fini(bytes);
 }
 
