@@ -9,6 +9,14 @@
 #include "ingester/zone.h"
 
 #define LABELS_SHOWN_MAX ((size_t)256) /* bytes of a stream's labels in a text */
+#define LABEL_SHOWN_MAX  64            /* bytes of one name or value */
+#define TEXT_BYTES_MAX   ((size_t)640) /* of one refusal */
+
+/* One refusal, and how often it came. */
+struct refusal {
+    uint64_t count;
+    char text[TEXT_BYTES_MAX];
+};
 
 struct decoder {
     const struct slg_push_options *options;
@@ -18,8 +26,9 @@ struct decoder {
     void *ctx;
     struct slg_push_result *result;
     struct slg_error *reterr;
-    size_t message_len;
-    uint64_t text_count;
+    struct refusal *refusals; /* SLG_PUSH_TEXTS_MAX of them, once there is one */
+    size_t refusal_count;
+    uint64_t untold; /* refusals whose text found no place */
     uint64_t next_serial;
 };
 
@@ -123,24 +132,48 @@ static void reject(struct decoder *d, enum slg_push_reason reason, uint64_t coun
 static void reject(struct decoder *d, enum slg_push_reason reason, uint64_t count,
                    const char *format, ...)
 {
-    size_t room = sizeof(d->result->message) - d->message_len;
+    char text[TEXT_BYTES_MAX];
     va_list args;
-    int len;
+    size_t i = 0;
 
     d->result->rejected[reason] += count;
     d->result->rejected_count += count;
-    d->text_count++;
-    if (d->text_count > SLG_PUSH_TEXTS_MAX || room < 2)
-        return;
-    if (d->message_len > 0) {
-        d->result->message[d->message_len++] = '\n';
-        room--;
-    }
     va_start(args, format);
-    len = vsnprintf(d->result->message + d->message_len, room, format, args);
+    (void)vsnprintf(text, sizeof(text), format, args); /* cut when too long */
     va_end(args);
-    if (len > 0)
-        d->message_len += (size_t)len < room ? (size_t)len : room - 1;
+    if (d->refusals == NULL)
+        d->refusals = slg_arena_calloc(d->arena, SLG_PUSH_TEXTS_MAX, sizeof(*d->refusals));
+    while (i < d->refusal_count && strcmp(d->refusals[i].text, text) != 0)
+        i++;
+    if (d->refusals == NULL || i == SLG_PUSH_TEXTS_MAX) {
+        d->untold++;
+        return;
+    }
+    if (i == d->refusal_count) {
+        memcpy(d->refusals[i].text, text, sizeof(text));
+        d->refusal_count++;
+    }
+    d->refusals[i].count++;
+}
+
+/* Loki's util.GroupedErrors: one alone as it is, else `2 errors like: ..; 1 errors like: ..`. */
+static void compose_message(const struct decoder *d)
+{
+    char *message = d->result->message;
+    size_t room = SLG_PUSH_MESSAGE_MAX;
+    size_t len = 0;
+
+    if (d->refusal_count == 1 && d->refusals[0].count == 1 && d->untold == 0) {
+        (void)snprintf(message, room, "%s", d->refusals[0].text); /* it fits */
+        return;
+    }
+    for (size_t i = 0; i < d->refusal_count && len < room; i++)
+        len += (size_t)snprintf(message + len, room - len, "%s%llu errors like: %s",
+                                i == 0 ? "" : "; ", (unsigned long long)d->refusals[i].count,
+                                d->refusals[i].text);
+    if (d->untold > 0 && len < room)
+        (void)snprintf(message + len, room - len, "%s%llu more", len == 0 ? "" : "; ",
+                       (unsigned long long)d->untold);
 }
 
 /* The stream as {a="b"} for a text, cut; in the arena. */
@@ -230,16 +263,16 @@ static struct slg_text discover_service(const struct slg_label_set *set)
     return slg_text_of("unknown_service");
 }
 
-/* Labels of a JSON stream, sorted, in the arena; names checked as the label parser would. LIMIT: the arena. */
-static enum slg_status json_labels(struct decoder *d, const struct slg_push_stream *stream,
-                                   struct slg_label_set *ret_set, struct slg_error *error)
+/* The pairs of a JSON stream in the arena, with room for one more; names checked as the label parser would. LIMIT: the
+ * arena. */
+static enum slg_status json_pairs(struct decoder *d, const struct slg_push_stream *stream,
+                                  struct slg_label **ret_items, struct slg_error *error)
 {
     struct slg_label *items;
     size_t count = stream->label_count;
-    enum slg_status status;
 
-    if (count > SLG_LABEL_INPUT_COUNT_MAX)
-        return slg_errorf(error, SLG_INVALID, "%zu labels", count);
+    if (!stream->has_labels)
+        return slg_errorf(error, SLG_MALFORMED, "the stream has no labels");
     items = slg_arena_alloc(d->arena, (count + 1) * sizeof(*items));
     if (items == NULL)
         return SLG_LIMIT;
@@ -253,9 +286,89 @@ static enum slg_status json_labels(struct decoder *d, const struct slg_push_stre
         if (!repair_utf8(d->arena, &items[i].value))
             return SLG_LIMIT;
     }
-    status = slg_label_normalize(items, count, &count, error);
-    *ret_set = (struct slg_label_set){ .items = items, .count = count };
-    return status;
+    *ret_items = items;
+    return SLG_OK;
+}
+
+/* Those of the protobuf form; the same promises. */
+static enum slg_status text_pairs(struct decoder *d, const struct slg_push_stream *stream,
+                                  struct slg_label **ret_items, size_t *ret_count,
+                                  struct slg_error *error)
+{
+    struct slg_label *given;
+    struct slg_label *items;
+    enum slg_status status =
+        slg_label_parse_pairs(d->arena, stream->label_text, &given, ret_count, error);
+
+    if (status != SLG_OK)
+        return status;
+    items = slg_arena_alloc(d->arena, (*ret_count + 1) * sizeof(*items));
+    if (items == NULL)
+        return SLG_LIMIT;
+    if (*ret_count > 0)
+        memcpy(items, given, *ret_count * sizeof(*items));
+    *ret_items = items;
+    return SLG_OK;
+}
+
+/* Stable, so that the last of equal names is the last that was given. */
+static void sort_labels(struct slg_label *items, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        struct slg_label label = items[i];
+        size_t at = i;
+
+        for (; at > 0 && slg_text_compare(items[at - 1].name, label.name) > 0; at--)
+            items[at] = items[at - 1];
+        items[at] = label;
+    }
+}
+
+/* In JSON a name that comes twice is one label, the last; what is left empty is none. Returns the count. */
+static size_t unite_labels(struct slg_label *items, size_t count, bool json)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        bool again = json && i + 1 < count && slg_text_equal(items[i].name, items[i + 1].name);
+
+        if (!again && items[i].value.len > 0)
+            items[kept++] = items[i];
+    }
+    return kept;
+}
+
+/* The labels of a stream, sorted, with service_name. OK, MALFORMED with a text, LIMIT: the arena. */
+static enum slg_status collect_labels(struct decoder *d, const struct slg_push_stream *stream,
+                                      struct slg_label **ret_items, size_t *ret_count,
+                                      struct slg_error *error)
+{
+    bool json = stream->label_text.at == NULL;
+    struct slg_label *items = NULL;
+    size_t count = stream->label_count;
+    struct slg_label_set set;
+    struct slg_text service;
+    enum slg_status status =
+        json ? json_pairs(d, stream, &items, error) : text_pairs(d, stream, &items, &count, error);
+
+    if (status != SLG_OK)
+        return status;
+    if (count > SLG_LABEL_INPUT_COUNT_MAX)
+        count = unite_labels(items, count, /* json= */ false); /* the empty ones go first */
+    if (count <= SLG_LABEL_INPUT_COUNT_MAX) {
+        sort_labels(items, count);
+        count = unite_labels(items, count, json);
+    }
+    set = (struct slg_label_set){ .items = items, .count = count };
+    if (d->options->discover_service_name && count <= SLG_LABEL_INPUT_COUNT_MAX &&
+        !slg_label_get(&set, slg_text_of("service_name"), &service)) {
+        items[count].value = discover_service(&set);
+        items[count++].name = slg_text_of("service_name");
+        sort_labels(items, count);
+    }
+    *ret_items = items;
+    *ret_count = count;
+    return SLG_OK;
 }
 
 static bool is_reserved(const struct slg_label_set *set)
@@ -265,7 +378,33 @@ static bool is_reserved(const struct slg_label_set *set)
     return slg_label_get(set, slg_text_of("job"), &job) && slg_text_equal_to(job, "silage");
 }
 
-/* Loki's ValidateLabels. False: rejected. */
+/* The first label that breaks a rule, in their order. False: rejected. */
+static bool check_each_label(struct decoder *d, const struct slg_label_set *set,
+                             uint64_t entry_count)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        const struct slg_label *label = &set->items[i];
+
+        if (label->name.len > SLG_LABEL_NAME_BYTES_MAX)
+            reject(d, SLG_PUSH_LABEL_NAME_TOO_LONG, entry_count,
+                   "stream '%s' has label name too long: '%.*s'", show_labels(d, set),
+                   LABEL_SHOWN_MAX, label->name.at);
+        else if (label->value.len > SLG_LABEL_VALUE_BYTES_MAX)
+            reject(d, SLG_PUSH_LABEL_VALUE_TOO_LONG, entry_count,
+                   "stream '%s' has label value too long: '%.*s'", show_labels(d, set),
+                   LABEL_SHOWN_MAX, label->value.at);
+        else if (i > 0 && slg_text_equal(label->name, set->items[i - 1].name))
+            reject(d, SLG_PUSH_DUPLICATE_LABEL, entry_count,
+                   "stream '%s' has duplicate label name: '%.*s'", show_labels(d, set),
+                   (int)label->name.len, label->name.at);
+        else
+            continue;
+        return false;
+    }
+    return true;
+}
+
+/* Loki's ValidateLabels, in its order. False: rejected. */
 static bool check_labels(struct decoder *d, const struct slg_label_set *set, uint64_t entry_count)
 {
     struct slg_text service;
@@ -280,6 +419,8 @@ static bool check_labels(struct decoder *d, const struct slg_label_set *set, uin
         reject(d, SLG_PUSH_TOO_MANY_LABELS, entry_count,
                "entry for stream '%s' has %zu label names; limit %zu", show_labels(d, set), count,
                d->options->label_count_max);
+    else if (!check_each_label(d, set, entry_count))
+        return false;
     else if (is_reserved(set))
         reject(d, SLG_PUSH_RESERVED, entry_count,
                "stream '%s' uses job=\"silage\", which only Silage itself writes",
@@ -289,38 +430,16 @@ static bool check_labels(struct decoder *d, const struct slg_label_set *set, uin
     return false;
 }
 
-static const struct slg_label *too_long(const struct slg_push_request *request,
-                                        const struct slg_push_stream *stream, bool *ret_name)
-{
-    for (size_t i = 0; i < stream->label_count; i++) {
-        const struct slg_label *label = &request->labels[stream->label_first + i];
-
-        *ret_name = label->name.len > SLG_LABEL_NAME_BYTES_MAX;
-        if (*ret_name || label->value.len > SLG_LABEL_VALUE_BYTES_MAX)
-            return label;
-    }
-    return NULL;
-}
-
-/* A set that could not be read or normalised: find Loki's word for it. */
 static void reject_unreadable(struct decoder *d, const struct slg_push_stream *stream,
                               const struct slg_error *error)
 {
-    bool name = false;
-    const struct slg_label *label =
-        stream->label_text.at == NULL ? too_long(&d->request, stream, &name) : NULL;
-    int shown_len = stream->label_text.at == NULL  ? 5
-                    : stream->label_text.len < 256 ? (int)stream->label_text.len
-                                                   : 256;
-    const char *shown = stream->label_text.at == NULL ? "{...}" : stream->label_text.at;
+    struct slg_text text =
+        stream->label_text.at == NULL ? slg_text_of("{...}") : stream->label_text;
 
-    if (label != NULL)
-        reject(d, name ? SLG_PUSH_LABEL_NAME_TOO_LONG : SLG_PUSH_LABEL_VALUE_TOO_LONG,
-               stream->entry_count, "stream '{...}' has label %s too long: '%.*s'",
-               name ? "name" : "value", 64, name ? label->name.at : label->value.at);
-    else
-        reject(d, SLG_PUSH_INVALID_LABELS, stream->entry_count,
-               "error parsing labels '%.*s' with error: %s", shown_len, shown, error->message);
+    reject(d, SLG_PUSH_INVALID_LABELS, stream->entry_count,
+           "error parsing labels '%.*s' with error: %s",
+           (int)(text.len < LABELS_SHOWN_MAX ? text.len : LABELS_SHOWN_MAX), text.at,
+           error->message);
 }
 
 /* The stream with service_name, encoded. OK with *ret_ref NULL: rejected. */
@@ -329,13 +448,10 @@ static enum slg_status resolve_stream(struct decoder *d, const struct slg_push_s
 {
     struct slg_error error = { .message = "" };
     struct slg_stream_ref *ref;
-    struct slg_label_set set = { NULL, 0 };
     struct slg_label *items;
-    struct slg_text service;
     struct slg_buf buf;
-    enum slg_status status = stream->label_text.at == NULL
-                                 ? json_labels(d, stream, &set, &error)
-                                 : slg_label_parse(d->arena, stream->label_text, &set, &error);
+    size_t count;
+    enum slg_status status = collect_labels(d, stream, &items, &count, &error);
 
     *ret_ref = NULL;
     if (status == SLG_LIMIT)
@@ -344,24 +460,17 @@ static enum slg_status resolve_stream(struct decoder *d, const struct slg_push_s
         reject_unreadable(d, stream, &error);
         return SLG_OK;
     }
-    if (!check_labels(d, &set, stream->entry_count))
+    if (!check_labels(d, &(struct slg_label_set){ .items = items, .count = count },
+                      stream->entry_count))
         return SLG_OK;
-    items = slg_arena_alloc(d->arena, (set.count + 1) * sizeof(*items));
-    ref = slg_arena_calloc(d->arena, 1, sizeof(*ref));
-    if (items == NULL || ref == NULL)
-        return slg_errorf(d->reterr, SLG_LIMIT, "the push needs too much memory");
-    memcpy(items, set.items, set.count * sizeof(*items));
-    if (d->options->discover_service_name &&
-        !slg_label_get(&set, slg_text_of("service_name"), &service)) {
-        items[set.count].name = slg_text_of("service_name");
-        items[set.count].value = discover_service(&set);
-        set.count++;
-    }
-    if (slg_label_normalize(items, set.count, &set.count, &error) != SLG_OK) {
+    if (slg_label_normalize(items, count, &count, &error) != SLG_OK) {
         reject_unreadable(d, stream, &error);
         return SLG_OK;
     }
-    ref->labels = (struct slg_label_set){ .items = items, .count = set.count };
+    ref = slg_arena_calloc(d->arena, 1, sizeof(*ref));
+    if (ref == NULL)
+        return slg_errorf(d->reterr, SLG_LIMIT, "the push needs too much memory");
+    ref->labels = (struct slg_label_set){ .items = items, .count = count };
     slg_buf_init(&buf, SLG_LABEL_SET_BYTES_MAX * 2);
     slg_label_encode(&buf, &ref->labels);
     if (slg_buf_failed(&buf)) {
@@ -569,11 +678,7 @@ enum slg_status slg_push_decode(const struct slg_push_options *options, enum slg
     ret_result->stream_count = d.request.stream_count;
     for (size_t i = 0; i < d.request.stream_count && status == SLG_OK; i++)
         status = deliver_stream(&d, &d.request.streams[i]);
-    if (d.text_count > SLG_PUSH_TEXTS_MAX) {
-        size_t room = sizeof(ret_result->message) - d.message_len;
-
-        (void)snprintf(ret_result->message + d.message_len, room, "\nand %llu more",
-                       (unsigned long long)(d.text_count - SLG_PUSH_TEXTS_MAX));
-    }
+    if (ret_result->rejected_count > 0)
+        compose_message(&d);
     return status;
 }

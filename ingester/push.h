@@ -21,7 +21,7 @@
 #define SLG_PUSH_STREAM_COUNT_MAX ((size_t)16384) /* in one request */
 #define SLG_PUSH_ENTRY_COUNT_MAX  ((size_t)1 << 20)
 #define SLG_PUSH_MESSAGE_MAX      ((size_t)2048) /* text of the answer */
-#define SLG_PUSH_TEXTS_MAX        ((size_t)10)   /* reasons spelled out; the others are counted */
+#define SLG_PUSH_TEXTS_MAX        ((size_t)10)   /* texts spelled out; the others are counted */
 
 enum slg_push_format { SLG_PUSH_JSON, SLG_PUSH_PROTOBUF };
 
@@ -35,6 +35,7 @@ enum slg_push_format { SLG_PUSH_JSON, SLG_PUSH_PROTOBUF };
     X(TOO_MANY_LABELS, "max_label_names_per_series")                                               \
     X(LABEL_NAME_TOO_LONG, "label_name_too_long")                                                  \
     X(LABEL_VALUE_TOO_LONG, "label_value_too_long")                                                \
+    X(DUPLICATE_LABEL, "duplicate_label_names")                                                    \
     X(METADATA_TOO_LARGE, "structured_metadata_too_large")                                         \
     X(METADATA_TOO_MANY, "structured_metadata_too_many")                                           \
     X(RESERVED, "reserved_stream")
@@ -75,12 +76,12 @@ struct slg_push_entry {
 typedef enum slg_status slg_push_take_fn(void *ctx, const struct slg_push_entry *entry);
 
 struct slg_push_result {
-    uint64_t stream_count; /* in the body; 0: Loki answers 422 */
+    uint64_t stream_count; /* in the body; 0: answer 422 */
     uint64_t entry_count;  /* handed out */
     uint64_t line_bytes;
     uint64_t rejected[SLG_PUSH_REASON_COUNT]; /* entries */
     uint64_t rejected_count;                  /* their sum; 0 = answer 204 */
-    char message[SLG_PUSH_MESSAGE_MAX]; /* Loki's texts, one a line, for the 400; empty when none */
+    char message[SLG_PUSH_MESSAGE_MAX];       /* for the 400, in Loki's words; empty when none */
 };
 
 /* body is changed in place (JSON escapes are undone there) and must live as long as the entries. arena holds the rest;

@@ -314,15 +314,29 @@ static void answer(struct request *r, enum slg_ingester_push_outcome outcome, un
         slg_http_answer_text(r->http, code, text);
 }
 
-/* As Loki: JSON when it says so, protobuf else. */
+/* As Loki: JSON when it says so, protobuf else. What follows the type are parameters (RFC 9110, 8.3.1). */
 static enum slg_push_format format_of(const struct slg_http_request *http)
 {
     const char *type = slg_http_header(http, "Content-Type");
     static const char json[] = "application/json";
 
-    if (type != NULL && strncasecmp(type, json, sizeof(json) - 1) == 0)
+    if (type != NULL && strncasecmp(type, json, sizeof(json) - 1) == 0 &&
+        strchr(" \t;", type[sizeof(json) - 1]) != NULL)
         return SLG_PUSH_JSON;
     return SLG_PUSH_PROTOBUF;
+}
+
+/* gzip and deflate are undone by now, snappy is protobuf's own. False: the body is in another encoding. */
+static bool is_readable(struct request *r)
+{
+    static const char *const known[] = { "", "identity", "snappy", "gzip", "deflate" };
+    const char *encoding = slg_http_header(r->http, "Content-Encoding");
+
+    for (size_t i = 0; i < SLG_ARRAY_LEN(known); i++)
+        if (encoding == NULL || strcasecmp(encoding, known[i]) == 0)
+            return true;
+    (void)slg_errorf(&r->error, SLG_INVALID, "Content-Encoding \"%.32s\" not supported", encoding);
+    return false;
 }
 
 /* What is handed out may be scratch of the decoder: keep a copy of what does not stand in the body itself. */
@@ -419,6 +433,7 @@ static enum slg_drop_reason drop_reason_of(enum slg_push_reason reason)
     case SLG_PUSH_TOO_MANY_LABELS:
     case SLG_PUSH_LABEL_NAME_TOO_LONG:
     case SLG_PUSH_LABEL_VALUE_TOO_LONG:
+    case SLG_PUSH_DUPLICATE_LABEL:
     case SLG_PUSH_METADATA_TOO_LARGE:
     case SLG_PUSH_METADATA_TOO_MANY:
     case SLG_PUSH_REASON_COUNT:
@@ -538,12 +553,17 @@ static void answer_stored(struct request *r, enum job_failure failure)
 
 static void handle_with_workspace(struct request *r)
 {
-    enum slg_status status = decode(r);
+    enum slg_status status = is_readable(r) ? decode(r) : SLG_INVALID;
 
     if (status != SLG_OK) {
         give_back(r);
         answer(r, SLG_PUSH_BAD, status == SLG_LIMIT ? 413 : 400,
                r->error.message[0] != '\0' ? r->error.message : slg_status_text(status));
+        return;
+    }
+    if (r->result.stream_count == 0) {
+        give_back(r);
+        answer(r, SLG_PUSH_BAD, 422, "error at least one valid stream is required for ingestion");
         return;
     }
     if (r->entry_count == 0 && r->result.rejected_count == 0) {

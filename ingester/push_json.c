@@ -264,14 +264,36 @@ static bool parse_ns(struct slg_text text, int64_t *ret_ns)
     return true;
 }
 
-/* ["ns", "line"] or ["ns", "line", {metadata}] */
+static bool take_null(struct json *j)
+{
+    return peek(j) == 'n' && take_word(j, "null");
+}
+
+/* What follows the time: a line, metadata, and more that is skipped; any of them may be absent. */
+static enum slg_status take_rest_of_entry(struct json *j, struct slg_push_line *line)
+{
+    enum slg_status status;
+
+    if (!take(j, ','))
+        return SLG_OK;
+    status = take_string(j, &line->line);
+    if (status == SLG_OK && take(j, ','))
+        status = take_pairs(j, INTO_METADATA);
+    while (status == SLG_OK && take(j, ','))
+        status = skip_value(j);
+    return status;
+}
+
+/* ["ns", "line"] or ["ns", "line", {metadata}]; null is no entry. */
 static enum slg_status take_entry(struct json *j)
 {
-    struct slg_push_line line = { .metadata_first = j->request->metadata_count };
+    struct slg_push_line line = { .line = { "", 0 }, .metadata_first = j->request->metadata_count };
     struct slg_push_line *item;
     struct slg_text stamp;
     enum slg_status status;
 
+    if (take_null(j))
+        return SLG_OK;
     if (!take(j, '['))
         return malformed(j, "an entry [timestamp, line] is expected");
     status = take_string(j, &stamp);
@@ -279,19 +301,9 @@ static enum slg_status take_entry(struct json *j)
         return status;
     if (!parse_ns(stamp, &line.ts_ns))
         return malformed(j, "the timestamp is not a count of nanoseconds");
-    if (!take(j, ','))
-        return malformed(j, "a log line is expected");
-    status = take_string(j, &line.line);
+    status = take_rest_of_entry(j, &line);
     if (status != SLG_OK)
         return status;
-    if (take(j, ',')) {
-        if (peek(j) == 'n' && take_word(j, "null"))
-            status = SLG_OK;
-        else
-            status = take_pairs(j, INTO_METADATA);
-        if (status != SLG_OK)
-            return status;
-    }
     if (!take(j, ']'))
         return malformed(j, "the end of an entry is expected");
     line.metadata_count = j->request->metadata_count - line.metadata_first;
@@ -321,6 +333,25 @@ static enum slg_status take_list(struct json *j, enum slg_status (*take_item)(st
     return more == 0 ? SLG_OK : malformed(j, "a comma or \"]\" is expected");
 }
 
+/* One member of a stream. Of members that come twice the last counts, but for values that are null (Loki's reader). */
+static enum slg_status take_member(struct json *j, struct slg_text key,
+                                   struct slg_push_stream *stream)
+{
+    struct slg_push_request *request = j->request;
+
+    if (slg_text_equal_to(key, "stream")) {
+        request->label_count = stream->label_first;
+        stream->has_labels = true;
+        return take_pairs(j, INTO_LABELS);
+    }
+    if (!slg_text_equal_to(key, "values"))
+        return skip_value(j);
+    if (take_null(j))
+        return SLG_OK;
+    request->line_count = stream->entry_first;
+    return take_list(j, take_entry);
+}
+
 /* {"stream":{..},"values":[..]} in any order; other members are skipped. */
 static enum slg_status take_stream(struct json *j)
 {
@@ -341,12 +372,7 @@ static enum slg_status take_stream(struct json *j)
             return status;
         if (!take(j, ':'))
             return malformed(j, "a colon is expected");
-        if (slg_text_equal_to(key, "stream"))
-            status = take_pairs(j, INTO_LABELS);
-        else if (slg_text_equal_to(key, "values"))
-            status = take_list(j, take_entry);
-        else
-            status = skip_value(j);
+        status = take_member(j, key, &stream);
         if (status != SLG_OK)
             return status;
         more = next_item(j, '}');
@@ -362,6 +388,24 @@ static enum slg_status take_stream(struct json *j)
     return SLG_OK;
 }
 
+/* Loki's reader takes this one name in capitals, too: whoever sends it so must not lose lines. */
+static bool is_streams(struct slg_text key)
+{
+    return key.len == 7 && strncasecmp(key.at, "streams", 7) == 0;
+}
+
+/* The list of streams; a later one takes the place of an earlier one, null is none. */
+static enum slg_status take_streams(struct json *j)
+{
+    struct slg_push_request *request = j->request;
+
+    request->stream_count = 0;
+    request->line_count = 0;
+    request->label_count = 0;
+    request->metadata_count = 0;
+    return take_null(j) ? SLG_OK : take_list(j, take_stream);
+}
+
 enum slg_status slg_push_read_json(struct slg_push_request *request, uint8_t *body, size_t len,
                                    struct slg_error *reterr)
 {
@@ -370,6 +414,8 @@ enum slg_status slg_push_read_json(struct slg_push_request *request, uint8_t *bo
     };
     int more;
 
+    if (take_null(&j))
+        return peek(&j) == -1 ? SLG_OK : malformed(&j, "nothing may follow");
     if (!take(&j, '{'))
         return malformed(&j, "an object is expected");
     more = take(&j, '}') ? 0 : 1;
@@ -381,7 +427,7 @@ enum slg_status slg_push_read_json(struct slg_push_request *request, uint8_t *bo
             return status;
         if (!take(&j, ':'))
             return malformed(&j, "a colon is expected");
-        status = slg_text_equal_to(key, "streams") ? take_list(&j, take_stream) : skip_value(&j);
+        status = is_streams(key) ? take_streams(&j) : skip_value(&j);
         if (status != SLG_OK)
             return status;
         more = next_item(&j, '}');

@@ -11,6 +11,7 @@
 
 struct slg_push_stream {
     struct slg_text label_text; /* protobuf: {a="b"}; at NULL in JSON */
+    bool has_labels;            /* JSON: there is a "stream", if an empty one */
     size_t label_first;         /* JSON: pairs in slg_push_request.labels */
     size_t label_count;
     size_t entry_first;

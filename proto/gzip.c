@@ -5,6 +5,7 @@
 #define PIECE_BYTES ((size_t)16384)
 #define WINDOW_ANY  (15 + 32) /* find gzip or zlib by their heads */
 #define WINDOW_GZIP (15 + 16)
+#define WINDOW_RAW  (-15)
 #define LEVEL                                                                                      \
     1 /* LIMITS section 6: 118-164 MB/s; higher levels only cost time on the way to a browser */
 #define MEMORY_LEVEL 8
@@ -13,6 +14,15 @@ struct slg_gzip {
     z_stream stream;
 };
 
+/* Raw deflate has no head: what begins like neither gzip (RFC 1952, 2.3.1) nor zlib (RFC 1950, 2.2). */
+static int window_of(const uint8_t *bytes, size_t len)
+{
+    bool gzip = len >= 2 && bytes[0] == 0x1F && bytes[1] == 0x8B;
+    bool zlib = len >= 2 && (bytes[0] & 0x0F) == 8 && (bytes[0] * 256 + bytes[1]) % 31 == 0;
+
+    return gzip || zlib ? WINDOW_ANY : WINDOW_RAW;
+}
+
 enum slg_status slg_gzip_unpack(const void *bytes, size_t len, struct slg_buf *out)
 {
     z_stream stream = { 0 };
@@ -20,7 +30,7 @@ enum slg_status slg_gzip_unpack(const void *bytes, size_t len, struct slg_buf *o
     uint8_t surplus;
     int rc = Z_OK;
 
-    if (len > UINT32_MAX || inflateInit2(&stream, WINDOW_ANY) != Z_OK)
+    if (len > UINT32_MAX || inflateInit2(&stream, window_of(bytes, len)) != Z_OK)
         return SLG_MALFORMED;
     stream.next_in = (Bytef *)(uintptr_t)bytes; /* zlib does not write to it */
     stream.avail_in = (uInt)len;

@@ -1,6 +1,6 @@
 /* proto/gzip.h - gzip and deflate of HTTP bodies: zlib behind a small interface (only file: gzip.c).
  *
- * RFC 1952 (gzip), RFC 1950 (what HTTP calls deflate).
+ * RFC 1952 (gzip), RFC 1950 (what HTTP calls deflate), RFC 1951 (what Go's clients, and Loki, take it for).
  * Owner: a stream belongs to its creator. Threads: one per stream. */
 #ifndef SLG_PROTO_GZIP_H
 #define SLG_PROTO_GZIP_H
@@ -10,7 +10,7 @@
 #include "base/buf.h"
 #include "base/status.h"
 
-/* Unpack a whole gzip or zlib body, appended to out. LIMIT: it is larger than out->bytes_max allows; MALFORMED: not
+/* Unpack a whole gzip, zlib or raw deflate body, appended to out. LIMIT: it is larger than out->bytes_max allows; MALFORMED: not
  * that format, cut short, or bytes behind its end. */
 SLG_MUST_CHECK enum slg_status slg_gzip_unpack(const void *bytes, size_t len, struct slg_buf *out);
 

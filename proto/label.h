@@ -72,6 +72,11 @@ SLG_MUST_CHECK enum slg_status slg_label_parse(struct slg_arena *arena, struct s
                                                struct slg_label_set *ret_set,
                                                struct slg_error *reterr);
 
+/* The same, but the pairs as they are given: not sorted, with those that are empty or come twice. */
+SLG_MUST_CHECK enum slg_status slg_label_parse_pairs(struct slg_arena *arena, struct slg_text text,
+                                                     struct slg_label **ret_items,
+                                                     size_t *ret_count, struct slg_error *reterr);
+
 /* Print as `{a="b", c="d"}` with Go quoting; what logs and error texts show. */
 void slg_label_print(struct slg_buf *out, const struct slg_label_set *set);
 

@@ -208,8 +208,9 @@ static enum slg_status take_pairs(struct parser *p, struct slg_label *items, siz
     return SLG_OK;
 }
 
-enum slg_status slg_label_parse(struct slg_arena *arena, struct slg_text text,
-                                struct slg_label_set *ret_set, struct slg_error *reterr)
+enum slg_status slg_label_parse_pairs(struct slg_arena *arena, struct slg_text text,
+                                      struct slg_label **ret_items, size_t *ret_count,
+                                      struct slg_error *reterr)
 {
     struct parser p = { .c = slg_cursor_make(text.at, text.len),
                         .start = (const uint8_t *)text.at,
@@ -232,16 +233,28 @@ enum slg_status slg_label_parse(struct slg_arena *arena, struct slg_text text,
     skip_spaces(&p);
     if (slg_cursor_left(&p.c) > 0)
         return refuse(&p, "nothing may follow \"}\"");
-    status = slg_label_normalize(items, count, &count, reterr);
-    if (status != SLG_OK)
-        return status;
     kept = slg_arena_alloc(arena, count * sizeof(*kept));
     if (kept == NULL)
         return over_budget(&p);
     if (count > 0)
         memcpy(kept, items, count * sizeof(*kept));
-    *ret_set = (struct slg_label_set){ .items = kept, .count = count };
+    *ret_items = kept;
+    *ret_count = count;
     return SLG_OK;
+}
+
+enum slg_status slg_label_parse(struct slg_arena *arena, struct slg_text text,
+                                struct slg_label_set *ret_set, struct slg_error *reterr)
+{
+    struct slg_label *items;
+    size_t count;
+    enum slg_status status = slg_label_parse_pairs(arena, text, &items, &count, reterr);
+
+    if (status == SLG_OK)
+        status = slg_label_normalize(items, count, &count, reterr);
+    if (status == SLG_OK)
+        *ret_set = (struct slg_label_set){ .items = items, .count = count };
+    return status;
 }
 
 /* ---- printing ---- */

@@ -78,7 +78,20 @@ static const struct json_row {
       X "|{\"user_id\":\"7\",\"key_2x\":\"y\",\"detected_level\":\"unknown\"}|1|hi;", 0, "" },
     { "metadata twice: the last", ONE("[\"1\",\"hi\",{\"a.b\":\"1\",\"a_b\":\"2\"}]"), SLG_OK,
       X "|{\"a_b\":\"2\",\"detected_level\":\"unknown\"}|1|hi;", 0, "" },
-    { "metadata is null", ONE("[\"1\",\"hi\",null]"), SLG_OK, X "|" UNKNOWN "|1|hi;", 0, "" },
+    { "streams in capitals, the last of two",
+      "{\"streams\":[{\"stream\":{\"b\":\"c\"},\"values\":[[\"1\",\"lost\"]]}],\"StReAmS\":[{"
+      "\"stream\":{\"app\":\"x\"},\"values\":[[\"1\",\"hi\"]]}]}",
+      SLG_OK, X "|" UNKNOWN "|1|hi;", 0, "" },
+    { "streams are null", "{\"Streams\":null}", SLG_OK, "", 0, "" },
+    { "all is null", " null ", SLG_OK, "", 0, "" },
+    { "members twice: the last, but null values",
+      "{\"streams\":[{\"stream\":{\"b\":\"c\"},\"values\":[[\"1\",\"lost\"]],\"stream\":{\"app\":"
+      "\"x\"},\"values\":[[\"1\",\"hi\"]],\"values\":null}]}",
+      SLG_OK, X "|" UNKNOWN "|1|hi;", 0, "" },
+    { "an entry is null", ONE("null,[\"1\",\"hi\"]"), SLG_OK, X "|" UNKNOWN "|1|hi;", 0, "" },
+    { "time alone", ONE("[\"1\"]"), SLG_OK, X "|" UNKNOWN "|1|;", 0, "" },
+    { "more than three items", ONE("[\"1\",\"hi\",{\"a\":\"b\"},{\"x\":[1]},2]"), SLG_OK,
+      X "|{\"a\":\"b\",\"detected_level\":\"unknown\"}|1|hi;", 0, "" },
     { "level in metadata", ONE("[\"1\",\"hi\",{\"level\":\"WARN\"}]"), SLG_OK,
       X "|{\"level\":\"WARN\",\"detected_level\":\"warn\"}|1|hi;", 0, "" },
     { "detected_level given", ONE("[\"1\",\"hi\",{\"detected_level\":\"Err\"}]"), SLG_OK,
@@ -117,7 +130,16 @@ static const struct json_row {
       "{\"streams\":[{\"stream\":{\"app\":\"b\",\"c\":\"\"},\"values\":[[\"1\",\"x\"]]}]}", SLG_OK,
       "{\"app\":\"b\",\"service_name\":\"b\"}|" UNKNOWN "|1|x;", 0, "" },
     { "no labels", "{\"streams\":[{\"stream\":{},\"values\":[[\"1\",\"x\"],[\"2\",\"x\"]]}]}",
-      SLG_OK, "", 2, "error at least one label pair is required per stream" },
+      SLG_OK,
+      "{\"service_name\":\"unknown_service\"}|" UNKNOWN "|1|x;"
+      "{\"service_name\":\"unknown_service\"}|" UNKNOWN "|2|x;",
+      0, "" },
+    { "no member for labels", "{\"streams\":[{\"values\":[[\"1\",\"x\"]]}]}", SLG_OK, "", 1,
+      "the stream has no labels" },
+    { "labels twice: the last",
+      "{\"streams\":[{\"stream\":{\"app\":\"y\",\"app\":\"x\",\"b\":\"c\","
+      "\"b\":\"\"},\"values\":[[\"1\",\"hi\"]]}]}",
+      SLG_OK, X "|" UNKNOWN "|1|hi;", 0, "" },
     { "bad label name, others go on",
       "{\"streams\":[{\"stream\":{\"a-b\":\"c\"},\"values\":[[\"1\",\"x\"]]},"
       "{\"stream\":{\"app\":\"x\"},\"values\":[[\"1\",\"hi\"]]}]}",
@@ -128,7 +150,20 @@ static const struct json_row {
       "{\"streams\":[{\"stream\":{\"a\":\"1\",\"b\":\"1\",\"c\":\"1\",\"d\":\"1\",\"e\":\"1\"},"
       "\"values\":[["
       "\"1\",\"x\"]]}]}",
-      SLG_OK, "", 1, "has 5 label names; limit 4" },
+      SLG_OK, "", 1,
+      "entry for stream '{a=\"1\", b=\"1\", c=\"1\", d=\"1\", e=\"1\", "
+      "service_name=\"unknown_service\"}' has 5 label names; limit 4" },
+    { "two faults of one kind, one of another",
+      "{\"streams\":[{\"stream\":{\"job\":\"silage\"},\"values\":[[\"1\",\"x\"]]},{\"stream\":{"
+      "\"a-b\":\"c\"},\"values\":[[\"1\",\"x\"]]},{\"stream\":{\"job\":\"silage\"},\"values\":[["
+      "\"1\","
+      "\"x\"],[\"2\",\"x\"]]}]}",
+      SLG_OK, "", 4,
+      "2 errors like: stream '{job=\"silage\", service_name=\"silage\"}' uses job=\"silage\", "
+      "which "
+      "only Silage itself writes; 1 errors like: error parsing labels '{...}' with error: \"a-b\" "
+      "is "
+      "not a label name" },
     { "line too long", ONE("[\"1\",\"0123456789012345678901234567890123456789\"],[\"1\",\"hi\"]"),
       SLG_OK, X "|" UNKNOWN "|1|hi;", 1,
       "Max entry size '32' bytes exceeded for stream '{app=\"x\", service_name=\"x\"}' while "
@@ -140,14 +175,18 @@ static const struct json_row {
     { "time has a dot", ONE("[\"1.5\",\"x\"]"), SLG_MALFORMED, "", 0, "" },
     { "time too large", ONE("[\"9223372036854775808\",\"x\"]"), SLG_MALFORMED, "", 0, "" },
     { "line is a number", ONE("[\"1\",2]"), SLG_MALFORMED, "", 0, "" },
-    { "line is missing", ONE("[\"1\"]"), SLG_MALFORMED, "", 0, "" },
-    { "four items", ONE("[\"1\",\"x\",{},1]"), SLG_MALFORMED, "", 0, "" },
+    { "entry is empty", ONE("[]"), SLG_MALFORMED, "", 0, "" },
+    { "line is null", ONE("[\"1\",null]"), SLG_MALFORMED, "", 0, "" },
+    { "metadata is null", ONE("[\"1\",\"hi\",null]"), SLG_MALFORMED, "", 0, "" },
+    { "labels are null", "{\"streams\":[{\"stream\":null,\"values\":[]}]}", SLG_MALFORMED, "", 0,
+      "" },
+    { "something follows null", "null{}", SLG_MALFORMED, "", 0, "" },
     { "metadata value is a number", ONE("[\"1\",\"x\",{\"a\":1}]"), SLG_MALFORMED, "", 0, "" },
     { "metadata is an array", ONE("[\"1\",\"x\",[]]"), SLG_MALFORMED, "", 0, "" },
     { "label value is a number", "{\"streams\":[{\"stream\":{\"a\":1},\"values\":[]}]}",
       SLG_MALFORMED, "", 0, "" },
-    { "a fault behind a good entry stores nothing", ONE("[\"1\",\"hi\"],[\"2\"]"), SLG_MALFORMED,
-      "", 0, "" },
+    { "a fault behind a good entry stores nothing", ONE("[\"1\",\"hi\"],[2]"), SLG_MALFORMED, "", 0,
+      "" },
     { "bad escape", ONE("[\"1\",\"\\x\"]"), SLG_MALFORMED, "", 0, "" },
     { "bad unicode escape", ONE("[\"1\",\"\\u12g4\"]"), SLG_MALFORMED, "", 0, "" },
     { "not closed", "{\"streams\":[", SLG_MALFORMED, "", 0, "" },
@@ -310,6 +349,133 @@ static void test_protobuf(void **state)
     slg_buf_fini(&raw);
 }
 
+/* Loki's answers of one stream with these labels (0: taken), each measured. */
+static const struct label_row {
+    const char *name;
+    const char *labels;
+    const char *message; /* empty: taken */
+} label_rows[] = {
+    { "twice, other value", "{foo=\"bar\", foo=\"barf\"}",
+      "stream '{foo=\"bar\", foo=\"barf\", service_name=\"unknown_service\"}' has duplicate label "
+      "name: 'foo'" },
+    { "twice, same value", "{foo=\"bar\", foo=\"bar\"}", "has duplicate label name: 'foo'" },
+    { "an empty copy behind is none", "{foo=\"bar\", foo=\"\"}", "" },
+    { "an empty copy before is none", "{d=\"\", d=\"keep\"}", "" },
+    { "no labels: the service is unknown", "{}", "" },
+    { "only empty labels", "{a=\"\"}", "" },
+    { "reserved", "{job=\"silage\"}", "only Silage itself" },
+    { "five", "{a=\"1\",b=\"1\",c=\"1\",d=\"1\",e=\"1\"}", "has 5 label names; limit 4" },
+    { "count before twice", "{a=\"1\",b=\"1\",c=\"1\",d=\"1\",a=\"2\"}",
+      "has 5 label names; limit 4" },
+    { "four and a service", "{a=\"1\",b=\"1\",c=\"1\",d=\"1\",service_name=\"s\"}", "" },
+    { "four and empty ones", "{a=\"1\",b=\"1\",c=\"1\",d=\"1\",e=\"\",f=\"\"}", "" },
+    { "no text", "", "error parsing labels ''" },
+};
+
+static void test_labels(void **state)
+{
+    struct slg_push_options options;
+
+    (void)state;
+    slg_push_options_init(&options);
+    options.label_count_max = 4;
+    for (size_t i = 0; i < SLG_ARRAY_LEN(label_rows); i++) {
+        const struct label_row *row = &label_rows[i];
+        struct slg_push_result result;
+        struct slg_error error = { 0 };
+        struct slg_buf raw, body, stream;
+        struct sink sink = { 0 };
+
+        slg_buf_init(&raw, 1 << 16);
+        slg_buf_init(&stream, 4096);
+        put_text(&stream, 1, row->labels);
+        put_entry(&stream, 1, 0, "x", NULL, NULL);
+        put_message(&raw, 1, &stream);
+        wrap_snappy(&body, &raw);
+        CHECK(row->name, decode(&options, SLG_PUSH_PROTOBUF, body.data, body.len, BUDGET, &sink,
+                                &result, &error) == SLG_OK);
+        if (strstr(result.message, row->message) == NULL)
+            print_error("%s\n", result.message);
+        CHECK(row->name, strstr(result.message, row->message) != NULL);
+        CHECK(row->name, result.rejected_count == (row->message[0] != '\0'));
+        CHECK(row->name, sink.taken == (row->message[0] == '\0'));
+        slg_buf_fini(&sink.out);
+        slg_buf_fini(&body);
+        slg_buf_fini(&raw);
+    }
+}
+
+/* Names and values at and over their limits; the first in order of names is told, the name before the value. */
+static void test_long_labels(void **state)
+{
+    static const struct {
+        const char *name;
+        size_t name_len, value_len;
+        const char *message;
+    } rows[] = {
+        { "longest", 1024, 2048, "" },
+        { "name too long", 1025, 1, "has label name too long: 'zzzz" },
+        { "value too long", 4, 2049, "has label value too long: 'vvvv" },
+        { "both: the name", 2000, 3000, "has label name too long: 'zzzz" },
+        { "an empty one is none", 2000, 0, "" },
+    };
+    struct slg_push_options options;
+
+    (void)state;
+    slg_push_options_init(&options);
+    for (size_t i = 0; i < SLG_ARRAY_LEN(rows); i++) {
+        struct slg_push_result result;
+        struct slg_error error = { 0 };
+        struct sink sink = { 0 };
+        struct slg_buf body;
+
+        slg_buf_init(&body, 1 << 16);
+        slg_buf_append_text(&body, "{\"streams\":[{\"stream\":{\"");
+        for (size_t k = 0; k < rows[i].name_len; k++)
+            slg_buf_append_byte(&body, 'z');
+        slg_buf_append_text(&body, "\":\"");
+        for (size_t k = 0; k < rows[i].value_len; k++)
+            slg_buf_append_byte(&body, 'v');
+        slg_buf_append_text(&body, "\"},\"values\":[[\"1\",\"x\"]]}]}");
+        CHECK(rows[i].name, decode(&options, SLG_PUSH_JSON, body.data, body.len, BUDGET, &sink,
+                                   &result, &error) == SLG_OK);
+        CHECK(rows[i].name, strstr(result.message, rows[i].message) != NULL);
+        CHECK(rows[i].name, result.rejected_count == (rows[i].message[0] != '\0'));
+        slg_buf_fini(&sink.out);
+        slg_buf_fini(&body);
+    }
+}
+
+/* 15 labels among 250 empty ones are 15 labels; 257 are 257. */
+static void test_many_labels(void **state)
+{
+    struct slg_push_options options;
+
+    (void)state;
+    slg_push_options_init(&options);
+    for (int empty = 0; empty < 2; empty++) {
+        struct slg_push_result result;
+        struct slg_error error = { 0 };
+        struct sink sink = { 0 };
+        struct slg_buf body;
+
+        slg_buf_init(&body, 1 << 16);
+        slg_buf_append_text(&body, "{\"streams\":[{\"stream\":{");
+        for (int k = 0; k < (empty ? 265 : 257); k++)
+            slg_buf_printf(&body, "%s\"n%d\":\"%s\"", k == 0 ? "" : ",", k,
+                           empty && k >= 15 ? "" : "v");
+        slg_buf_append_text(&body, "},\"values\":[[\"1\",\"x\"]]}]}");
+        assert_int_equal(
+            decode(&options, SLG_PUSH_JSON, body.data, body.len, BUDGET, &sink, &result, &error),
+            SLG_OK);
+        assert_int_equal(sink.taken, empty);
+        if (!empty)
+            assert_non_null(strstr(result.message, "has 257 label names; limit 15"));
+        slg_buf_fini(&sink.out);
+        slg_buf_fini(&body);
+    }
+}
+
 /* Cut or changed bytes are refused or read as something else; never a fault. The size is looked at first. */
 static void test_hostile_protobuf(void **state)
 {
@@ -379,9 +545,9 @@ static void test_times(void **state)
     assert_int_equal(result.rejected[SLG_PUSH_TOO_NEW], 1);
     assert_string_equal(
         result.message,
-        "entry for stream '{app=\"x\", service_name=\"x\"}' has timestamp too old: "
-        "1970-01-01T00:00:00Z, oldest acceptable timestamp is: 1970-01-01T00:00:00Z\n"
-        "entry for stream '{app=\"x\", service_name=\"x\"}' has timestamp too new: "
+        "1 errors like: entry for stream '{app=\"x\", service_name=\"x\"}' has timestamp too old: "
+        "1970-01-01T00:00:00Z, oldest acceptable timestamp is: 1970-01-01T00:00:00Z; "
+        "1 errors like: entry for stream '{app=\"x\", service_name=\"x\"}' has timestamp too new: "
         "1970-01-01T00:00:00Z");
     slg_buf_fini(&sink.out);
 }
@@ -494,10 +660,17 @@ static void test_masks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_json),       cmocka_unit_test(test_cut_json),
-        cmocka_unit_test(test_protobuf),   cmocka_unit_test(test_hostile_protobuf),
-        cmocka_unit_test(test_times),      cmocka_unit_test(test_every_budget),
-        cmocka_unit_test(test_sink_stops), cmocka_unit_test(test_many_refusals),
+        cmocka_unit_test(test_json),
+        cmocka_unit_test(test_cut_json),
+        cmocka_unit_test(test_protobuf),
+        cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_long_labels),
+        cmocka_unit_test(test_many_labels),
+        cmocka_unit_test(test_hostile_protobuf),
+        cmocka_unit_test(test_times),
+        cmocka_unit_test(test_every_budget),
+        cmocka_unit_test(test_sink_stops),
+        cmocka_unit_test(test_many_refusals),
         cmocka_unit_test(test_masks),
     };
 

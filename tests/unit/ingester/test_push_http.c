@@ -111,7 +111,8 @@ static const struct push_case {
       1,
       SLG_DROP_FUTURE,
       "timestamp too new" },
-    { "no labels", "", { 0 }, 1, 400, 0, 1, SLG_DROP_INVALID, "at least one label pair" },
+    { "no labels", "", { 0 }, 1, 204, 1, 0, 0, "" },
+    { "bad label", "\"a-b\":\"c\"", { 0 }, 1, 400, 0, 1, SLG_DROP_INVALID, "is not a label name" },
     { "reserved job", "\"job\":\"silage\"", { 0 }, 1, 400, 0, 1, SLG_DROP_RESERVED, "silage" },
     { "nothing", "\"app\":\"a\"", { 0 }, 0, 204, 0, 0, 0, "" },
 };
@@ -158,6 +159,44 @@ static void test_bad_bodies_store_nothing(void **state)
               "\xff\xff", 2, &answer);
     assert_int_equal(answer.code, 400);
     assert_int_equal(bench_totals(&p.b).received, 0);
+    close_pusher(&p);
+}
+
+/* What holds no stream is 422; what is packed in a way that is not known is 400, and is not taken for JSON. */
+static void test_no_streams_and_encodings(void **state)
+{
+    static struct test_answer answer;
+    static const struct {
+        const char *name, *headers, *body;
+        size_t len;
+        int code;
+    } rows[] = {
+        { "no member", "Content-Type: application/json\r\n", "{}", 2, 422 },
+        { "no streams", "Content-Type: application/json; charset=utf-8\r\n", "{\"streams\":[]}", 14,
+          422 },
+        { "null", "Content-Type: APPLICATION/JSON\r\n", "null", 4, 422 },
+        { "no streams in protobuf", "Content-Type: application/x-protobuf\r\n", "\0", 1, 422 },
+        { "no type is protobuf", "", "\0", 1, 422 },
+        { "another type is protobuf", "Content-Type: application/jsonx\r\n", "\0", 1, 422 },
+        { "snappy is protobuf's own", "Content-Encoding: snappy\r\n", "\0", 1, 422 },
+        { "deflate without a head",
+          "Content-Type: application/json\r\nContent-Encoding: deflate\r\n", "\xab\xae\x05\0", 4,
+          422 },
+        { "br", "Content-Type: application/json\r\nContent-Encoding: br\r\n", "{}", 2, 400 },
+    };
+    struct pusher p;
+
+    (void)state;
+    open_pusher(&p, "push-none", SLG_PUSH_WAIT_NS, 100);
+    for (size_t i = 0; i < SLG_ARRAY_LEN(rows); i++) {
+        test_http(p.address, "POST", "/loki/api/v1/push", rows[i].headers, rows[i].body,
+                  rows[i].len, &answer);
+        CHECK(rows[i].name, answer.code == rows[i].code);
+        CHECK(rows[i].name,
+              strstr(answer.body, answer.code == 422
+                                      ? "error at least one valid stream is required"
+                                      : "Content-Encoding \"br\" not supported") != NULL);
+    }
     close_pusher(&p);
 }
 
@@ -285,6 +324,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_answers),
         cmocka_unit_test(test_bad_bodies_store_nothing),
+        cmocka_unit_test(test_no_streams_and_encodings),
         cmocka_unit_test(test_windows_and_new_shards_are_bounded),
         cmocka_unit_test(test_503_while_storers_are_behind),
         cmocka_unit_test(test_refused_by_storers_is_not_204),

@@ -15,6 +15,8 @@ static const struct unpack_case {
 } cases[] = {
     { "gzip", gzip_hello, 25, 100, SLG_OK },
     { "zlib", zlib_hello, 13, 100, SLG_OK },
+    { "raw deflate", gzip_hello + 10, 7, 100, SLG_OK },
+    { "raw deflate cut short", gzip_hello + 10, 6, 100, SLG_MALFORMED },
     { "it just fits", gzip_hello, 25, 5, SLG_OK },
     { "one byte too long", gzip_hello, 25, 4, SLG_LIMIT },
     { "cut short", gzip_hello, 24, 100, SLG_MALFORMED },
