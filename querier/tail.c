@@ -45,7 +45,8 @@ struct slg_tail {
     char reason[REASON_BYTES];
     bool peer_closed; /* the client sent its close frame */
     unsigned peer_code;
-    bool lost; /* nothing can be sent any more */
+    bool lost;     /* nothing can be sent any more */
+    bool stopping; /* we end it without a word: see check_timers */
 
     int64_t end_mono_ns;
     int64_t next_ping_mono_ns;
@@ -126,7 +127,7 @@ void slg_tail_release(void *arg)
 
 static bool is_over(const struct slg_tail *tail)
 {
-    return tail->close_code != 0 || tail->peer_closed || tail->lost;
+    return tail->close_code != 0 || tail->peer_closed || tail->lost || tail->stopping;
 }
 
 SLG_PRINTF(3, 4)
@@ -229,8 +230,10 @@ static void check_timers(struct slg_tail *tail)
     const struct slg_querier_limits *limits = tail->options.limits;
     int64_t now = mono_now(), since = tail->ping_mono_ns;
 
+    /* No close frame, as when a Loki ends: Grafana's live_streams.ts and logcli's tail.go begin again after an abnormal
+     * end (1006) only, and a server that stops is mostly one that starts again. */
     if (slg_tail_stopped(tail->options.subscription) || slg_http_socket_stopping(tail->socket))
-        end_tail(tail, SLG_WEBSOCKET_GOING_AWAY, "the server is stopping");
+        tail->stopping = true;
     if (now >= tail->end_mono_ns)
         end_tail(tail, SLG_WEBSOCKET_SERVER_ERROR, "reached tail max duration limit");
     since = since < tail->life_mono_ns ? tail->life_mono_ns : since;
@@ -679,6 +682,15 @@ static void say_good_bye(struct slg_tail *tail)
 
     if (tail->lost)
         return;
+    if (tail->stopping && !closed_first && tail->close_code == 0) {
+        while (!tail->lost && slg_tail_out_pending(tail->out).len > 0 && mono_now() < deadline) {
+            send_pending(tail); /* what is begun is ended: half a message tells nothing */
+            if (tail->blocked)
+                wait_for(tail, /* wake= */ false, deadline);
+        }
+        receive(tail); /* what lies unread would turn the end into a reset */
+        return;
+    }
     if (!closed_first)
         slg_tail_out_close(tail->out, tail->close_code, tail->reason);
     else if (tail->peer_code == SLG_WEBSOCKET_NO_CODE)

@@ -2,8 +2,9 @@
  *
  * Order: rows of one evaluation in total order, oldest first; evaluations follow the pictures of the hub. Nothing is
  * shown twice and nothing is left out (querier/tail_state.h); a client that reads too slowly is told what was dropped.
- * Ends:   1000 echo of the client's close; 1001 the server stops; 1011 `reached tail max duration limit`, no sign of
- *         life for pong_timeout_ms, or a query error with its text; 1002, 1007, 1009 bad frames.
+ * Ends:   1000 echo of the client's close; no close frame (to clients that is 1006) when the server stops, so that they
+ *         come again; 1011 `reached tail max duration limit`, no sign of life for pong_timeout_ms, or a query error with
+ *         its text; 1002, 1007, 1009 bad frames.
  * Owner:   create to run (which frees it) or release. Threads: run on the connection's thread. */
 #ifndef SLG_QUERIER_TAIL_H
 #define SLG_QUERIER_TAIL_H
