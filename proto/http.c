@@ -517,6 +517,14 @@ static struct slg_http_request *start_request(struct slg_http_server *server,
     request->connection = connection;
     request->method = method;
     request->path = path;
+    if (strstr(path, "//") != NULL) {
+        char *clean = slg_arena_copy(request->arena, path, strlen(path) + 1);
+
+        if (clean != NULL) { /* without memory it is a 404 */
+            slg_http_route_clean(clean);
+            request->path = clean;
+        }
+    }
     slg_buf_init(&request->body, server->options.body_bytes_max);
     slg_buf_init(&request->unpacked, server->options.body_bytes_max);
     if (info != NULL)

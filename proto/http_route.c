@@ -4,6 +4,16 @@
 
 #include "base/assert.h"
 
+void slg_http_route_clean(char *path)
+{
+    char *out = path;
+
+    for (const char *at = path; *at != '\0'; at++)
+        if (*at != '/' || at[1] != '/')
+            *out++ = *at;
+    *out = '\0';
+}
+
 /* Does path match pattern? {name} takes one segment, which may not be empty. */
 static bool path_matches(const char *pattern, const char *path, struct slg_text *ret_segment)
 {

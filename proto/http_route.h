@@ -6,6 +6,9 @@
 
 #include "proto/http.h"
 
+/* In place: of neighbouring slashes one stays, as for a client whose base URL ends in one. */
+void slg_http_route_clean(char *path);
+
 enum slg_http_route_result {
     SLG_HTTP_ROUTE_FOUND,
     SLG_HTTP_ROUTE_NO_METHOD, /* a path of ours, but none of its routes takes the method */

@@ -55,9 +55,26 @@ static void test_rows(void **state)
     }
 }
 
+static void test_clean(void **state)
+{
+    static const char *const pairs[][2] = {
+        { "/a/b", "/a/b" }, { "//a///b", "/a/b" }, { "/a//", "/a/" },
+        { "", "" },         { "///", "/" },        { "a", "a" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < SLG_ARRAY_LEN(pairs); i++) {
+        char *path = (char *)test_block(pairs[i][0], strlen(pairs[i][0]) + 1);
+
+        slg_http_route_clean(path);
+        assert_string_equal(path, pairs[i][1]);
+        free(path);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows), cmocka_unit_test(test_clean) };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
