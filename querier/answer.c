@@ -82,11 +82,9 @@ static void print_head(const struct slg_answer *answer, struct slg_buf *out)
     slg_buf_append_text(out, ",\"result\":[");
 }
 
-static void print_summary(const struct slg_answer *answer, struct slg_buf *out)
+void slg_answer_stats(struct slg_buf *out, const struct slg_scan_stats *stats, double exec_seconds)
 {
-    const struct slg_scan_stats none = { 0 };
-    const struct slg_scan_stats *stats = answer->stats != NULL ? answer->stats : &none;
-    double seconds = answer->exec_seconds > 0 ? answer->exec_seconds : 1e-9;
+    double seconds = exec_seconds > 0 ? exec_seconds : 1e-9;
 
     slg_buf_printf(out,
                    ",\"stats\":{\"summary\":{\"bytesProcessedPerSecond\":%.0f,"
@@ -95,7 +93,7 @@ static void print_summary(const struct slg_answer *answer, struct slg_buf *out)
                    "\"totalEntriesReturned\":%llu}",
                    (double)stats->bytes_read / seconds, (double)stats->lines_read / seconds,
                    (unsigned long long)stats->bytes_read, (unsigned long long)stats->lines_read,
-                   answer->exec_seconds, (unsigned long long)stats->lines_kept);
+                   exec_seconds, (unsigned long long)stats->lines_kept);
     slg_buf_printf(
         out,
         ",\"querier\":{\"store\":{\"totalChunksRef\":%llu,\"totalChunksDownloaded\":%llu,"
@@ -105,6 +103,13 @@ static void print_summary(const struct slg_answer *answer, struct slg_buf *out)
         (unsigned long long)stats->batches_read, (unsigned long long)stats->bytes_read,
         (unsigned long long)stats->lines_read, (unsigned long long)stats->bytes_compressed,
         (unsigned long long)stats->duplicates);
+}
+
+static void print_summary(const struct slg_answer *answer, struct slg_buf *out)
+{
+    static const struct slg_scan_stats none = { 0 };
+
+    slg_answer_stats(out, answer->stats != NULL ? answer->stats : &none, answer->exec_seconds);
 }
 
 /* ---- streams ---- */

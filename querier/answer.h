@@ -34,7 +34,10 @@ struct slg_answer {
 /* Append the next piece (about 64 KiB). OK: more to come. NOT_FOUND: all was written. */
 SLG_MUST_CHECK enum slg_status slg_answer_pull(struct slg_answer *answer, struct slg_buf *out);
 
-/* ---- pieces that a tail writes, too ---- */
+/* ---- pieces that a tail, or a volume, writes, too ---- */
+
+/* ,"stats":{..} */
+void slg_answer_stats(struct slg_buf *out, const struct slg_scan_stats *stats, double exec_seconds);
 
 /* ,"encodingFlags":["a","b"] of "a,b". */
 void slg_answer_flags(struct slg_buf *out, struct slg_text flags);

@@ -116,6 +116,16 @@ static void print_metric(struct slg_buf *out, const struct slg_label_set *labels
     slg_label_print_json(out, labels);
 }
 
+/* The end of an answer: Loki has statistics here, too, and as little to tell by them. */
+static void print_end(struct slg_buf *out)
+{
+    static const struct slg_scan_stats none = { 0 };
+
+    slg_buf_append_byte(out, ']');
+    slg_answer_stats(out, &none, 0);
+    slg_buf_append_text(out, "}}\n");
+}
+
 static enum slg_status print_volumes(struct slg_meta *meta, void *arg, struct slg_error *reterr)
 {
     struct slg_volume *volumes = NULL;
@@ -134,7 +144,7 @@ static enum slg_status print_volumes(struct slg_meta *meta, void *arg, struct sl
         slg_answer_seconds(&meta->out, meta->wanted.to_ns);
         slg_buf_printf(&meta->out, ",\"%llu\"]}", (unsigned long long)volumes[i].bytes);
     }
-    slg_buf_append_text(&meta->out, "]}}\n");
+    print_end(&meta->out);
     return SLG_OK;
 }
 
@@ -263,7 +273,8 @@ static enum slg_status print_matrix(struct slg_meta *meta, void *arg, struct slg
         slg_answer_seconds(out, point->ts_ns);
         slg_buf_printf(out, ",\"%llu\"]", (unsigned long long)point->volume.bytes);
     }
-    slg_buf_append_text(out, matrix->count > 0 ? "]}]}}\n" : "]}}\n");
+    slg_buf_append_text(out, matrix->count > 0 ? "]}" : "");
+    print_end(out);
     return SLG_OK;
 }
 
