@@ -53,6 +53,19 @@ static void print_list_of_values(struct slg_buf *out, const struct slg_conf *con
     slg_buf_append_text(out, "]");
 }
 
+/* What stands behind the name, and the end of the line. */
+static void print_setting(struct slg_buf *out, const struct slg_conf *conf,
+                          const struct slg_conf_row *row, const char *key)
+{
+    const struct slg_conf_entry *entry = slg_conf_find_entry(conf, key);
+
+    if (slg_conf_is_list_row(row))
+        print_list_of_values(out, conf, key);
+    else if (entry != NULL)
+        print_value(out, row, entry->text, entry->number);
+    slg_buf_append_byte(out, '\n');
+}
+
 /* One comment line: help, unit, bounds, default. name: of a field of an object, else "". */
 static void print_help(struct slg_buf *out, const struct slg_conf_row *row, const char *indent,
                        const char *name)
@@ -105,7 +118,6 @@ static void print_object(struct slg_buf *out, const struct slg_conf *conf,
     for (size_t i = 0; i < conf->row_count; i++) {
         const struct slg_conf_row *row = &conf->rows[i];
         char name[SLG_YAML_PATH_MAX], key[SLG_YAML_PATH_MAX];
-        const struct slg_conf_entry *entry;
 
         if (strncmp(row->key, list->key, prefix_len - 1) != 0 || row->key[prefix_len - 1] != '.')
             continue;
@@ -113,12 +125,7 @@ static void print_object(struct slg_buf *out, const struct slg_conf *conf,
         slg_conf_format_key(key, "%s[%zu].%s", list_key, index, name);
         slg_buf_printf(out, "%s%s%s: ", indent_of(depth), first ? "- " : "  ", name);
         first = false;
-        entry = slg_conf_find_entry(conf, key);
-        if (slg_conf_is_list_row(row))
-            print_list_of_values(out, conf, key);
-        else if (entry != NULL)
-            print_value(out, row, entry->text, entry->number);
-        slg_buf_append_byte(out, '\n');
+        print_setting(out, conf, row, key);
     }
 }
 
@@ -176,7 +183,6 @@ void slg_conf_print(const struct slg_conf *conf, bool with_help, struct slg_buf 
 
     for (size_t i = 0; i < conf->row_count; i++) {
         const struct slg_conf_row *row = &conf->rows[i];
-        const struct slg_conf_entry *entry;
         const char *name;
         size_t depth;
 
@@ -193,11 +199,6 @@ void slg_conf_print(const struct slg_conf *conf, bool with_help, struct slg_buf 
         }
         name = strrchr(key, '.') == NULL ? key : strrchr(key, '.') + 1;
         slg_buf_printf(out, "%s%s: ", indent_of(depth), name);
-        entry = slg_conf_find_entry(conf, key);
-        if (slg_conf_is_list_row(row))
-            print_list_of_values(out, conf, key);
-        else if (entry != NULL)
-            print_value(out, row, entry->text, entry->number);
-        slg_buf_append_byte(out, '\n');
+        print_setting(out, conf, row, key);
     }
 }

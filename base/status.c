@@ -36,6 +36,15 @@ static void format_text(char *text, size_t size, const char *format, va_list arg
         mark_cut(text, size);
 }
 
+SLG_PRINTF(4, 0)
+static void fill(struct slg_error *error, enum slg_status status, const char *hint,
+                 const char *format, va_list args)
+{
+    format_text(error->message, sizeof(error->message), format, args);
+    error->status = status;
+    (void)snprintf(error->hint, sizeof(error->hint), "%s", hint); /* hints are ours and short */
+}
+
 enum slg_status(slg_errorf)(struct slg_error *reterr, enum slg_status status, const char *format,
                             ...)
 {
@@ -44,10 +53,8 @@ enum slg_status(slg_errorf)(struct slg_error *reterr, enum slg_status status, co
     if (reterr == NULL)
         return status;
     va_start(args, format);
-    format_text(reterr->message, sizeof(reterr->message), format, args);
+    fill(reterr, status, "", format, args);
     va_end(args);
-    reterr->status = status;
-    reterr->hint[0] = '\0';
     return status;
 }
 
@@ -59,10 +66,8 @@ enum slg_status(slg_error_hintf)(struct slg_error *reterr, enum slg_status statu
     if (reterr == NULL)
         return status;
     va_start(args, format);
-    format_text(reterr->message, sizeof(reterr->message), format, args);
+    fill(reterr, status, hint, format, args);
     va_end(args);
-    reterr->status = status;
-    (void)snprintf(reterr->hint, sizeof(reterr->hint), "%s", hint); /* hints are ours and short */
     return status;
 }
 

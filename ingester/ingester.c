@@ -16,16 +16,15 @@
 #include "ingester/loss.h"
 #include "ingester/marker.h"
 
-#define HOUSEKEEPING_NS   SLG_NS_PER_SEC
-#define METRICS_BYTES_MAX ((size_t)4 * 1024 * 1024)
-#define STATUS_BYTES_MAX  ((size_t)256 * 1024)
-#define NAME_BYTES_MAX    ((size_t)80)
+#define HOUSEKEEPING_NS  SLG_NS_PER_SEC
+#define STATUS_BYTES_MAX ((size_t)256 * 1024)
+#define NAME_BYTES_MAX   ((size_t)80)
 /* Shares of the stop time: intake may use the first half to find room. */
-#define SEAL_SHARE        2
-#define LOSS_LOOK_NS      (20 * SLG_NS_PER_MS)
-#define MARKER_NS         (10 * SLG_NS_PER_SEC)
+#define SEAL_SHARE       2
+#define LOSS_LOOK_NS     (20 * SLG_NS_PER_MS)
+#define MARKER_NS        (10 * SLG_NS_PER_SEC)
 /* An entry may have waited so long, besides the linger, before its batch was submitted. */
-#define MARKER_SLACK_NS   SLG_NS_PER_SEC
+#define MARKER_SLACK_NS  SLG_NS_PER_SEC
 
 struct slg_ingester {
     struct slg_ingester_options options;
@@ -160,15 +159,8 @@ static void serve_ready(void *ctx, struct slg_http_request *request)
 static void serve_metrics(void *ctx, struct slg_http_request *request)
 {
     struct slg_ingester *g = ctx;
-    struct slg_buf out;
 
-    slg_buf_init(&out, METRICS_BYTES_MAX);
-    slg_metric_write(g->options.metrics, &out);
-    if (slg_buf_failed(&out))
-        slg_http_answer_text(request, 500, "no memory for the metrics");
-    else
-        slg_http_answer(request, 200, SLG_METRIC_CONTENT_TYPE, out.data, out.len);
-    slg_buf_fini(&out);
+    slg_http_answer_metrics(request, g->options.metrics);
 }
 
 static void serve_status(void *ctx, struct slg_http_request *request)

@@ -347,18 +347,6 @@ void slg_http_answer(struct slg_http_request *request, unsigned code, const char
     queue_response(request, code, response);
 }
 
-void slg_http_answer_text(struct slg_http_request *request, unsigned code, const char *text)
-{
-    struct slg_buf line;
-
-    slg_buf_init(&line, strlen(text) + 2);
-    slg_buf_append_text(&line, text);
-    slg_buf_append_byte(&line, '\n');
-    slg_http_answer_header(request, "X-Content-Type-Options", "nosniff");
-    slg_http_answer(request, code, "text/plain; charset=utf-8", line.data, line.len);
-    slg_buf_fini(&line);
-}
-
 /* ---- streams ---- */
 
 struct answer {

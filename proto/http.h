@@ -22,6 +22,7 @@
 #include "proto/label.h"
 
 struct slg_http_server;
+struct slg_metric_registry; /* base/metric.h */
 struct slg_http_request;
 
 typedef void slg_http_handler(void *ctx, struct slg_http_request *request);
@@ -96,6 +97,9 @@ void slg_http_answer(struct slg_http_request *request, unsigned code, const char
                      const void *body, size_t len);
 /* text/plain; charset=utf-8 with nosniff, one line */
 void slg_http_answer_text(struct slg_http_request *request, unsigned code, const char *text);
+/* All metrics of the process, as Prometheus reads them; 500 when they are over 4 MiB. */
+void slg_http_answer_metrics(struct slg_http_request *request,
+                             struct slg_metric_registry *registry);
 
 /* A pulled answer. `pull` appends up to about 64 KiB to out per call, on the connection's thread, after the handler
  * has returned. Returns OK (more to come) or NOT_FOUND (what was appended is the last); any other status

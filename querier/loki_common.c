@@ -50,6 +50,17 @@ static unsigned code_of(enum slg_status status)
     return 500;
 }
 
+void slg_api_print_texts(struct slg_buf *out, const struct slg_text *texts, size_t count)
+{
+    slg_buf_append_byte(out, '[');
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0)
+            slg_buf_append_byte(out, ',');
+        slg_buf_append_json(out, texts[i].at, texts[i].len);
+    }
+    slg_buf_append_byte(out, ']');
+}
+
 enum slg_querier_outcome slg_api_outcome(enum slg_status status)
 {
     switch (code_of(status)) {

@@ -179,17 +179,6 @@ static enum slg_status run_sample(struct sample *sample, struct slg_error *reter
 
 /* ---- answers ---- */
 
-static void print_texts(struct slg_buf *out, const struct slg_text *texts, size_t count)
-{
-    slg_buf_append_byte(out, '[');
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0)
-            slg_buf_append_byte(out, ',');
-        slg_buf_append_json(out, texts[i].at, texts[i].len);
-    }
-    slg_buf_append_byte(out, ']');
-}
-
 /* The end of an answer, with a warning when storers failed. */
 static void print_end(struct sample *sample)
 {
@@ -228,7 +217,7 @@ static void print_fields(struct sample *sample)
                        (unsigned long long)fields[i].value_count, parsers_text(&fields[i]));
         if (fields[i].path_count > 0) {
             slg_buf_append_text(out, ",\"jsonPath\":");
-            print_texts(out, fields[i].path, fields[i].path_count);
+            slg_api_print_texts(out, fields[i].path, fields[i].path_count);
         }
         slg_buf_append_byte(out, '}');
     }
@@ -248,7 +237,7 @@ static void print_values(struct sample *sample)
         return;
     }
     slg_buf_append_text(out, "{\"values\":");
-    print_texts(out, values, count);
+    slg_api_print_texts(out, values, count);
     print_end(sample);
 }
 

@@ -26,13 +26,9 @@ static size_t sort_distinct(struct slg_text *texts, size_t count)
 
 static void print_texts(struct slg_buf *out, const struct slg_text *texts, size_t count)
 {
-    slg_buf_append_text(out, "{\"status\":\"success\",\"data\":[");
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0)
-            slg_buf_append_byte(out, ',');
-        slg_buf_append_json(out, texts[i].at, texts[i].len);
-    }
-    slg_buf_append_text(out, "]}\n");
+    slg_buf_append_text(out, "{\"status\":\"success\",\"data\":");
+    slg_api_print_texts(out, texts, count);
+    slg_buf_append_text(out, "}\n");
 }
 
 /* Names that Loki keeps to itself. */

@@ -117,7 +117,6 @@ void slg_api_metrics(void *ctx, struct slg_http_request *request)
                                                  "X-Grafana-Org-Id", "X-DS-Authorization",
                                                  "Forwarded" };
     struct slg_querier *querier = ctx;
-    struct slg_buf out;
 
     for (size_t i = 0; i < SLG_ARRAY_LEN(proxy_headers); i++) {
         if (slg_http_header(request, proxy_headers[i]) != NULL) {
@@ -125,14 +124,7 @@ void slg_api_metrics(void *ctx, struct slg_http_request *request)
             return;
         }
     }
-    slg_buf_init(&out, (size_t)4 << 20);
-    slg_metric_write(querier->options.registry, &out);
-    if (slg_buf_failed(&out))
-        slg_http_answer_text(request, 500, "the metrics are over 4 MiB");
-    else
-        slg_http_answer(request, 200, "text/plain; version=0.0.4; charset=utf-8", out.data,
-                        out.len);
-    slg_buf_fini(&out);
+    slg_http_answer_metrics(request, querier->options.registry);
 }
 
 /* ---- what Grafana's alerting page asks of every Loki (there is no ruler here) ---- */

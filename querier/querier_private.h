@@ -35,6 +35,8 @@ uint64_t slg_api_client_hash(const struct slg_http_request *request);
 /* HTTP code and body of a failure. `full_text` (may be NULL or empty) replaces error->message. */
 void slg_api_fail(struct slg_http_request *request, const struct slg_error *error,
                   const char *full_text);
+/* ["a","b"] */
+void slg_api_print_texts(struct slg_buf *out, const struct slg_text *texts, size_t count);
 enum slg_querier_outcome slg_api_outcome(enum slg_status status);
 
 /* start, end and since; `end` defaults to now, `start` to end - since or an hour before. */

@@ -39,7 +39,6 @@
 #define COMMIT_WAITING_MAX ((size_t)1024)     /* batches in hand; the listeners allow fewer */
 #define VIEW_BYTES_MAX     ((size_t)16 << 20) /* decoded batches of one query: about 20 of 256 KiB */
 #define STATUS_BYTES_MAX   ((size_t)64 << 20)
-#define METRICS_BYTES_MAX  ((size_t)4 << 20)
 
 #define TICK_NS     SLG_NS_PER_SEC
 #define LONELY_NS   (3600 * SLG_NS_PER_SEC) /* without a word of any peer */
@@ -105,15 +104,8 @@ static void answer_ready(void *ctx, struct slg_http_request *request)
 static void answer_metrics(void *ctx, struct slg_http_request *request)
 {
     struct slg_storer *storer = ctx;
-    struct slg_buf out;
 
-    slg_buf_init(&out, METRICS_BYTES_MAX);
-    slg_metric_write(storer->options.metrics, &out);
-    if (slg_buf_failed(&out))
-        slg_http_answer_text(request, 500, "no memory for the metrics");
-    else
-        slg_http_answer(request, 200, SLG_METRIC_CONTENT_TYPE, out.data, out.len);
-    slg_buf_fini(&out);
+    slg_http_answer_metrics(request, storer->options.metrics);
 }
 
 static void answer_status(void *ctx, struct slg_http_request *request)

@@ -108,12 +108,6 @@ static bool operand_matches(const struct slg_line_operand *operand, enum slg_log
     return true;
 }
 
-static bool is_negated(enum slg_logql_line_op op)
-{
-    return op == SLG_LOGQL_LINE_NOT_CONTAINS || op == SLG_LOGQL_LINE_NOT_RE ||
-           op == SLG_LOGQL_LINE_NOT_PATTERN;
-}
-
 bool slg_line_filter_run(const struct slg_line_filter *filter, struct slg_text line)
 {
     bool any = false;
@@ -121,7 +115,7 @@ bool slg_line_filter_run(const struct slg_line_filter *filter, struct slg_text l
     for (size_t i = 0; i < filter->operand_count && !any; i++)
         any =
             !filter->operands[i].is_void && operand_matches(&filter->operands[i], filter->op, line);
-    return any != is_negated(filter->op);
+    return any != slg_logql_line_op_is_negated(filter->op);
 }
 
 /* What all alternatives begin with, if that is worth a search. A part of a needle's bytes. */
@@ -167,7 +161,7 @@ bool slg_line_filter_literal(const struct slg_line_filter *filter, struct slg_te
     size_t count;
     bool exact;
 
-    if (is_negated(filter->op) || filter->operand_count != 1 || operand->is_ip)
+    if (slg_logql_line_op_is_negated(filter->op) || filter->operand_count != 1 || operand->is_ip)
         return false;
     if (filter->op == SLG_LOGQL_LINE_CONTAINS) {
         needle = &operand->needle;

@@ -72,6 +72,17 @@ const char *slg_logql_conversion_text(enum slg_logql_conversion conversion)
     return texts[conversion];
 }
 
+unsigned slg_logql_binary_op_precedence(enum slg_logql_binary_op op)
+{
+    static const unsigned precedences[] = {
+#define X(name, text, precedence) precedence,
+        SLG_LOGQL_BINARY_OP_LIST(X)
+#undef X
+    };
+
+    return precedences[op];
+}
+
 bool slg_logql_binary_op_is_comparison(enum slg_logql_binary_op op)
 {
     return op >= SLG_LOGQL_BINARY_EQ && op <= SLG_LOGQL_BINARY_LTE;
@@ -80,12 +91,6 @@ bool slg_logql_binary_op_is_comparison(enum slg_logql_binary_op op)
 bool slg_logql_binary_op_is_set(enum slg_logql_binary_op op)
 {
     return op <= SLG_LOGQL_BINARY_UNLESS;
-}
-
-bool slg_logql_line_op_is_negated(enum slg_logql_line_op op)
-{
-    return op == SLG_LOGQL_LINE_NOT_CONTAINS || op == SLG_LOGQL_LINE_NOT_RE ||
-           op == SLG_LOGQL_LINE_NOT_PATTERN;
 }
 
 double slg_logql_fold(enum slg_logql_binary_op op, double lhs, double rhs)

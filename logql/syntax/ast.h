@@ -352,12 +352,18 @@ const char *slg_logql_line_op_text(enum slg_logql_line_op op);
 const char *slg_logql_compare_op_text(enum slg_logql_compare_op op);
 /* "bytes", "duration", "duration_seconds"; "" for none. */
 const char *slg_logql_conversion_text(enum slg_logql_conversion conversion);
+/* The higher binds tighter. */
+unsigned slg_logql_binary_op_precedence(enum slg_logql_binary_op op);
 /* == != > >= < <= */
 bool slg_logql_binary_op_is_comparison(enum slg_logql_binary_op op);
 /* or and unless */
 bool slg_logql_binary_op_is_set(enum slg_logql_binary_op op);
 /* != !~ !> */
-bool slg_logql_line_op_is_negated(enum slg_logql_line_op op);
+static inline bool slg_logql_line_op_is_negated(enum slg_logql_line_op op)
+{
+    return op == SLG_LOGQL_LINE_NOT_CONTAINS || op == SLG_LOGQL_LINE_NOT_RE ||
+           op == SLG_LOGQL_LINE_NOT_PATTERN;
+}
 
 /* lhs op rhs for two scalars, as Loki folds literals and joins samples: x / 0 and x % 0 are NaN, comparisons give
  * 0 or 1. op is not a set operator (asserted). */

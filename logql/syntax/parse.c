@@ -561,17 +561,6 @@ static bool binary_op_of(enum slg_logql_token_kind kind, enum slg_logql_binary_o
     return false;
 }
 
-static unsigned precedence_of(enum slg_logql_binary_op op)
-{
-    static const unsigned precedences[] = {
-#define X(name, text, precedence) precedence,
-        SLG_LOGQL_BINARY_OP_LIST(X)
-#undef X
-    };
-
-    return precedences[op];
-}
-
 /* [bool] [on|ignoring (labels) [group_left|group_right [(labels)]]] */
 static bool modifier(struct slg_logql_parser *p, struct slg_logql_binary *binary)
 {
@@ -632,9 +621,11 @@ static const struct slg_logql_expr *binary_after(struct slg_logql_parser *p,
 {
     enum slg_logql_binary_op op;
 
-    while (lhs != NULL && binary_op_of(p->token.kind, &op) && precedence_of(op) >= precedence_min) {
+    while (lhs != NULL && binary_op_of(p->token.kind, &op) &&
+           slg_logql_binary_op_precedence(op) >= precedence_min) {
         struct slg_logql_expr *node = make_node(p, SLG_LOGQL_EXPR_BINARY, lhs->pos);
-        unsigned rhs_min = op == SLG_LOGQL_BINARY_POW ? precedence_of(op) : precedence_of(op) + 1;
+        unsigned rhs_min = op == SLG_LOGQL_BINARY_POW ? slg_logql_binary_op_precedence(op)
+                                                      : slg_logql_binary_op_precedence(op) + 1;
         size_t rhs_start;
 
         if (depth >= SLG_LOGQL_DEPTH_MAX) {

@@ -768,17 +768,6 @@ static void pretty_range(struct slg_buf *buf, const struct slg_logql_range_aggre
 
 static void pretty(struct slg_buf *buf, const struct slg_logql_expr *expr, unsigned level);
 
-static unsigned precedence_of(enum slg_logql_binary_op op)
-{
-    static const unsigned precedences[] = {
-#define X(name, text, precedence) precedence,
-        SLG_LOGQL_BINARY_OP_LIST(X)
-#undef X
-    };
-
-    return precedences[op];
-}
-
 /* One side of a split binary expression. Loki drops the parentheses here, and with them the meaning; we keep those
  * that are needed. */
 static void pretty_side(struct slg_buf *buf, const struct slg_logql_binary *parent, bool is_rhs,
@@ -786,14 +775,14 @@ static void pretty_side(struct slg_buf *buf, const struct slg_logql_binary *pare
 {
     const struct slg_logql_expr *side = is_rhs ? parent->rhs : parent->lhs;
     bool right_associative = parent->op == SLG_LOGQL_BINARY_POW;
-    unsigned mine = precedence_of(parent->op);
+    unsigned mine = slg_logql_binary_op_precedence(parent->op);
     unsigned theirs;
 
     if (side->kind != SLG_LOGQL_EXPR_BINARY || !needs_split(side)) {
         pretty(buf, side, level);
         return;
     }
-    theirs = precedence_of(side->binary.op);
+    theirs = slg_logql_binary_op_precedence(side->binary.op);
     if (theirs > mine || (theirs == mine && is_rhs == right_associative)) {
         pretty(buf, side, level);
         return;
