@@ -776,6 +776,14 @@ enum slg_status slg_json_stage_create(struct slg_context *context,
 
 /* ---- unpack ---- */
 
+/* A key that collides gets the suffix only if it is written as the label is: `a-b` replaces a label `a_b`. */
+static struct slg_symbol *packed_target(struct slg_context *context, struct slg_symbol *key)
+{
+    struct slg_symbol *clean = key == NULL ? NULL : slg_context_clean(context, key);
+
+    return clean == NULL || clean != key ? clean : slg_context_suffixed(context, clean);
+}
+
 /* Labels and entry are set only when the whole object was read, so walk it twice: first for errors and `_entry`. */
 static const char *walk_packed(struct slg_unpack_stage *stage, struct slg_context *context,
                                bool set, struct slg_text *entry, bool *dropped)
@@ -810,8 +818,7 @@ static const char *walk_packed(struct slg_unpack_stage *stage, struct slg_contex
                 return SLG_JSON_ERROR_ESCAPE;
             *entry = slg_text_make(out, len);
         } else if (value.type == SLG_JSON_STRING && set) {
-            symbol = slg_context_key(context, &stage->guess, key);
-            symbol = symbol == NULL ? NULL : slg_context_clean(context, symbol);
+            symbol = packed_target(context, slg_context_key(context, &stage->guess, key));
             if (symbol != NULL && symbol->name.len > 0 &&
                 (context->required_count == 0 || symbol->required)) {
                 slg_context_set(context, symbol, label_value(context, value.text, value.escaped));
