@@ -184,6 +184,48 @@ enum slg_status slg_api_direction(const struct slg_http_request *request,
     return slg_params_direction(text, ret_direction, reterr);
 }
 
+/* Insert into a sorted list unless it is there. */
+static size_t add_flag(struct slg_text *flags, size_t count, struct slg_text flag)
+{
+    size_t at = count;
+
+    while (at > 0 && slg_text_compare(flags[at - 1], flag) > 0)
+        at--;
+    if (at > 0 && slg_text_equal(flags[at - 1], flag))
+        return count;
+    memmove(&flags[at + 1], &flags[at], (count - at) * sizeof(flags[0]));
+    flags[at] = flag;
+    return count + 1;
+}
+
+struct slg_text slg_api_flags(const struct slg_http_request *request, char out[SLG_API_FLAGS_BYTES],
+                              bool *ret_categorize)
+{
+    const char *header = slg_http_header(request, "X-Loki-Response-Encoding-Flags");
+    struct slg_text flags[SLG_API_FLAGS_BYTES];
+    size_t count = 0, used = 0, left, len;
+
+    *ret_categorize = false;
+    if (header == NULL || header[0] == '\0')
+        return slg_text_make(out, 0);
+    for (left = strnlen(header, SLG_API_FLAGS_BYTES - 1);; left -= len + 1, header += len + 1) {
+        const char *comma = memchr(header, ',', left);
+
+        len = comma == NULL ? left : (size_t)(comma - header);
+        count = add_flag(flags, count, slg_text_make(header, len));
+        if (comma == NULL)
+            break;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0)
+            out[used++] = ',';
+        memcpy(out + used, flags[i].at, flags[i].len);
+        used += flags[i].len;
+        *ret_categorize = *ret_categorize || slg_text_equal_to(flags[i], "categorize-labels");
+    }
+    return slg_text_make(out, used);
+}
+
 enum slg_status slg_api_check_order(int64_t start_ns, int64_t end_ns, struct slg_error *reterr)
 {
     if (end_ns >= start_ns)

@@ -7,8 +7,6 @@
 #include "querier/params.h"
 #include "querier/querier_private.h"
 
-#define CATEGORIZE "categorize-labels"
-
 /* One query from its parameters to the last byte of its answer. Lives on the heap because the answer is pulled after
  * the handler has returned. */
 struct job {
@@ -21,7 +19,7 @@ struct job {
     struct slg_answer answer;
     int64_t started_mono_ns;
     unsigned run_count; /* more than one: storers were lost on the way */
-    char flags[256];
+    char flags[SLG_API_FLAGS_BYTES];
 };
 
 static void free_job(void *arg)
@@ -88,19 +86,6 @@ static enum slg_status read_params(struct job *job, bool instant, struct slg_err
         status = instant ? read_instant_params(request, params, reterr)
                          : read_range_params(request, params, reterr);
     return status;
-}
-
-static void read_flags(struct job *job)
-{
-    const char *flags = slg_http_header(job->client.request, "X-Loki-Response-Encoding-Flags");
-    const char *found;
-
-    if (flags == NULL)
-        return;
-    (void)snprintf(job->flags, sizeof(job->flags), "%s", flags); /* over-long flags are cut */
-    found = strstr(job->flags, CATEGORIZE);
-    job->answer.encoding_flags = slg_text_of(job->flags);
-    job->answer.categorize = found != NULL;
 }
 
 /* ---- evaluation ---- */
@@ -319,7 +304,7 @@ static void answer_query(struct slg_querier *querier, struct slg_http_request *r
     job->started_mono_ns = slg_clock_mono_ns(slg_clock_system());
     job->answer.legacy = form == FORM_LEGACY;
     if (form != FORM_LEGACY)
-        read_flags(job);
+        job->answer.encoding_flags = slg_api_flags(request, job->flags, &job->answer.categorize);
     status = run_query(job, /* instant= */ form == FORM_INSTANT, &error);
     took_ns = slg_clock_mono_ns(slg_clock_system()) - job->started_mono_ns;
     job->answer.exec_seconds = (double)took_ns / 1e9;

@@ -8,7 +8,6 @@
 #include "querier/querier_private.h"
 #include "querier/tail.h"
 
-#define CATEGORIZE        "categorize-labels"
 #define DELAY_SECONDS_MAX 5 /* Loki's maxDelayForInTailing */
 #define LIMIT_DEFAULT     100
 #define FIRST_LOOK_NS     (15 * SLG_NS_PER_SEC)
@@ -140,7 +139,7 @@ static enum slg_status start_tail(struct api_client *client, const struct wish *
                                   const char *accept, struct slg_error *reterr)
 {
     struct slg_querier *querier = client->querier;
-    const char *flags = slg_http_header(client->request, "X-Loki-Response-Encoding-Flags");
+    char flags[SLG_API_FLAGS_BYTES];
     struct slg_tail_options options = {
         .peers = querier->peers,
         .limits = &querier->options.limits,
@@ -148,8 +147,6 @@ static enum slg_status start_tail(struct api_client *client, const struct wish *
         .metrics = querier->metrics,
         .tenant = slg_text_of(QUERIER_TENANT),
         .query = wish->query,
-        .flags = slg_text_of(flags == NULL ? "" : flags),
-        .categorize = flags != NULL && strstr(flags, CATEGORIZE) != NULL,
         .client_hash = slg_api_client_hash(client->request),
         .start_ns = wish->start_ns,
         .limit = wish->limit,
@@ -157,10 +154,11 @@ static enum slg_status start_tail(struct api_client *client, const struct wish *
         .ended = tail_ended,
         .ended_arg = querier,
     };
-    enum slg_status status =
-        first_look(client, wish->start_ns, &options.subscription, &options.sets, reterr);
+    enum slg_status status;
     struct slg_tail *tail;
 
+    options.flags = slg_api_flags(client->request, flags, &options.categorize);
+    status = first_look(client, wish->start_ns, &options.subscription, &options.sets, reterr);
     if (status != SLG_OK)
         return status;
     tail = slg_tail_create(&options);

@@ -51,6 +51,11 @@ SLG_MUST_CHECK enum slg_status slg_api_limit(const struct slg_http_request *requ
 SLG_MUST_CHECK enum slg_status slg_api_direction(const struct slg_http_request *request,
                                                  enum slg_direction *ret_direction,
                                                  struct slg_error *reterr);
+#define SLG_API_FLAGS_BYTES 256
+/* X-Loki-Response-Encoding-Flags into `out`: sorted, each once, comma separated; over-long ones are cut. As Loki: blanks
+ * are part of a flag, capitals matter. */
+struct slg_text slg_api_flags(const struct slg_http_request *request, char out[SLG_API_FLAGS_BYTES],
+                              bool *ret_categorize);
 /* INVALID: end before start. */
 SLG_MUST_CHECK enum slg_status slg_api_check_order(int64_t start_ns, int64_t end_ns,
                                                    struct slg_error *reterr);
