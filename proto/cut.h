@@ -1,9 +1,8 @@
 /* proto/cut.h - ends TCP connections of this process from the side of the kernel, for a library that lends no sockets.
  *
- * The library then sees what it sees when a peer closes, which is the way that is walked every day. (To close from its
- * own side, while messages arrive, may stop NNG 1.5.2 for ever; see transport.c.) For the same reason only connections
- * go whose other end does not even acknowledge: a process that stands still, and finds its connections closed when it
- * goes on, would meet that fault, while its kernel has answered all the time.
+ * The library then sees what it sees when a peer closes, which is the way that is walked every day. Only connections go whose other
+ * end does not even acknowledge: a process that stands still, while its kernel answers all the time, may go on with
+ * what it was about to answer.
  * Threads: any. A socket that is closed at the same moment is none of ours any more: its number may have been given
  * to another socket only if that has the same addresses, which the kernel does not do. */
 #ifndef SLG_PROTO_CUT_H

@@ -11,12 +11,13 @@
  *    of a start it is the greatest one. That must be short of what a first request waits (CONNECT_WAIT_MS).
  *  - An operation on a context while nng_close runs may use freed memory (nni_ctx_rele destroys outside the lock):
  *    every aio is stopped before, and none is begun after.
- *  - nng_close may wait for ever when a message arrives just then (tcptran_pipe_recv_cb begins a read on an aio that is
- *    stopped, which fails silently): it runs on a thread of its own, which we wait for with a deadline.
+ *  - 1.5: what is begun on a stream with a stopped aio fails silently. A connection that is closed between two parts of
+ *    a message is never reaped then, and the library's only reaping thread waits for ever: nothing is connected again in
+ *    the whole process. A peer that leaves in the middle of a burst does that nearly every time. Mended below
+ *    (nng_stream_recv); nng_close, which had the same fault, still runs on a thread of its own with a deadline.
  *  - An aio that has slept (nng_sleep_aio) takes a timeout of its next operation for success: it only sleeps.
- *  - nng_pipe_close and nng_dialer_close have the same fault, and then stop the library's only reaping thread: nothing
- *    is connected again in the whole process. We never call them; proto/cut.h ends a connection from below. A process
- *    that stood still (SIGSTOP) meets the fault by itself when its peers have closed connections meanwhile.
+ *  - nng_pipe_close and nng_dialer_close are not called: proto/cut.h ends a connection from below, the way that is walked
+ *    every day.
  *  - An aio that is stopped may drop what is begun on it without a callback (1.5.2) or call back (1.10): both are met.
  *
  * Concurrency
@@ -29,6 +30,7 @@
 #include "proto/transport.h"
 
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -57,6 +59,52 @@
 #define CONNECT_WAIT_MS     1000 /* how long after start, or a loss, a request waits for a connection */
 #define CLOSE_WAIT_MS       1000
 #define REQUEST_TIMEOUT_MIN 1
+
+/* ---- what NNG 1.5 forgets ---- */
+
+typedef void stream_operation(nng_stream *, nng_aio *);
+
+/* The library's own function of this name, which that of this program hides. */
+static stream_operation *find_hidden(const char *name)
+{
+    void *symbol = dlsym(RTLD_NEXT, name);
+    stream_operation *operation;
+
+    SLG_ASSERT(symbol !=
+               NULL); /* a library that is linked in statically would not have come so far */
+    memcpy(&operation, &symbol, sizeof(operation)); /* POSIX: dlsym; ISO C has no cast for it */
+    return operation;
+}
+
+/* Only the start of an operation on a stopped aio leaves NNG_ECANCELED: the callers hold the lock that any end of it has to
+ * take first, and end it with NNG_ECLOSED. Later versions call back by themselves. */
+static void end_forgotten(nng_aio *aio)
+{
+    if (nng_aio_result(aio) == NNG_ECANCELED && strncmp(nng_version(), "1.5.", 4) == 0)
+        nng_aio_finish(aio, NNG_ECANCELED);
+}
+
+/* These two stand before the library's own, also for the library itself, as the dynamic linker looks into the program
+ * first: its transports call them for each part of a message. See docs/adr/0016-cutting-dead-connections.md. */
+void nng_stream_recv(nng_stream *stream, nng_aio *aio)
+{
+    static _Atomic(stream_operation *) hidden; /* found once; whoever comes first finds the same */
+
+    if (atomic_load(&hidden) == NULL)
+        atomic_store(&hidden, find_hidden("nng_stream_recv"));
+    atomic_load (&hidden)(stream, aio);
+    end_forgotten(aio);
+}
+
+void nng_stream_send(nng_stream *stream, nng_aio *aio)
+{
+    static _Atomic(stream_operation *) hidden; /* as above */
+
+    if (atomic_load(&hidden) == NULL)
+        atomic_store(&hidden, find_hidden("nng_stream_send"));
+    atomic_load (&hidden)(stream, aio);
+    end_forgotten(aio);
+}
 
 /* ---- what both sides need ---- */
 
