@@ -160,9 +160,10 @@ static bool fn_unix_to_time(struct slg_call *call)
     case 10:
         return give_time(call, slg_go_time_utc(number, 0));
     case 13:
-        return give_time(call, time_of_ns(number * 1000000));
+        return give_time(call,
+                         time_of_ns((int64_t)((uint64_t)number * 1000000))); /* wraps, as in Go */
     case 16:
-        return give_time(call, time_of_ns(number * 1000));
+        return give_time(call, time_of_ns((int64_t)((uint64_t)number * 1000)));
     case 19:
         return give_time(call, time_of_ns(number));
     default:

@@ -92,6 +92,9 @@ static const struct template_row {
       "{{ toDate `2006-01-02` `2021-11-02` | unixEpoch }} {{ toDate `2006-01-02` `x` }} {{ "
       "unixToTime `1679577215` }}",
       "1635811200 0001-01-01 00:00:00 +0000 UTC 2023-03-23 13:13:35 +0000 UTC" },
+    { "times that 64 bits do not hold wrap",
+      "{{ (unixToTime `9577215000000`).UnixNano }} {{ (unixToTime `9577215000000000`).UnixNano }}",
+      "-8869529073709551616 -8869529073709551616" },
     { "methods of time",
       "{{ __timestamp__.Year }} {{ __timestamp__.Format `15:04` }} {{ __timestamp__.Month }}",
       "2026 11:55 March" },
