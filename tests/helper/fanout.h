@@ -26,13 +26,13 @@ struct test_fake {
     atomic_size_t *failures_left;
     size_t query_count;   /* QUERY messages seen */
     size_t shards_asked;  /* shards in them */
-    int64_t first_window; /* 0 = TEST_WINDOW */
-    size_t index;
-    size_t page_count; /* of a query; 0: one empty page */
+    int64_t first_window; /* hours after TEST_WINDOW */
+    size_t index;         /* in the world, for numbered pages */
+    size_t page_count;    /* of a query; 0: one empty page */
     size_t pages_sent;
     unsigned mute_types; /* bits by enum slg_rpc_type: these it does not answer */
-    struct test_fake
-        *frees; /* when this one is asked a QUERY, that one answers the last it was asked */
+    /* When this one is asked a QUERY, that one answers the last it was asked. */
+    struct test_fake *frees;
     size_t cancel_count; /* CANCEL messages seen */
     struct slg_transport_call *kept[16];
     size_t kept_count;

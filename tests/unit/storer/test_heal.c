@@ -115,101 +115,42 @@ static void test_an_owner_fetches_what_it_twice_lacked(void **state)
     slg_heal_fini(&heal);
 }
 
+/* Two looks at what this node and two peers hold. */
 static const struct hint_case {
     const char *name;
-    struct holders first, second;
-    int64_t apart_ns;
+    struct {
+        uint32_t own, peers[2];
+    } looks[2];
+    bool early;     /* the second look */
+    bool lone;      /* the second peer is no owner */
+    bool refilling; /* the second peer */
     bool forget;
 } hint_cases[] = {
-    { "both owners have it, twice",
-      { .own = 0x3,
-        .peers = { 0x7, 0x3, 0 },
-        .peer_owner = { true, true, false },
-        .refilling = { false } },
-      { .own = 0x3,
-        .peers = { 0x7, 0x3, 0 },
-        .peer_owner = { true, true, false },
-        .refilling = { false } },
-      SLG_HEAL_AGE_NS,
-      true },
-    { "too early",
-      { .own = 0x3,
-        .peers = { 0x7, 0x3, 0 },
-        .peer_owner = { true, true, false },
-        .refilling = { false } },
-      { .own = 0x3,
-        .peers = { 0x7, 0x3, 0 },
-        .peer_owner = { true, true, false },
-        .refilling = { false } },
-      SLG_HEAL_AGE_NS - 1,
-      false },
-    { "one owner lacks a batch",
-      { .own = 0x3,
-        .peers = { 0x7, 0x1, 0 },
-        .peer_owner = { true, true, false },
-        .refilling = { false } },
-      { .own = 0x3,
-        .peers = { 0x7, 0x1, 0 },
-        .peer_owner = { true, true, false },
-        .refilling = { false } },
-      SLG_HEAL_AGE_NS,
-      false },
-    { "one owner is silent",
-      { .own = 0x3,
-        .peers = { 0x7, NONE, 0 },
-        .peer_owner = { true, true, false },
-        .refilling = { false } },
-      { .own = 0x3,
-        .peers = { 0x7, NONE, 0 },
-        .peer_owner = { true, true, false },
-        .refilling = { false } },
-      SLG_HEAL_AGE_NS,
-      false },
-    { "one owner is refilling",
-      { .own = 0x3,
-        .peers = { 0x7, 0x3, 0 },
-        .peer_owner = { true, true, false },
-        .refilling = { false, true, false } },
-      { .own = 0x3,
-        .peers = { 0x7, 0x3, 0 },
-        .peer_owner = { true, true, false },
-        .refilling = { false, true, false } },
-      SLG_HEAL_AGE_NS,
-      false },
-    { "a hint came between",
-      { .own = 0x3,
-        .peers = { 0x7, 0x7, 0 },
-        .peer_owner = { true, true, false },
-        .refilling = { false } },
-      { .own = 0x7,
-        .peers = { 0x7, 0x7, 0 },
-        .peer_owner = { true, true, false },
-        .refilling = { false } },
-      SLG_HEAL_AGE_NS,
-      false },
-    { "an owner lost it between",
-      { .own = 0x3,
-        .peers = { 0x3, 0x3, 0 },
-        .peer_owner = { true, true, false },
-        .refilling = { false } },
-      { .own = 0x3,
-        .peers = { 0x3, 0x1, 0 },
-        .peer_owner = { true, true, false },
-        .refilling = { false } },
-      SLG_HEAL_AGE_NS,
-      false },
-    { "other candidates do not matter",
-      { .own = 0x3,
-        .peers = { 0x3, NONE, 0 },
-        .peer_owner = { true, false, false },
-        .refilling = { false } },
-      { .own = 0x3,
-        .peers = { 0x3, NONE, 0 },
-        .peer_owner = { true, false, false },
-        .refilling = { false } },
-      SLG_HEAL_AGE_NS,
-      true },
+    { "both owners have it", { { 3, { 7, 3 } }, { 3, { 7, 3 } } }, .forget = true },
+    { "too early", { { 3, { 7, 3 } }, { 3, { 7, 3 } } }, .early = true },
+    { "one owner lacks a batch", { { 3, { 7, 1 } }, { 3, { 7, 1 } } }, .forget = false },
+    { "one owner is silent", { { 3, { 7, NONE } }, { 3, { 7, NONE } } }, .forget = false },
+    { "one owner is refilling", { { 3, { 7, 3 } }, { 3, { 7, 3 } } }, .refilling = true },
+    { "a hint came between", { { 3, { 7, 7 } }, { 7, { 7, 7 } } }, .forget = false },
+    { "an owner lost it between", { { 3, { 3, 3 } }, { 3, { 3, 1 } } }, .forget = false },
+    { "no matter what a candidate has",
+      { { 3, { 3, NONE } }, { 3, { 3, NONE } } },
+      .lone = true,
+      .forget = true },
 };
+
+static struct outcome look_for_hints(struct slg_heal *heal, const struct hint_case *row,
+                                     size_t which)
+{
+    const struct holders h = {
+        .own = row->looks[which].own,
+        .peers = { row->looks[which].peers[0], row->looks[which].peers[1], 0 },
+        .peer_owner = { true, !row->lone, false },
+        .refilling = { false, row->refilling, false },
+    };
+
+    return look(heal, &h, which == 0 ? 100 : 100 + SLG_HEAL_AGE_NS - row->early);
+}
 
 static void test_hints_go_when_every_owner_has_them(void **state)
 {
@@ -217,10 +158,10 @@ static void test_hints_go_when_every_owner_has_them(void **state)
     for (size_t i = 0; i < SLG_ARRAY_LEN(hint_cases); i++) {
         const struct hint_case *row = &hint_cases[i];
         struct slg_heal heal = { .lacked = NULL };
-        struct outcome o = look(&heal, &row->first, 100);
+        struct outcome o = look_for_hints(&heal, row, 0);
 
         CHECK(row->name, !o.forget && o.fetched == 0);
-        o = look(&heal, &row->second, 100 + row->apart_ns);
+        o = look_for_hints(&heal, row, 1);
         CHECK(row->name, o.forget == row->forget && o.fetched == 0);
         slg_heal_fini(&heal);
     }
