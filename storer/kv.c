@@ -9,27 +9,15 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "storer/lmdb_meta.h"
 
 #define KV_MAGIC      0x6B76656EU /* "kven" */
 #define MAP_BYTES_MIN ((size_t)1 << 20)
 
-/* LMDB 0.9 data file, MDB_meta of mdb.c: each of the first two pages is a 16 byte page header followed by the magic
- * and version in the machine's byte order, mapping address (8), map size (8) and two MDB_db of 48 bytes, of which
- * the first begins with the page size (u32); then the last used page (8) and the transaction id (8). */
-#define META_MAGIC         0xBEEFC0DEU
-#define META_DATA_VERSION  1U
-#define META_OFFSET        16
-#define META_VERSION_AT    (META_OFFSET + 4)
-#define META_PAGE_SIZE_AT  (META_OFFSET + 24)
-#define META_LAST_PAGE_AT  (META_OFFSET + 24 + 96)
-#define META_TXN_ID_AT     (META_LAST_PAGE_AT + 8)
-#define META_BYTES         (META_TXN_ID_AT + 8)
-#define META_PAGE_SIZE_MIN 512U
-#define META_PAGE_SIZE_MAX 65536U
-#define LMDB_FILE_MODE     0600
+#define LMDB_FILE_MODE   0600
 /* LMDB does not write pages that a transaction took and gave back, so a sound file may end a few pages early. Those
  * pages are filled with a hole; a file that lacks more was cut by somebody else. */
-#define SLACK_PAGE_COUNT   16U
+#define SLACK_PAGE_COUNT 16U
 
 struct slg_kv {
     uint32_t magic;
@@ -89,42 +77,16 @@ static enum slg_status check_fault(struct slg_kv_faults *faults, enum slg_kv_ste
     return faults == NULL ? SLG_OK : faults->check(faults, step);
 }
 
-static uint32_t load_u32(const uint8_t *at)
-{
-    uint32_t value;
-
-    memcpy(&value, at, sizeof(value));
-    return value;
-}
-
-static uint64_t load_u64(const uint8_t *at)
-{
-    uint64_t value;
-
-    memcpy(&value, at, sizeof(value));
-    return value;
-}
-
 /* One meta page: does it look like LMDB's, and how far does it say the file reaches? */
-static bool read_meta(int fd, uint64_t offset, uint32_t *ret_page_bytes, uint64_t *ret_txn_id,
-                      uint64_t *ret_end)
+static bool read_meta(int fd, uint64_t offset, struct slg_lmdb_meta *ret_meta, uint64_t *ret_end)
 {
-    uint8_t meta[META_BYTES];
-    uint32_t page_bytes;
-    uint64_t last_page;
+    uint8_t page[SLG_LMDB_META_BYTES];
 
-    if (pread(fd, meta, sizeof(meta), (off_t)offset) != (ssize_t)sizeof(meta))
+    if (pread(fd, page, sizeof(page), (off_t)offset) != (ssize_t)sizeof(page) ||
+        !slg_lmdb_meta_read(page, ret_meta) ||
+        ret_meta->last_page >= UINT64_MAX / SLG_LMDB_PAGE_BYTES_MAX - 1)
         return false;
-    page_bytes = load_u32(meta + META_PAGE_SIZE_AT);
-    last_page = load_u64(meta + META_LAST_PAGE_AT);
-    if (load_u32(meta + META_OFFSET) != META_MAGIC ||
-        load_u32(meta + META_VERSION_AT) != META_DATA_VERSION || page_bytes < META_PAGE_SIZE_MIN ||
-        page_bytes > META_PAGE_SIZE_MAX || (page_bytes & (page_bytes - 1)) != 0 ||
-        last_page >= UINT64_MAX / META_PAGE_SIZE_MAX - 1)
-        return false;
-    *ret_page_bytes = page_bytes;
-    *ret_txn_id = load_u64(meta + META_TXN_ID_AT);
-    *ret_end = (last_page + 1) * page_bytes;
+    *ret_end = (ret_meta->last_page + 1) * ret_meta->page_bytes;
     return true;
 }
 
@@ -150,20 +112,20 @@ static enum slg_status check_length(int fd, const char *path, uint64_t end, uint
 static enum slg_status check_file(const char *path, struct slg_error *reterr)
 {
     int fd = open(path, O_RDWR | O_CLOEXEC);
-    uint64_t txn_id[2] = { 0, 0 };
-    uint64_t end[2] = { 0, 0 };
-    uint32_t page_bytes = 0, other_page_bytes = 0;
+    struct slg_lmdb_meta metas[2];
+    uint64_t ends[2];
     enum slg_status status;
 
     if (fd < 0)
         return slg_errorf(reterr, status_of(errno), "could not open \"%s\": %s", path,
                           strerror(errno));
-    if (!read_meta(fd, 0, &page_bytes, &txn_id[0], &end[0]) ||
-        !read_meta(fd, page_bytes, &other_page_bytes, &txn_id[1], &end[1]) ||
-        other_page_bytes != page_bytes)
+    if (!read_meta(fd, 0, &metas[0], &ends[0]) ||
+        !read_meta(fd, metas[0].page_bytes, &metas[1], &ends[1]) ||
+        metas[1].page_bytes != metas[0].page_bytes)
         status = slg_errorf(reterr, SLG_CORRUPT, "\"%s\" is no LMDB 0.9 file", path);
     else
-        status = check_length(fd, path, end[txn_id[1] > txn_id[0]], page_bytes, reterr);
+        status = check_length(fd, path, ends[metas[1].txn_id > metas[0].txn_id],
+                              metas[0].page_bytes, reterr);
     (void)close(fd); /* nothing was written through it */
     return status;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "storer/lmdb_meta.h"
 
 /* Numbers are in the machine's byte order, which kv.h refuses to mix. Page: number u64, pad u16, flags u16, then lower and
  * upper u16 (large value: count of pages u32), then the offsets of nodes u16 each. Node: low and high u16, flags u16,
@@ -32,17 +33,7 @@
 #define TABLE_PAIRS_AT 32
 #define TABLE_ROOT_AT  40
 #define NO_PAGE        UINT64_MAX
-#define META_MAGIC     0xBEEFC0DEU
-#define META_VERSION   1U
-#define META_MAGIC_AT  16
-#define META_FREE_AT   40 /* its pad is the page size */
-#define META_MAIN_AT   88
-#define META_LAST_AT   136
-#define META_TXN_AT    144
-#define META_BYTES     152
-#define FIRST_PAGE     2 /* behind the metas */
-#define PAGE_SIZE_MIN  512U
-#define PAGE_SIZE_MAX  65536U
+#define FIRST_PAGE     2  /* behind the metas */
 #define DEPTH_MAX      16 /* 2 children a page would be 65,536 leaves; real ones have hundreds */
 #define DIRECT_ALIGN   ((size_t)4096)
 #define META_TRIES     8 /* a commit may be writing it */
@@ -65,30 +56,6 @@ struct slg_pages {
     uint8_t *value;
     size_t value_capacity;
 };
-
-static uint16_t load_u16(const uint8_t *at)
-{
-    uint16_t value;
-
-    memcpy(&value, at, sizeof(value));
-    return value;
-}
-
-static uint32_t load_u32(const uint8_t *at)
-{
-    uint32_t value;
-
-    memcpy(&value, at, sizeof(value));
-    return value;
-}
-
-static uint64_t load_u64(const uint8_t *at)
-{
-    uint64_t value;
-
-    memcpy(&value, at, sizeof(value));
-    return value;
-}
 
 /* ---- the file ---- */
 
@@ -121,43 +88,40 @@ static enum slg_status read_page(struct slg_pages *pages, uint64_t number, uint8
     return read_at(pages, number * pages->page_bytes, into, pages->page_bytes);
 }
 
-static bool is_page_size(uint32_t bytes)
-{
-    return bytes >= PAGE_SIZE_MIN && bytes <= PAGE_SIZE_MAX && (bytes & (bytes - 1)) == 0;
-}
-
 static bool take_table(const uint8_t *at, struct table *ret_table)
 {
-    ret_table->depth = load_u16(at + TABLE_DEPTH_AT);
-    ret_table->pair_count = load_u64(at + TABLE_PAIRS_AT);
-    ret_table->root = load_u64(at + TABLE_ROOT_AT);
+    ret_table->depth = slg_lmdb_load_u16(at + TABLE_DEPTH_AT);
+    ret_table->pair_count = slg_lmdb_load_u64(at + TABLE_PAIRS_AT);
+    ret_table->root = slg_lmdb_load_u64(at + TABLE_ROOT_AT);
     return (ret_table->root == NO_PAGE) == (ret_table->depth == 0) &&
            (ret_table->root != NO_PAGE || ret_table->pair_count == 0) &&
            ret_table->depth <= DEPTH_MAX;
 }
 
-static bool check_meta(const struct slg_pages *pages, const uint8_t *page, uint64_t number)
+static bool check_meta(const struct slg_pages *pages, const uint8_t *page, uint64_t number,
+                       struct slg_lmdb_meta *ret_meta)
 {
-    return load_u64(page) == number && (load_u16(page + PAGE_FLAGS_AT) & KIND_MASK) == KIND_META &&
-           load_u32(page + META_MAGIC_AT) == META_MAGIC &&
-           load_u32(page + META_MAGIC_AT + 4) == META_VERSION &&
-           load_u32(page + META_FREE_AT) == pages->page_bytes;
+    return slg_lmdb_load_u64(page) == number &&
+           (slg_lmdb_load_u16(page + PAGE_FLAGS_AT) & KIND_MASK) == KIND_META &&
+           slg_lmdb_meta_read(page, ret_meta) && ret_meta->page_bytes == pages->page_bytes;
 }
 
 enum slg_status slg_pages_snapshot(struct slg_pages *pages, struct slg_error *reterr)
 {
     for (int i = 0; i < META_TRIES; i++) {
-        uint8_t *metas[2] = { pages->levels, pages->levels + pages->page_bytes };
-        const uint8_t *newer;
+        uint8_t *at[2] = { pages->levels, pages->levels + pages->page_bytes };
+        struct slg_lmdb_meta metas[2];
+        size_t newer;
 
-        if (read_page(pages, 0, metas[0]) != SLG_OK || read_page(pages, 1, metas[1]) != SLG_OK)
+        if (read_page(pages, 0, at[0]) != SLG_OK || read_page(pages, 1, at[1]) != SLG_OK)
             return slg_errorf(reterr, SLG_CORRUPT, "the meta pages cannot be read");
-        if (!check_meta(pages, metas[0], 0) || !check_meta(pages, metas[1], 1))
+        if (!check_meta(pages, at[0], 0, &metas[0]) || !check_meta(pages, at[1], 1, &metas[1]))
             continue;
-        newer = metas[load_u64(metas[1] + META_TXN_AT) > load_u64(metas[0] + META_TXN_AT)];
-        pages->last_page = load_u64(newer + META_LAST_AT);
-        if (pages->last_page >= FIRST_PAGE - 1 && pages->last_page < INT64_MAX / PAGE_SIZE_MAX &&
-            take_table(newer + META_MAIN_AT, &pages->main))
+        newer = metas[1].txn_id > metas[0].txn_id;
+        pages->last_page = metas[newer].last_page;
+        if (pages->last_page >= FIRST_PAGE - 1 &&
+            pages->last_page < INT64_MAX / SLG_LMDB_PAGE_BYTES_MAX &&
+            take_table(at[newer] + SLG_LMDB_META_MAIN_AT, &pages->main))
             return SLG_OK;
     }
     return slg_errorf(reterr, SLG_CORRUPT, "the meta pages are damaged");
@@ -166,14 +130,13 @@ enum slg_status slg_pages_snapshot(struct slg_pages *pages, struct slg_error *re
 /* The page size that the file says it has. */
 static enum slg_status read_page_size(struct slg_pages *pages, struct slg_error *reterr)
 {
-    uint32_t page_bytes;
+    struct slg_lmdb_meta meta;
 
     if (read_at(pages, 0, pages->levels, DIRECT_ALIGN) != SLG_OK)
         return slg_errorf(reterr, SLG_CORRUPT, "the first page cannot be read");
-    page_bytes = load_u32(pages->levels + META_FREE_AT);
-    if (load_u32(pages->levels + META_MAGIC_AT) != META_MAGIC || !is_page_size(page_bytes))
+    if (!slg_lmdb_meta_read(pages->levels, &meta))
         return slg_errorf(reterr, SLG_CORRUPT, "the file is not LMDB's");
-    pages->page_bytes = page_bytes;
+    pages->page_bytes = meta.page_bytes;
     return SLG_OK;
 }
 
@@ -194,13 +157,13 @@ enum slg_status slg_pages_open(const char *path, size_t value_bytes_max,
     if (pages == NULL)
         return slg_errorf(reterr, SLG_NO_MEMORY, "no memory to read a file");
     pages->value_bytes_max = value_bytes_max;
-    pages->value_capacity =
-        (value_bytes_max + PAGE_HEAD + PAGE_SIZE_MAX) / PAGE_SIZE_MAX * PAGE_SIZE_MAX;
+    pages->value_capacity = (value_bytes_max + PAGE_HEAD + SLG_LMDB_PAGE_BYTES_MAX) /
+                            SLG_LMDB_PAGE_BYTES_MAX * SLG_LMDB_PAGE_BYTES_MAX;
     pages->fd = open_file(path, &pages->direct);
     if (pages->fd < 0)
         status = slg_errorf(reterr, errno == ENOENT ? SLG_NOT_FOUND : SLG_IO,
                             "could not open \"%s\": %s", path, strerror(errno));
-    pages->levels = aligned_alloc(DIRECT_ALIGN, (size_t)DEPTH_MAX * PAGE_SIZE_MAX);
+    pages->levels = aligned_alloc(DIRECT_ALIGN, (size_t)DEPTH_MAX * SLG_LMDB_PAGE_BYTES_MAX);
     pages->value = aligned_alloc(DIRECT_ALIGN, pages->value_capacity);
     if (status == SLG_OK && (pages->levels == NULL || pages->value == NULL))
         status = slg_errorf(reterr, SLG_NO_MEMORY, "no memory to read a file");
@@ -234,22 +197,22 @@ uint64_t slg_pages_bytes(const struct slg_pages *pages)
 
 static size_t node_count(const uint8_t *page)
 {
-    return (size_t)(load_u16(page + PAGE_LOWER_AT) - PAGE_HEAD) / 2;
+    return (size_t)(slg_lmdb_load_u16(page + PAGE_LOWER_AT) - PAGE_HEAD) / 2;
 }
 
 static const uint8_t *node_at(const uint8_t *page, size_t index)
 {
-    return page + load_u16(page + PAGE_HEAD + 2 * index);
+    return page + slg_lmdb_load_u16(page + PAGE_HEAD + 2 * index);
 }
 
 static struct slg_kv_bytes node_key(const uint8_t *node)
 {
-    return (struct slg_kv_bytes){ .at = node + NODE_HEAD, .len = load_u16(node + 6) };
+    return (struct slg_kv_bytes){ .at = node + NODE_HEAD, .len = slg_lmdb_load_u16(node + 6) };
 }
 
 static uint64_t node_child(const uint8_t *node)
 {
-    return load_u32(node) | (uint64_t)load_u16(node + 4) << 32;
+    return slg_lmdb_load_u32(node) | (uint64_t)slg_lmdb_load_u16(node + 4) << 32;
 }
 
 static int compare_keys(struct slg_kv_bytes a, struct slg_kv_bytes b)
@@ -269,8 +232,8 @@ static bool check_node(const struct slg_pages *pages, const uint8_t *page, size_
 {
     const uint8_t *node = page + offset;
     size_t left = pages->page_bytes - offset - NODE_HEAD;
-    size_t key_len = load_u16(node + 6);
-    unsigned flags = load_u16(node + 4);
+    size_t key_len = slg_lmdb_load_u16(node + 6);
+    unsigned flags = slg_lmdb_load_u16(node + 4);
 
     if (key_len > SLG_KV_KEY_BYTES_MAX || key_len > left)
         return false;
@@ -279,24 +242,25 @@ static bool check_node(const struct slg_pages *pages, const uint8_t *page, size_
     if (key_len == 0 || (flags & ~(NODE_LARGE | NODE_TABLE)) != 0)
         return false;
     if ((flags & NODE_LARGE) == 0)
-        return load_u32(node) <= left - key_len;
-    return left - key_len >= 8 && load_u32(node) <= pages->value_bytes_max &&
-           is_child(pages, load_u64(node + NODE_HEAD + key_len));
+        return slg_lmdb_load_u32(node) <= left - key_len;
+    return left - key_len >= 8 && slg_lmdb_load_u32(node) <= pages->value_bytes_max &&
+           is_child(pages, slg_lmdb_load_u64(node + NODE_HEAD + key_len));
 }
 
 /* Everything that this page alone can tell. Keys ascend; the first of a branch says nothing. */
 static bool check_page(const struct slg_pages *pages, const uint8_t *page, uint64_t number,
                        bool leaf)
 {
-    size_t lower = load_u16(page + PAGE_LOWER_AT), upper = load_u16(page + PAGE_UPPER_AT);
+    size_t lower = slg_lmdb_load_u16(page + PAGE_LOWER_AT),
+           upper = slg_lmdb_load_u16(page + PAGE_UPPER_AT);
 
-    if (load_u64(page) != number ||
-        (load_u16(page + PAGE_FLAGS_AT) & KIND_MASK) != (leaf ? KIND_LEAF : KIND_BRANCH) ||
+    if (slg_lmdb_load_u64(page) != number ||
+        (slg_lmdb_load_u16(page + PAGE_FLAGS_AT) & KIND_MASK) != (leaf ? KIND_LEAF : KIND_BRANCH) ||
         lower < PAGE_HEAD + 2 || (lower - PAGE_HEAD) % 2 != 0 || lower > upper ||
         upper > pages->page_bytes)
         return false;
     for (size_t i = 0; i < node_count(page); i++) {
-        size_t offset = load_u16(page + PAGE_HEAD + 2 * i);
+        size_t offset = slg_lmdb_load_u16(page + PAGE_HEAD + 2 * i);
 
         if (offset < upper || offset + NODE_HEAD > pages->page_bytes ||
             !check_node(pages, page, offset, leaf))
@@ -386,9 +350,9 @@ static enum slg_status read_large(struct walk *walk, uint64_t number, size_t len
             return say_damaged(walk, number, "cannot be read");
         pair->unreadable = true;
     }
-    if (load_u64(pages->value) != number ||
-        (load_u16(pages->value + PAGE_FLAGS_AT) & KIND_MASK) != KIND_LARGE ||
-        load_u32(pages->value + PAGE_PAGES_AT) != count)
+    if (slg_lmdb_load_u64(pages->value) != number ||
+        (slg_lmdb_load_u16(pages->value + PAGE_FLAGS_AT) & KIND_MASK) != KIND_LARGE ||
+        slg_lmdb_load_u32(pages->value + PAGE_PAGES_AT) != count)
         return say_damaged(walk, number, "is damaged");
     pair->value.at = pair->unreadable ? NULL : pages->value + PAGE_HEAD;
     return SLG_OK;
@@ -398,7 +362,7 @@ static enum slg_status give_pair(struct walk *walk, const uint8_t *node)
 {
     struct slg_pages_pair pair = { .key = node_key(node) };
     const struct slg_kv_bytes last = { .at = walk->last_key, .len = walk->last_key_len };
-    size_t len = load_u32(node);
+    size_t len = slg_lmdb_load_u32(node);
     enum slg_status status = SLG_OK;
 
     if (last.len > 0 && compare_keys(last, pair.key) >= 0)
@@ -406,8 +370,8 @@ static enum slg_status give_pair(struct walk *walk, const uint8_t *node)
     memcpy(walk->last_key, pair.key.at, pair.key.len);
     walk->last_key_len = pair.key.len;
     walk->pair_count++;
-    if ((load_u16(node + 4) & NODE_LARGE) != 0)
-        status = read_large(walk, load_u64(pair.key.at + pair.key.len), len, &pair);
+    if ((slg_lmdb_load_u16(node + 4) & NODE_LARGE) != 0)
+        status = read_large(walk, slg_lmdb_load_u64(pair.key.at + pair.key.len), len, &pair);
     else
         pair.value = (struct slg_kv_bytes){ .at = pair.key.at + pair.key.len, .len = len };
     return status == SLG_OK ? walk->options->visit(walk->options->ctx, &pair) : status;
