@@ -1,7 +1,7 @@
 /* Concurrency
  *   state                        owner           seen by others
  *   reach, list, totals          forward thread  not at all, but for the two counts of reach
- *   pool, reserved, events       base/queue      through the queue
+ *   events, queues of the pool   base/queue      through the queue
  *   map_next                     any thread      exchanged: whoever takes a map out owns its reference
  *   batch_count, oldest_mono_ns, forward thread  atomics, for status and batchers
  *     incarnation_serial */
@@ -15,11 +15,10 @@
 #include "base/log.h"
 #include "base/queue.h"
 #include "cluster/placement.h"
+#include "ingester/forward_pool.h"
 #include "ingester/reach.h"
 
-#define SEND_RETRY_NS (5 * SLG_NS_PER_MS)
-#define POOL_SHORT_PART                                                                            \
-    4 /* accepted batches are let go when less than this part of the pool is free */
+#define SEND_RETRY_NS        (5 * SLG_NS_PER_MS)
 #define EVENTS_AT_ONCE       ((size_t)64)
 #define STORE_OVERHEAD_BYTES ((size_t)64)
 
@@ -27,11 +26,7 @@ enum event_type { EVENT_SUBMIT = 1, EVENT_ANSWER, EVENT_MAP, EVENT_STOP };
 
 struct slg_forward {
     struct slg_forward_options options;
-    struct slg_forward_batch *objects; /* all of them: pool, then reserved */
-    size_t object_count;
-    struct slg_queue *warm; /* of the pool's objects, those with a buffer: taken first */
-    struct slg_queue *pool;
-    struct slg_queue *reserved;
+    struct slg_forward_pool pool;
     struct slg_queue *events;
     int map_event, stop_event;
     _Atomic(struct slg_map *) map_next;
@@ -157,30 +152,6 @@ static void settle(struct slg_forward *f, struct slg_forward_batch *batch,
     batch->waiter_count = 0;
 }
 
-static void give_back(struct slg_forward *f, struct slg_forward_batch *batch)
-{
-    struct slg_forward_batch *tokens = batch->tokens;
-    enum slg_status status;
-
-    batch->tokens = NULL;
-    slg_buf_clear(&batch->message);
-    /* Whoever waits for room waits at the pool; it is empty then, and gets the object. */
-    if (batch->reserved || slg_queue_count(f->pool) == 0 ||
-        slg_queue_push(f->warm, batch) != SLG_OK) {
-        slg_buf_fini(&batch->message);
-        status = slg_queue_push(batch->reserved ? f->reserved : f->pool, batch);
-        SLG_ASSERT(status == SLG_OK); /* the queue holds every object there is */
-    }
-    while (tokens != NULL) {
-        struct slg_forward_batch *next = tokens->next;
-
-        tokens->next = NULL;
-        status = slg_queue_push(f->pool, tokens);
-        SLG_ASSERT(status == SLG_OK);
-        tokens = next;
-    }
-}
-
 static void unlink_batch(struct slg_forward *f, struct slg_forward_batch *batch)
 {
     if (batch->previous != NULL)
@@ -210,7 +181,7 @@ static bool step(struct slg_forward *f, struct slg_forward_batch *batch,
     if (!batch->released || batch->request_count > 0)
         return true;
     unlink_batch(f, batch);
-    give_back(f, batch);
+    slg_forward_pool_give_back(&f->pool, batch);
     return false;
 }
 
@@ -411,11 +382,6 @@ static void take_event(struct slg_forward *f, int *event)
     }
 }
 
-static bool pool_is_short(struct slg_forward *f)
-{
-    return slg_forward_free_count(f) < f->object_count / POOL_SHORT_PART;
-}
-
 /* Step what only time, or want of memory, moves, and find the next time to wake. */
 static int64_t tick(struct slg_forward *f)
 {
@@ -438,7 +404,7 @@ static int64_t tick(struct slg_forward *f)
         next = batch->next;
         if (batch->replica.outcome == SLG_REPLICA_OPEN && batch->submitted_mono_ns < oldest)
             oldest = batch->submitted_mono_ns;
-        if (accepted && pool_is_short(f))
+        if (accepted && slg_forward_pool_is_short(&f->pool))
             (void)step(f, batch, &pressed); /* gone or not: the next one's turn */
         else if (accepted && batch_wake <= now)
             (void)step(f, batch, &late);
@@ -499,28 +465,15 @@ static enum slg_status check(const struct slg_forward_options *options, struct s
     return SLG_OK;
 }
 
-static enum slg_status make_pool(struct slg_forward *f)
+/* The pool, and a queue with room for every event that may be under way. */
+static enum slg_status make_queues(struct slg_forward *f)
 {
-    size_t count = f->options.memory_bytes_max / SLG_FORWARD_TOKEN_BYTES;
     size_t answers = slg_reach_answer_count_max(f->options.in_flight_per_storer);
+    enum slg_status status =
+        slg_forward_pool_init(&f->pool, f->options.memory_bytes_max, EVENT_SUBMIT);
 
-    f->object_count = count + SLG_FORWARD_RESERVED_COUNT;
-    f->objects = calloc(f->object_count, sizeof(*f->objects));
-    if (f->objects == NULL || slg_queue_create(count, &f->pool) != SLG_OK ||
-        slg_queue_create(SLG_FORWARD_WARM_COUNT, &f->warm) != SLG_OK ||
-        slg_queue_create(SLG_FORWARD_RESERVED_COUNT, &f->reserved) != SLG_OK ||
-        slg_queue_create(f->object_count + answers + 2, &f->events) != SLG_OK)
-        return SLG_NO_MEMORY;
-    for (size_t i = 0; i < f->object_count; i++) {
-        enum slg_status status;
-
-        f->objects[i].event = EVENT_SUBMIT;
-        slg_buf_init(&f->objects[i].message, SLG_MESSAGE_BYTES_MAX);
-        f->objects[i].reserved = i >= count;
-        status = slg_queue_push(i >= count ? f->reserved : f->pool, &f->objects[i]);
-        SLG_ASSERT(status == SLG_OK);
-    }
-    return SLG_OK;
+    return status == SLG_OK ? slg_queue_create(f->pool.object_count + answers + 2, &f->events)
+                            : status;
 }
 
 static enum slg_status make_reach(struct slg_forward *f, struct slg_error *reterr)
@@ -557,7 +510,7 @@ enum slg_status slg_forward_create(const struct slg_forward_options *options,
     slg_buf_init(&f->scratch, SLG_MESSAGE_BYTES_MAX);
     f->cell = slg_account_cell(options->account);
     f->metrics = slg_metric_set_create(options->metrics);
-    if (make_pool(f) != SLG_OK || f->cell == NULL || f->metrics == NULL)
+    if (make_queues(f) != SLG_OK || f->cell == NULL || f->metrics == NULL)
         status = slg_errorf(reterr, SLG_NO_MEMORY, "no memory for the forwarder");
     if (status == SLG_OK)
         status = make_reach(f, reterr);
@@ -600,13 +553,7 @@ void slg_forward_destroy(struct slg_forward *f)
     SLG_ASSERT(!f->started);
     slg_reach_destroy(f->reach);
     slg_queue_destroy(f->events);
-    slg_queue_destroy(f->reserved);
-    slg_queue_destroy(f->pool);
-    slg_queue_destroy(f->warm);
-    for (size_t i = 0; i < f->object_count; i++)
-        if (f->objects != NULL)
-            slg_buf_fini(&f->objects[i].message);
-    free(f->objects);
+    slg_forward_pool_fini(&f->pool);
     slg_map_unref(atomic_exchange(&f->map_next, NULL));
     slg_metric_set_destroy(f->metrics);
     slg_buf_fini(&f->scratch);
@@ -616,46 +563,12 @@ void slg_forward_destroy(struct slg_forward *f)
 enum slg_status slg_forward_take(struct slg_forward *f, bool reserved, int64_t deadline_mono_ns,
                                  struct slg_forward_batch **ret_batch)
 {
-    struct slg_queue *queue = reserved ? f->reserved : f->pool;
-    struct slg_forward_batch *batch;
-    void *item = NULL;
-    enum slg_status status = reserved ? SLG_AGAIN : slg_queue_try_pop(f->warm, &item);
-
-    if (status != SLG_OK)
-        status = deadline_mono_ns == 0 ? slg_queue_try_pop(queue, &item)
-                                       : slg_queue_pop(queue, deadline_mono_ns, &item);
-    if (status != SLG_OK)
-        return status;
-    batch = item;
-    batch->entry_count = 0;
-    batch->listener = 0;
-    batch->own = false;
-    batch->unsettled = NULL;
-    batch->waiter_count = 0;
-    *ret_batch = batch;
-    return SLG_OK;
+    return slg_forward_pool_take(&f->pool, reserved, deadline_mono_ns, ret_batch);
 }
 
 void slg_forward_put(struct slg_forward *f, struct slg_forward_batch *batch)
 {
-    give_back(f, batch);
-}
-
-/* A big batch keeps further objects out of the pool, as many as there are. */
-static void charge(struct slg_forward *f, struct slg_forward_batch *batch)
-{
-    void *item;
-
-    for (size_t paid = SLG_FORWARD_TOKEN_BYTES; paid < batch->message.len && !batch->reserved;
-         paid += SLG_FORWARD_TOKEN_BYTES) {
-        struct slg_forward_batch *token;
-
-        if (slg_queue_try_pop(f->pool, &item) != SLG_OK)
-            return;
-        token = item;
-        token->next = batch->tokens;
-        batch->tokens = token;
-    }
+    slg_forward_pool_give_back(&f->pool, batch);
 }
 
 enum slg_status slg_forward_submit(struct slg_forward *f, struct slg_forward_batch *batch,
@@ -674,7 +587,7 @@ enum slg_status slg_forward_submit(struct slg_forward *f, struct slg_forward_bat
     if (!warm && slg_forward_batch_count(f) >= SLG_FORWARD_WARM_COUNT)
         slg_buf_trim(&batch->message);
     batch->submitted_mono_ns = now_mono(f);
-    charge(f, batch);
+    slg_forward_pool_charge(&f->pool, batch);
     atomic_fetch_add_explicit(&f->batch_count, 1, memory_order_relaxed);
     slg_metric_add_shared(f->options.metrics, METRIC_ingester_batch_encoded_bytes_total, 0, len);
     status = slg_queue_push(f->events, batch);
@@ -711,7 +624,7 @@ size_t slg_forward_ready_count(struct slg_forward *f)
 
 size_t slg_forward_free_count(struct slg_forward *f)
 {
-    return slg_queue_count(f->pool) + slg_queue_count(f->warm);
+    return slg_forward_pool_free_count(&f->pool);
 }
 
 bool slg_forward_read_only(struct slg_forward *f)

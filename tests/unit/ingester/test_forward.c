@@ -1,6 +1,6 @@
 /* Batches reach the storer exactly once by id, whatever it answers or fails to answer; what is given up is counted as
  * dropped only when it certainly is not there.
- * Oracle: a fake storer driven by a script; the ledger. Covers: ingester/reach.c */
+ * Oracle: a fake storer driven by a script; the ledger. Covers: ingester/reach.c ingester/forward_pool.c */
 #include "tests/helper/ingester.h"
 
 #define T0_NS (INT64_C(1767225600) * SLG_NS_PER_SEC)
