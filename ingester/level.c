@@ -111,36 +111,36 @@ static enum level value_level(struct slg_text value)
     return find_spelling(value_spellings, SLG_ARRAY_LEN(value_spellings), value.at, value.len);
 }
 
-/* Letters, digits, '_', '-' and the backslash are parts of words; so are Latin-1's letters, because Loki looks at
- * single bytes. (The backslash: \"warn\" inside a JSON string is no level word.) */
-static bool word_byte(char c)
+/* What may stand before a word (blank, tab, newline and [({"=) and after one (those, ])} and :,!), as in Loki 3.7: not
+ * "misc:error", "trace-id", "error." nor \"warn\" inside a JSON string. */
+static const uint64_t before_words[4] = { UINT64_C(0x2000010500000600),
+                                          UINT64_C(0x0800000008000000) };
+static const uint64_t after_words[4] = { UINT64_C(0x2400130700000600),
+                                         UINT64_C(0x2800000028000000) };
+
+static bool among(const uint64_t set[4], char c)
 {
-    static const uint64_t map[4] = {
-        UINT64_C(0x03FF200000000000), /* 0-9 and '-' */
-        UINT64_C(0x07FFFFFE97FFFFFE), /* A-Z, backslash, '_', a-z */
-        UINT64_C(0x0420040000000000), /* AA B5 BA */
-        UINT64_C(0xFF7FFFFFFF7FFFFF), /* C0 to FF but D7 and F7 */
-    };
     unsigned char byte = (unsigned char)c;
 
-    return (map[byte >> 6] >> (byte & 63) & 1) != 0;
+    return (set[byte >> 6] >> (byte & 63) & 1) != 0;
 }
 
 /* Is there a level word at line.at[i], alone? */
 static void check_word(struct slg_text line, size_t i, struct findings *found)
 {
     const char *word = line.at + i;
+    size_t left = line.len - i;
     unsigned char first = lower(*word);
-    size_t len = 1;
 
-    if (found->word != LEVEL_NONE || (i > 0 && word_byte(word[-1])))
+    if (found->word != LEVEL_NONE || (i > 0 && !among(before_words, word[-1])))
         return;
-    while (i + len < line.len && len <= WORD_BYTES_MAX && word_byte(word[len]))
-        len++;
     for (size_t w = 0; w < SLG_ARRAY_LEN(word_spellings); w++) {
-        if (word_spellings[w].len == len && (unsigned char)word_spellings[w].text[0] == first &&
-            equal_fold(word, word_spellings[w].text, len)) {
-            found->word = word_spellings[w].level;
+        const struct spelling *known = &word_spellings[w];
+
+        if (known->len <= left && (unsigned char)known->text[0] == first &&
+            equal_fold(word, known->text, known->len) &&
+            (known->len == left || among(after_words, word[known->len]))) {
+            found->word = known->level;
             return;
         }
     }

@@ -65,7 +65,20 @@ static const struct row {
     { "caf\xC3\xA9 error", "error" },
     { "\xE2\x80\x9C"
       "error",
-      "error" },
+      "unknown" },
+    { "ERROR\xE2\x80\x94"
+      "disk",
+      "unknown" },
+    { "misc:error happened", "unknown" },
+    { "|ERROR| <error> 'error' /error ,error;", "unknown" },
+    { "an error. then info", "info" },
+    { "error, info", "error" },
+    { "error! info", "error" },
+    { "{error} info", "error" },
+    { "(fatal)", "fatal" },
+    { "critical\tfailure", "critical" },
+    { "x\nwarn\ny", "warn" },
+    { "xerror error", "error" },
 };
 
 static const struct row text_rows[] = {
