@@ -561,23 +561,31 @@ static bool metadata_name(struct slg_arena *arena, struct slg_text *name)
     return true;
 }
 
-/* Metadata under its final names, each once (the last value wins), none empty. SIZE_MAX: the arena is full. */
+/* Metadata under its final names, each once, none empty: the last value wins, but as in Loki a name as sent never wins
+ * over one that was changed to it. SIZE_MAX: the arena is full. */
 static size_t collect_metadata(struct decoder *d, const struct slg_push_line *line,
                                struct slg_label *items)
 {
+    bool changed[SLG_METADATA_COUNT_MAX + 1];
     size_t count = 0;
 
     for (size_t i = 0; i < line->metadata_count; i++) {
-        struct slg_label item = d->request.metadata[line->metadata_first + i];
+        const struct slg_label *sent = &d->request.metadata[line->metadata_first + i];
+        struct slg_label item = *sent;
         size_t at = 0;
+        bool change;
 
         if (item.name.len == 0 || item.value.len == 0)
             continue;
         if (!metadata_name(d->arena, &item.name))
             return SIZE_MAX;
+        change = item.name.at != sent->name.at;
         while (at < count && !slg_text_equal(items[at].name, item.name))
             at++;
+        if (at < count && changed[at] && !change)
+            continue;
         items[at] = item;
+        changed[at] = change;
         if (at == count)
             count++;
     }
