@@ -201,8 +201,3 @@ size_t slg_queue_count(struct slg_queue *queue)
     unlock_queue(queue);
     return count;
 }
-
-size_t slg_queue_capacity(const struct slg_queue *queue)
-{
-    return queue->capacity;
-}

@@ -48,6 +48,5 @@ void slg_queue_close(struct slg_queue *queue);
 
 /* A moment's view, for metrics. */
 size_t slg_queue_count(struct slg_queue *queue);
-size_t slg_queue_capacity(const struct slg_queue *queue);
 
 #endif

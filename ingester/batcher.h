@@ -2,7 +2,7 @@
  *
  * A builder is sealed when it is full (SLG_BATCH_SEAL_BYTES), when its oldest entry is linger_ns old, when another
  * shard needs its place (least recently used first), or at once when nothing of its shard is in flight and the caller
- * says that its input is drained (slg_batcher_drained). Compression runs in the same thread.
+ * says that its input is drained (slg_batcher_tick). Compression runs in the same thread.
  *
  * Each batcher is an incarnation of its own, so the threads share no counter and every sequence is contiguous per
  * (incarnation, shard) from 1 (H18). A new incarnation begins when content was refused (H13) or when shards_max

@@ -44,7 +44,9 @@ static bool compose_name(struct slg_text text)
     return separators >= 2 && digits >= 1 && digits <= 4;
 }
 
-bool slg_docker_detect(const struct slg_syslog_message *message)
+/* RFC 5424: APP-NAME = MSGID, a numeric PROCID and no structured data. RFC 3164: a numeric pid behind a container
+ * id (12 or 64 hex digits) or a compose name (project-service-1, with - or _). */
+static bool detect(const struct slg_syslog_message *message)
 {
     if (message->app.len == 0 || !all_digits(message->pid) ||
         (message->flags & SLG_SYSLOG_PARSE_ERROR) != 0)
@@ -60,7 +62,7 @@ void slg_docker_apply(enum slg_docker_mode mode, struct slg_syslog_message *mess
     struct slg_text outer_host = message->host;
     struct slg_text tag = message->app;
 
-    if (mode == SLG_DOCKER_NO || (mode == SLG_DOCKER_AUTO && !slg_docker_detect(message)))
+    if (mode == SLG_DOCKER_NO || (mode == SLG_DOCKER_AUTO && !detect(message)))
         return;
     message->flags |= SLG_SYSLOG_DOCKER;
     if (tag.len > 0 && !container_id(tag))

@@ -10,14 +10,10 @@
 #include "ingester/syslog.h"
 
 enum slg_docker_mode {
-    SLG_DOCKER_AUTO, /* by the shape of the header: slg_docker_detect */
+    SLG_DOCKER_AUTO, /* by the shape of the header */
     SLG_DOCKER_YES,  /* everything from this listener comes from Docker */
     SLG_DOCKER_NO,
 };
-
-/* RFC 5424: APP-NAME = MSGID, a numeric PROCID and no structured data. RFC 3164: a numeric pid behind a container
- * id (12 or 64 hex digits) or a compose name (project-service-1, with - or _). */
-bool slg_docker_detect(const struct slg_syslog_message *message);
 
 /* If the message is Docker's: set SLG_SYSLOG_DOCKER, container (when the tag is a name and not an id), drop pid and
  * the repeated msgid; if a header is nested, unwrap it once: app, pid and text from it, SLG_SYSLOG_NESTED. */

@@ -72,7 +72,6 @@ static void check(const struct slg_rules_options *options, const struct slg_rule
         SLG_ASSERT(slg_text_equal(fixed[i].value, fixed_again[i].value));
     }
     SLG_ASSERT(slg_rules_promoted(rules) == slg_rules_promoted(again));
-    SLG_ASSERT(slg_rules_has_sd(rules) || !slg_rules_promotes_sd(rules));
     for (size_t i = 0; i < options->rule_count; i++) {
         const struct slg_rule_target *target = slg_rules_sd(rules, options->rules[i].name);
 

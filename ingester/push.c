@@ -32,18 +32,6 @@ struct decoder {
     uint64_t next_serial;
 };
 
-const char *slg_push_reason_text(enum slg_push_reason reason)
-{
-    static const char *const texts[] = {
-#define X(name, text) text,
-        SLG_PUSH_REASON_LIST(X)
-#undef X
-    };
-
-    SLG_ASSERT((size_t)reason < SLG_ARRAY_LEN(texts));
-    return texts[reason];
-}
-
 void slg_push_options_init(struct slg_push_options *options)
 {
     *options = (struct slg_push_options){

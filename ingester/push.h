@@ -46,7 +46,6 @@ enum slg_push_reason {
 #undef X
         SLG_PUSH_REASON_COUNT,
 };
-const char *slg_push_reason_text(enum slg_push_reason reason);
 
 struct slg_push_options {
     struct slg_text tenant;

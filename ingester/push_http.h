@@ -6,7 +6,7 @@
  *
  * A request is decoded on its own connection's thread, in one of a few workspaces that bound the memory; one thread
  * puts the entries of all requests into builders, so that requests at the same time share batches.
- * Threads: start and stop by one; slg_push_handle by any number of HTTP threads. */
+ * Threads: start and stop by one; slg_push_http_handle by any number of HTTP threads. */
 #ifndef SLG_INGESTER_PUSH_HTTP_H
 #define SLG_INGESTER_PUSH_HTTP_H
 

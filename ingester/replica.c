@@ -351,8 +351,3 @@ int64_t slg_replica_wake_mono_ns(const struct slg_replica *replica)
         wake = replica->accepted_mono_ns + SLG_REPLICA_GRACE_NS;
     return wake;
 }
-
-bool slg_replica_in_flight(const struct slg_replica *replica)
-{
-    return count_in(replica, SLG_TARGET_IN_FLIGHT) > 0;
-}

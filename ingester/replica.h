@@ -125,6 +125,5 @@ bool slg_replica_due(const struct slg_replica *replica, uint16_t node, int64_t n
                      bool *ret_hint);
 /* The next time at which a due target or the grace period needs a look; INT64_MAX: none. */
 int64_t slg_replica_wake_mono_ns(const struct slg_replica *replica);
-bool slg_replica_in_flight(const struct slg_replica *replica);
 
 #endif

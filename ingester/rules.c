@@ -21,7 +21,6 @@ struct slg_rules {
     size_t fixed_count;
     struct slg_label fixed[SLG_LABEL_COUNT_MAX];
     size_t sd_count;
-    size_t sd_promoted;
     char *texts; /* every name and value of the rules */
 };
 
@@ -250,8 +249,6 @@ static enum slg_status finish(struct slg_rules *rules, struct slg_error *reterr)
                 (struct slg_label){ .name = entry->target.name, .value = entry->value };
         else if (entry->kind == ENTRY_SD || entry->field >= SLG_FIELD_SEVERITY)
             promoted++;
-        if (entry->kind == ENTRY_SD)
-            rules->sd_promoted++;
     }
     if (promoted > SLG_RULE_PROMOTED_MAX)
         return slg_errorf(reterr, SLG_INVALID, "%zu promoted fields; at most %zu are allowed",
@@ -337,11 +334,6 @@ const struct slg_rule_target *slg_rules_sd(const struct slg_rules *rules, struct
 bool slg_rules_has_sd(const struct slg_rules *rules)
 {
     return rules->sd_count > 0;
-}
-
-bool slg_rules_promotes_sd(const struct slg_rules *rules)
-{
-    return rules->sd_promoted > 0;
 }
 
 const struct slg_label *slg_rules_fixed(const struct slg_rules *rules, size_t *ret_count)

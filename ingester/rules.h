@@ -92,8 +92,6 @@ uint32_t slg_rules_promoted(const struct slg_rules *rules);
 const struct slg_rule_target *slg_rules_sd(const struct slg_rules *rules, struct slg_text name);
 /* Do rules speak of any sd_ name? If not, slg_rules_sd need not be asked. */
 bool slg_rules_has_sd(const struct slg_rules *rules);
-/* Does some sd_ name become a label? */
-bool slg_rules_promotes_sd(const struct slg_rules *rules);
 /* Labels with a fixed value. */
 const struct slg_label *slg_rules_fixed(const struct slg_rules *rules, size_t *ret_count);
 size_t slg_rules_label_count_max(const struct slg_rules *rules);

@@ -85,7 +85,6 @@ SLG_MUST_CHECK enum slg_status slg_batch_builder_append(struct slg_batch_builder
                                                         const struct slg_entry *entry);
 size_t slg_batch_builder_entry_count(const struct slg_batch_builder *builder);
 size_t slg_batch_builder_raw_bytes(const struct slg_batch_builder *builder);
-const struct slg_shard_id *slg_batch_builder_shard(const struct slg_batch_builder *builder);
 
 /* Compress and write the envelope into out (cleared first; bytes_max SLG_BATCH_BYTES_MAX always suffices). The builder
  * keeps its contents and must hold an entry. LIMIT: out is too small or has no memory; NO_MEMORY. */

@@ -507,11 +507,6 @@ size_t slg_batch_builder_raw_bytes(const struct slg_batch_builder *builder)
     return bytes;
 }
 
-const struct slg_shard_id *slg_batch_builder_shard(const struct slg_batch_builder *builder)
-{
-    return &builder->shard;
-}
-
 /* ---- sealing ---- */
 
 static bool encode_table(struct slg_batch_builder *b)

@@ -187,7 +187,7 @@ struct slg_leaf_request {
     int64_t step_ns;      /* 0: one evaluation, at end_ns */
     enum slg_direction direction;
     uint64_t limit;            /* LOG: rows wanted at most, 0 = all */
-    uint64_t flags;            /* SLG_LEAF_FLAG_ bits */
+    uint64_t flags;            /* 0: none is given out yet */
     uint64_t memory_bytes_max; /* budget of this leaf on the storer */
     uint64_t series_max;
     uint64_t bytes_scan_max; /* uncompressed bytes that may be read */

@@ -52,8 +52,6 @@ enum slg_websocket_opcode {
 };
 
 /* Close codes (section 7.4.1). */
-#define SLG_WEBSOCKET_NORMAL         1000U
-#define SLG_WEBSOCKET_GOING_AWAY     1001U
 #define SLG_WEBSOCKET_PROTOCOL_ERROR 1002U
 #define SLG_WEBSOCKET_NO_CODE        1005U /* told by the decoder for an empty close, never sent */
 #define SLG_WEBSOCKET_BAD_DATA       1007U

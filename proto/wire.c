@@ -42,25 +42,11 @@ void slg_wire_int(struct slg_buf *out, int64_t value)
     (void)msgpack_pack_int64(&packer, value);
 }
 
-void slg_wire_double(struct slg_buf *out, double value)
-{
-    msgpack_packer packer = packer_of(out);
-
-    (void)msgpack_pack_double(&packer, value);
-}
-
 void slg_wire_bool(struct slg_buf *out, bool value)
 {
     msgpack_packer packer = packer_of(out);
 
     (void)(value ? msgpack_pack_true(&packer) : msgpack_pack_false(&packer));
-}
-
-void slg_wire_nil(struct slg_buf *out)
-{
-    msgpack_packer packer = packer_of(out);
-
-    (void)msgpack_pack_nil(&packer);
 }
 
 void slg_wire_bin(struct slg_buf *out, const void *bytes, size_t len)
@@ -176,21 +162,6 @@ bool slg_wire_take_int(struct slg_wire_reader *r, int64_t *ret_value)
         return fail(r);
     r->c = probe;
     *ret_value = (int64_t)bits;
-    return true;
-}
-
-bool slg_wire_take_double(struct slg_wire_reader *r, double *ret_value)
-{
-    struct slg_cursor probe = r->c;
-    uint64_t bits;
-    uint8_t tag;
-
-    static_assert(sizeof(double) == 8, "the wire has IEEE 754 binary64");
-    if (r->failed || !slg_cursor_take_u8(&probe, &tag) || tag != 0xCB ||
-        !slg_cursor_take_be(&probe, 8, &bits))
-        return fail(r);
-    r->c = probe;
-    memcpy(ret_value, &bits, sizeof(bits));
     return true;
 }
 

@@ -16,9 +16,7 @@
 void slg_wire_array(struct slg_buf *out, size_t count);
 void slg_wire_uint(struct slg_buf *out, uint64_t value);
 void slg_wire_int(struct slg_buf *out, int64_t value);
-void slg_wire_double(struct slg_buf *out, double value);
 void slg_wire_bool(struct slg_buf *out, bool value);
-void slg_wire_nil(struct slg_buf *out);
 void slg_wire_bin(struct slg_buf *out, const void *bytes, size_t len);
 void slg_wire_text(struct slg_buf *out,
                    struct slg_text text); /* as msgpack bin: logs are not always UTF-8 */
@@ -34,7 +32,6 @@ bool slg_wire_take_array(struct slg_wire_reader *r, size_t count_max, size_t *re
 bool slg_wire_take_tuple(struct slg_wire_reader *r, size_t count);
 bool slg_wire_take_uint(struct slg_wire_reader *r, uint64_t value_max, uint64_t *ret_value);
 bool slg_wire_take_int(struct slg_wire_reader *r, int64_t *ret_value);
-bool slg_wire_take_double(struct slg_wire_reader *r, double *ret_value);
 bool slg_wire_take_bool(struct slg_wire_reader *r, bool *ret_value);
 /* bin or str, borrowed; len <= len_max. */
 bool slg_wire_take_bin(struct slg_wire_reader *r, size_t len_max, const uint8_t **ret_bytes,

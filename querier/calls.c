@@ -120,11 +120,6 @@ enum slg_status slg_calls_send(struct slg_calls *calls, struct slg_transport_cli
     return SLG_OK;
 }
 
-size_t slg_calls_pending(const struct slg_calls *calls)
-{
-    return calls->pending;
-}
-
 enum slg_status slg_calls_wait(struct slg_calls *calls, int64_t deadline_mono_ns,
                                struct slg_reply *ret_reply)
 {

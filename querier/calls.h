@@ -26,7 +26,6 @@ SLG_MUST_CHECK enum slg_status slg_calls_send(struct slg_calls *calls,
                                               struct slg_transport_client *client,
                                               const struct slg_buf *request, int32_t timeout_ms,
                                               size_t tag);
-size_t slg_calls_pending(const struct slg_calls *calls);
 /* The next reply of any. TIMEOUT: none until the deadline. NOT_FOUND: nothing is under way. */
 SLG_MUST_CHECK enum slg_status slg_calls_wait(struct slg_calls *calls, int64_t deadline_mono_ns,
                                               struct slg_reply *ret_reply);

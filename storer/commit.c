@@ -195,6 +195,7 @@ static void check_item(struct lane *lane, struct item *item)
     enum slg_store_result result;
     struct slg_error err;
     enum slg_status status;
+    uint64_t version;
 
     slg_arena_reset(lane->arena);
     status = slg_batch_decode(lane->arena, item->bytes, item->len, &view);
@@ -204,10 +205,15 @@ static void check_item(struct lane *lane, struct item *item)
         decide(item, SLG_STORE_BUSY, "no memory to decode the batch");
         return;
     }
+    if (status == SLG_UNSUPPORTED && slg_batch_peek_version(item->bytes, item->len, &version)) {
+        (void)slg_errorf(&err, status,
+                         "a batch of version %" PRIu64 ", this storer reads version %d", version,
+                         SLG_BATCH_VERSION);
+        decide(item, SLG_STORE_MALFORMED, err.message);
+        return;
+    }
     if (status != SLG_OK) {
-        decide(item, SLG_STORE_MALFORMED,
-               status == SLG_UNSUPPORTED ? "this storer reads batch version 1 only"
-                                         : "the batch fails a check of its format");
+        decide(item, SLG_STORE_MALFORMED, "the batch fails a check of its format");
         return;
     }
     result = slg_admit_batch(&admit, &view->header, item->flags, &err);

@@ -621,6 +621,19 @@ static void refuse(struct slg_serve *serve, enum slg_rpc_type type, slg_serve_re
     slg_buf_fini(&out);
 }
 
+/* A message whose head says too little to know what it asks. */
+static void reply_unread(slg_serve_reply *reply, void *reply_ctx, enum slg_status status)
+{
+    struct slg_error error;
+
+    if (status == SLG_UNSUPPORTED)
+        (void)slg_errorf(&error, status, "this storer speaks wire version %d only",
+                         SLG_RPC_VERSION);
+    else
+        (void)slg_errorf(&error, status, "the message cannot be read");
+    reply_small(reply, reply_ctx, status, error.message);
+}
+
 void slg_serve_request(struct slg_serve *serve, const uint8_t *bytes, size_t len,
                        slg_serve_reply *reply, void *reply_ctx)
 {
@@ -631,9 +644,7 @@ void slg_serve_request(struct slg_serve *serve, const uint8_t *bytes, size_t len
 
     if (status != SLG_OK) {
         slg_metric_add_shared(serve->options.metrics, METRIC_storer_requests_total, 0, 1);
-        reply_small(reply, reply_ctx, status,
-                    status == SLG_UNSUPPORTED ? "this storer speaks wire version 1 only"
-                                              : "the message cannot be read");
+        reply_unread(reply, reply_ctx, status);
         return;
     }
     slg_metric_add_shared(serve->options.metrics, METRIC_storer_requests_total, type, 1);

@@ -36,7 +36,5 @@ bool slg_convert_int_any(struct slg_text text, int64_t *ret_value);
 size_t slg_convert_print_float(double value, char *out);
 /* strconv.FormatFloat(v, 'f', -1, 64). */
 size_t slg_convert_print_float_plain(double value, char *out);
-/* time.Duration.String(). */
-size_t slg_convert_print_duration(int64_t ns, char *out);
 
 #endif

@@ -23,17 +23,6 @@ static void check_float(double value)
                (slg_convert_float(slg_text_make(text, len), &again) && again == value));
 }
 
-static void check_duration(int64_t ns)
-{
-    char text[SLG_CONVERT_TEXT_BYTES_MAX];
-    int64_t again = 0;
-    size_t len = slg_convert_print_duration(ns, text);
-
-    SLG_ASSERT(len > 0 && len <= sizeof(text));
-    SLG_ASSERT(slg_convert_duration(slg_text_make(text, len), &again));
-    SLG_ASSERT(again == ns);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct slg_text text = slg_text_make(data, size);
@@ -43,13 +32,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (slg_convert_float(text, &number))
         check_float(number);
-    if (slg_convert_duration(text, &ns))
-        check_duration(ns);
+    (void)slg_convert_duration(text, &ns);
     if (slg_convert_int(text, &integer) && size > 0 && data[0] != '0' && size < 18 &&
         data[0] != '-' && data[0] != '+')
         SLG_ASSERT(slg_convert_int_any(text, &any) && any == integer);
-    if (slg_convert_int_any(text, &any))
-        check_duration(any);
+    (void)slg_convert_int_any(text, &any);
     (void)slg_convert_bytes(text, &bytes);
     if (size >= sizeof(number)) { /* any float, not only those that texts lead to */
         memcpy(&number, data, sizeof(number));

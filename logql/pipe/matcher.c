@@ -72,12 +72,6 @@ void slg_matcher_set_destroy(struct slg_matcher_set *set)
     free(set);
 }
 
-bool slg_matcher_match_value(const struct slg_matcher_set *set, size_t index, struct slg_text value)
-{
-    SLG_ASSERT(index < set->count);
-    return slg_value_matcher_test(&set->items[index].value, value);
-}
-
 bool slg_matcher_set_match(const struct slg_matcher_set *set, const struct slg_label_set *labels)
 {
     for (size_t i = 0; i < set->count; i++) {

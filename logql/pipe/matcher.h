@@ -25,8 +25,4 @@ void slg_matcher_set_destroy(struct slg_matcher_set *set); /* NULL is fine */
 /* Do all matchers hold for these labels (sorted by name)? No matchers: yes. */
 bool slg_matcher_set_match(const struct slg_matcher_set *set, const struct slg_label_set *labels);
 
-/* The same for one matcher of the set (index < count) and a value. */
-bool slg_matcher_match_value(const struct slg_matcher_set *set, size_t index,
-                             struct slg_text value);
-
 #endif

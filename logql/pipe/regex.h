@@ -24,7 +24,6 @@ extern "C" {
 #define SLG_REGEX_TEXT_BYTES_MAX    ((size_t)131072)
 /* Program and automata of one expression; RE2's own default. */
 #define SLG_REGEX_MEMORY_BYTES      ((size_t)8 * 1024 * 1024)
-#define SLG_REGEX_MEMORY_BYTES_MIN  ((size_t)256 * 1024)
 /* Groups that a match can return, the whole match included. */
 #define SLG_REGEX_GROUP_COUNT_MAX   64
 /* Literals of which one must be in the text. */

@@ -26,9 +26,6 @@ enum slg_page_kind {
     SLG_PAGE_PATTERNS = SLG_LEAF_PATTERNS, /* written and read by logql/mine/miner.h, not here */
 };
 
-/* Parsed labels of one line: json may give hundreds. More are cut by the pipeline's own limit. */
-#define SLG_PAGE_LABEL_COUNT_MAX ((size_t)4096)
-
 /* One kept line of a log query. The three sets are sorted by name and have no name in common; their union is the
  * label set that Loki shows without categorize-labels. */
 struct slg_row {

@@ -6,19 +6,14 @@
 #include "base/assert.h"
 #include "logql/syntax/regex_shape.h"
 
-bool slg_logql_is_log_query(const struct slg_logql_expr *expr)
-{
-    return expr->kind == SLG_LOGQL_EXPR_LOG;
-}
-
-bool slg_logql_str_equal(struct slg_logql_str a, struct slg_logql_str b)
+static bool same_text(struct slg_logql_str a, struct slg_logql_str b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
 bool slg_logql_str_is(struct slg_logql_str a, const char *text)
 {
-    return slg_logql_str_equal(a, (struct slg_logql_str){ text, strlen(text) });
+    return same_text(a, (struct slg_logql_str){ text, strlen(text) });
 }
 
 /* ---- equality ---- */
@@ -29,7 +24,7 @@ static bool strs_equal(const struct slg_logql_str *a, size_t a_count, const stru
     if (a_count != b_count)
         return false;
     for (size_t i = 0; i < a_count; i++) {
-        if (!slg_logql_str_equal(a[i], b[i]))
+        if (!same_text(a[i], b[i]))
             return false;
     }
     return true;
@@ -46,23 +41,21 @@ static bool numbers_equal(double a, double b)
 
 static bool matchers_equal(const struct slg_logql_matcher *a, const struct slg_logql_matcher *b)
 {
-    return a->op == b->op && slg_logql_str_equal(a->name, b->name) &&
-           slg_logql_str_equal(a->value, b->value);
+    return a->op == b->op && same_text(a->name, b->name) && same_text(a->value, b->value);
 }
 
-bool slg_logql_label_filter_equal(const struct slg_logql_label_filter *a,
-                                  const struct slg_logql_label_filter *b)
+static bool same_label_filter(const struct slg_logql_label_filter *a,
+                              const struct slg_logql_label_filter *b)
 {
     if (a->kind != b->kind)
         return false;
     switch (a->kind) {
     case SLG_LOGQL_LABEL_AND:
     case SLG_LOGQL_LABEL_OR:
-        return slg_logql_label_filter_equal(a->left, b->left) &&
-               slg_logql_label_filter_equal(a->right, b->right);
+        return same_label_filter(a->left, b->left) && same_label_filter(a->right, b->right);
     case SLG_LOGQL_LABEL_STRING:
-        return a->match_op == b->match_op && slg_logql_str_equal(a->name, b->name) &&
-               slg_logql_str_equal(a->text, b->text);
+        return a->match_op == b->match_op && same_text(a->name, b->name) &&
+               same_text(a->text, b->text);
     case SLG_LOGQL_LABEL_NUMBER:
         if (!numbers_equal(a->number, b->number))
             return false;
@@ -76,11 +69,11 @@ bool slg_logql_label_filter_equal(const struct slg_logql_label_filter *a,
             return false;
         break;
     case SLG_LOGQL_LABEL_IP:
-        if (!slg_logql_str_equal(a->text, b->text))
+        if (!same_text(a->text, b->text))
             return false;
         break;
     }
-    return a->compare_op == b->compare_op && slg_logql_str_equal(a->name, b->name);
+    return a->compare_op == b->compare_op && same_text(a->name, b->name);
 }
 
 static bool line_filters_equal(const struct slg_logql_line_filter *a,
@@ -90,7 +83,7 @@ static bool line_filters_equal(const struct slg_logql_line_filter *a,
         return false;
     for (size_t i = 0; i < a->operand_count; i++) {
         if (a->operands[i].is_ip != b->operands[i].is_ip ||
-            !slg_logql_str_equal(a->operands[i].text, b->operands[i].text))
+            !same_text(a->operands[i].text, b->operands[i].text))
             return false;
     }
     return true;
@@ -102,8 +95,8 @@ static bool extractions_equal(const struct slg_logql_stage *a, const struct slg_
         a->keep_empty != b->keep_empty)
         return false;
     for (size_t i = 0; i < a->extraction_count; i++) {
-        if (!slg_logql_str_equal(a->extractions[i].label, b->extractions[i].label) ||
-            !slg_logql_str_equal(a->extractions[i].path, b->extractions[i].path))
+        if (!same_text(a->extractions[i].label, b->extractions[i].label) ||
+            !same_text(a->extractions[i].path, b->extractions[i].path))
             return false;
     }
     return true;
@@ -115,8 +108,8 @@ static bool formats_equal(const struct slg_logql_stage *a, const struct slg_logq
         return false;
     for (size_t i = 0; i < a->format_count; i++) {
         if (a->formats[i].is_rename != b->formats[i].is_rename ||
-            !slg_logql_str_equal(a->formats[i].dst, b->formats[i].dst) ||
-            !slg_logql_str_equal(a->formats[i].src, b->formats[i].src))
+            !same_text(a->formats[i].dst, b->formats[i].dst) ||
+            !same_text(a->formats[i].src, b->formats[i].src))
             return false;
     }
     return true;
@@ -130,8 +123,7 @@ static bool named_equal(const struct slg_logql_stage *a, const struct slg_logql_
         const struct slg_logql_named *x = &a->named[i];
         const struct slg_logql_named *y = &b->named[i];
 
-        if (x->has_matcher != y->has_matcher ||
-            !slg_logql_str_equal(x->matcher.name, y->matcher.name) ||
+        if (x->has_matcher != y->has_matcher || !same_text(x->matcher.name, y->matcher.name) ||
             (x->has_matcher && !matchers_equal(&x->matcher, &y->matcher)))
             return false;
     }
@@ -151,12 +143,12 @@ static bool stages_equal(const struct slg_logql_stage *a, const struct slg_logql
     case SLG_LOGQL_STAGE_REGEXP:
     case SLG_LOGQL_STAGE_PATTERN:
     case SLG_LOGQL_STAGE_LINE_FORMAT:
-        return slg_logql_str_equal(a->text, b->text);
+        return same_text(a->text, b->text);
     case SLG_LOGQL_STAGE_UNPACK:
     case SLG_LOGQL_STAGE_DECOLORIZE:
         return true;
     case SLG_LOGQL_STAGE_LABEL_FILTER:
-        return slg_logql_label_filter_equal(a->label_filter, b->label_filter);
+        return same_label_filter(a->label_filter, b->label_filter);
     case SLG_LOGQL_STAGE_LABEL_FORMAT:
         return formats_equal(a, b);
     case SLG_LOGQL_STAGE_DROP:
@@ -166,7 +158,7 @@ static bool stages_equal(const struct slg_logql_stage *a, const struct slg_logql
     slg_assert_fail("a known stage", __FILE__, __LINE__);
 }
 
-bool slg_logql_log_equal(const struct slg_logql_log *a, const struct slg_logql_log *b)
+static bool same_log(const struct slg_logql_log *a, const struct slg_logql_log *b)
 {
     if (a->matcher_count != b->matcher_count || a->stage_count != b->stage_count)
         return false;
@@ -194,11 +186,11 @@ static bool unwraps_equal(const struct slg_logql_unwrap *a, const struct slg_log
         return false;
     if (!a->present)
         return true;
-    if (a->conversion != b->conversion || !slg_logql_str_equal(a->label, b->label) ||
+    if (a->conversion != b->conversion || !same_text(a->label, b->label) ||
         a->post_filter_count != b->post_filter_count)
         return false;
     for (size_t i = 0; i < a->post_filter_count; i++) {
-        if (!slg_logql_label_filter_equal(a->post_filters[i], b->post_filters[i]))
+        if (!same_label_filter(a->post_filters[i], b->post_filters[i]))
             return false;
     }
     return true;
@@ -210,7 +202,7 @@ static bool ranges_equal(const struct slg_logql_range_aggregation *a,
     return a->op == b->op && a->range_ns == b->range_ns && a->offset_ns == b->offset_ns &&
            numbers_equal(a->parameter, b->parameter) &&
            groupings_equal(&a->grouping, &b->grouping) && unwraps_equal(&a->unwrap, &b->unwrap) &&
-           slg_logql_log_equal(&a->log, &b->log);
+           same_log(&a->log, &b->log);
 }
 
 static bool binaries_equal(const struct slg_logql_binary *a, const struct slg_logql_binary *b)
@@ -228,7 +220,7 @@ bool slg_logql_equal(const struct slg_logql_expr *a, const struct slg_logql_expr
         return false;
     switch (a->kind) {
     case SLG_LOGQL_EXPR_LOG:
-        return slg_logql_log_equal(&a->log, &b->log);
+        return same_log(&a->log, &b->log);
     case SLG_LOGQL_EXPR_RANGE_AGGREGATION:
         return ranges_equal(&a->range, &b->range);
     case SLG_LOGQL_EXPR_VECTOR_AGGREGATION:
@@ -241,10 +233,10 @@ bool slg_logql_equal(const struct slg_logql_expr *a, const struct slg_logql_expr
     case SLG_LOGQL_EXPR_VECTOR:
         return numbers_equal(a->number, b->number);
     case SLG_LOGQL_EXPR_LABEL_REPLACE:
-        return slg_logql_str_equal(a->label_replace.dst, b->label_replace.dst) &&
-               slg_logql_str_equal(a->label_replace.replacement, b->label_replace.replacement) &&
-               slg_logql_str_equal(a->label_replace.src, b->label_replace.src) &&
-               slg_logql_str_equal(a->label_replace.regex, b->label_replace.regex) &&
+        return same_text(a->label_replace.dst, b->label_replace.dst) &&
+               same_text(a->label_replace.replacement, b->label_replace.replacement) &&
+               same_text(a->label_replace.src, b->label_replace.src) &&
+               same_text(a->label_replace.regex, b->label_replace.regex) &&
                slg_logql_equal(a->label_replace.inner, b->label_replace.inner);
     }
     slg_assert_fail("a known expression", __FILE__, __LINE__);
@@ -271,63 +263,6 @@ bool slg_logql_each_log(const struct slg_logql_expr *expr, slg_logql_visit_log *
         return true;
     }
     slg_assert_fail("a known expression", __FILE__, __LINE__);
-}
-
-struct reach {
-    int64_t before_ns;
-    int64_t after_ns;
-};
-
-static bool widen(void *user, const struct slg_logql_log *log,
-                  const struct slg_logql_range_aggregation *range)
-{
-    struct reach *reach = user;
-    int64_t before_ns;
-    int64_t after_ns;
-
-    (void)log;
-    if (range == NULL)
-        return true;
-    if (__builtin_add_overflow(range->range_ns, range->offset_ns, &before_ns))
-        before_ns = INT64_MAX; /* range_ns >= 0, so it can only overflow upwards */
-    after_ns = range->offset_ns == INT64_MIN ? INT64_MAX : -range->offset_ns;
-    if (before_ns > reach->before_ns)
-        reach->before_ns = before_ns;
-    if (after_ns > reach->after_ns)
-        reach->after_ns = after_ns;
-    return true;
-}
-
-void slg_logql_reach(const struct slg_logql_expr *expr, int64_t *ret_before_ns,
-                     int64_t *ret_after_ns)
-{
-    struct reach reach = { 0, 0 };
-
-    (void)slg_logql_each_log(expr, widen, &reach); /* widen never stops */
-    *ret_before_ns = reach.before_ns;
-    *ret_after_ns = reach.after_ns;
-}
-
-struct only {
-    const struct slg_logql_log *log;
-    size_t count;
-};
-
-static bool keep_log(void *user, const struct slg_logql_log *log,
-                     const struct slg_logql_range_aggregation *range)
-{
-    struct only *only = user;
-
-    (void)range;
-    only->log = log;
-    return ++only->count < 2;
-}
-
-const struct slg_logql_log *slg_logql_only_log(const struct slg_logql_expr *expr)
-{
-    struct only only = { NULL, 0 };
-
-    return slg_logql_each_log(expr, keep_log, &only) ? only.log : NULL;
 }
 
 /* ---- matchers ---- */

@@ -6,15 +6,8 @@
 
 #include "logql/syntax/ast.h"
 
-/* A log query ({a="b"} ...), as opposed to a metric query. */
-bool slg_logql_is_log_query(const struct slg_logql_expr *expr);
-
 /* The same query: everything but positions is compared. NaN literals are equal to each other, 0 and -0 are not. */
 bool slg_logql_equal(const struct slg_logql_expr *a, const struct slg_logql_expr *b);
-bool slg_logql_log_equal(const struct slg_logql_log *a, const struct slg_logql_log *b);
-bool slg_logql_label_filter_equal(const struct slg_logql_label_filter *a,
-                                  const struct slg_logql_label_filter *b);
-bool slg_logql_str_equal(struct slg_logql_str a, struct slg_logql_str b);
 /* Against a C string. */
 bool slg_logql_str_is(struct slg_logql_str a, const char *text);
 
@@ -25,14 +18,6 @@ typedef bool slg_logql_visit_log(void *user, const struct slg_logql_log *log,
 
 /* Visit every log query in the tree; false if the visitor stopped. */
 bool slg_logql_each_log(const struct slg_logql_expr *expr, slg_logql_visit_log *visit, void *user);
-
-/* How far before an evaluation time the query reads, and how far after: max of range + offset and of -offset over
- * all range aggregations, each at least 0 (saturating). 0, 0 for log queries. */
-void slg_logql_reach(const struct slg_logql_expr *expr, int64_t *ret_before_ns,
-                     int64_t *ret_after_ns);
-
-/* The log query of a query with exactly one (for /index/stats and detected_fields); NULL with none or several. */
-const struct slg_logql_log *slg_logql_only_log(const struct slg_logql_expr *expr);
 
 /* True if the matcher accepts the empty (absent) value. For RE and NRE by the shape of the expression (regex_shape.h). */
 bool slg_logql_matcher_accepts_empty(const struct slg_logql_matcher *matcher);

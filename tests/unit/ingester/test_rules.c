@@ -155,7 +155,6 @@ static void test_sd(void **state)
     (void)state;
     assert_int_equal(compile(given, SLG_ARRAY_LEN(given), 15, &rules, NULL), SLG_OK);
     assert_true(slg_rules_has_sd(rules));
-    assert_true(slg_rules_promotes_sd(rules));
     assert_int_equal(slg_rules_sd(rules, slg_text_of("sd_a_k"))->place, LABEL);
     assert_int_equal(slg_rules_sd(rules, slg_text_of("sd_a_l"))->place, METADATA);
     assert_true(slg_text_equal_to(slg_rules_sd(rules, slg_text_of("sd_a_l"))->name, "ell"));

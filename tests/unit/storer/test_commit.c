@@ -216,6 +216,26 @@ static void test_damaged_bytes_are_malformed(void **state)
     tear_down(&f);
 }
 
+static void test_other_versions_are_named(void **state)
+{
+    struct slg_shard_id shard = test_shard(0);
+    struct answer answer = { .done = false };
+    struct slg_buf batch;
+    struct fixture f;
+
+    (void)state;
+    set_up(&f, "n1");
+    slg_buf_init(&batch, SLG_BATCH_BYTES_MAX);
+    test_encode_line(&batch, &shard, 1, 1, "x");
+    batch.data[9] = 77; /* docs/FORMATS.md section 2 */
+    assert_int_equal(slg_commit_submit(f.commit, batch.data, batch.len, 0, take_answer, &answer),
+                     SLG_OK);
+    assert_int_equal(wait_answer(&answer), SLG_STORE_MALFORMED);
+    assert_string_equal(answer.text, "a batch of version 77, this storer reads version 2");
+    slg_buf_fini(&batch);
+    tear_down(&f);
+}
+
 /* Many at once, each three times: one is STORED, and every answer but refusals is on disk. */
 static void test_many_at_once(void **state)
 {
@@ -337,6 +357,7 @@ int main(void)
         cmocka_unit_test(test_rules_of_map_and_clock),
         cmocka_unit_test(test_duplicates_and_content),
         cmocka_unit_test(test_damaged_bytes_are_malformed),
+        cmocka_unit_test(test_other_versions_are_named),
         cmocka_unit_test(test_many_at_once),
         cmocka_unit_test(test_h13_failed_commits),
         cmocka_unit_test(test_disk_reserve),

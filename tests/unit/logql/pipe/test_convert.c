@@ -127,36 +127,11 @@ static void test_ints(void **state)
     }
 }
 
-static void test_printed_durations(void **state)
-{
-    static const struct {
-        int64_t ns;
-        const char *want;
-    } durations[] = {
-        { 0, "0s" },
-        { 1, "1ns" },
-        { 1500, "1.5\xc2\xb5s" },
-        { 2000000, "2ms" },
-        { INT64_C(5400000000000), "1h30m0s" },
-        { -1500000000, "-1.5s" },
-        { INT64_MIN, "-2562047h47m16.854775808s" },
-    };
-    char out[SLG_CONVERT_TEXT_BYTES_MAX];
-
-    (void)state;
-    for (size_t i = 0; i < SLG_ARRAY_LEN(durations); i++)
-        CHECK(
-            durations[i].want,
-            slg_text_equal_to(slg_text_make(out, slg_convert_print_duration(durations[i].ns, out)),
-                              durations[i].want));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_floats),
         cmocka_unit_test(test_ints),
-        cmocka_unit_test(test_printed_durations),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
