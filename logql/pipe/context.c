@@ -242,6 +242,11 @@ static size_t trailing_space(const char *at, const char *end)
     return leading_space(last, end) == (size_t)(end - last) ? (size_t)(end - last) : 0;
 }
 
+bool slg_context_is_space_end(struct slg_text key)
+{
+    return trailing_space(key.at, key.at + key.len) > 0;
+}
+
 size_t slg_context_sanitize(char *out, size_t len, struct slg_text key)
 {
     const char *at = key.at, *end = key.at + key.len;
@@ -499,9 +504,13 @@ struct slg_symbol *slg_context_target(struct slg_context *context, struct slg_sy
     if (clean == NULL || clean->name.len == 0)
         return NULL;
     clean = slg_context_suffixed(context, clean);
-    if (clean == NULL || clean->recorded || (context->required_count > 0 && !clean->required))
-        return NULL;
-    return clean;
+    return clean == NULL ? NULL : slg_context_target_as(context, clean);
+}
+
+struct slg_symbol *slg_context_target_as(struct slg_context *context, struct slg_symbol *symbol)
+{
+    touch(context, symbol);
+    return symbol->recorded || (context->required_count > 0 && !symbol->required) ? NULL : symbol;
 }
 
 /* Names of more than a few would cost more to search for than to parse. A '_' may stand for any other character. */

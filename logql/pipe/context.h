@@ -183,6 +183,15 @@ void slg_context_delete(struct slg_context *context, struct slg_symbol *symbol);
  * have it; NULL when it shall not be set (already extracted, not needed, no name, exhausted). */
 struct slg_symbol *slg_context_target(struct slg_context *context, struct slg_symbol *clean);
 
+/* The same for what already has its "_extracted". */
+struct slg_symbol *slg_context_target_as(struct slg_context *context, struct slg_symbol *symbol);
+/* Has some parser or format set this label of the entry, even if it was dropped since? */
+static inline bool slg_context_was_recorded(const struct slg_context *context,
+                                            const struct slg_symbol *symbol)
+{
+    return symbol->entry_id == context->entry_id && symbol->recorded;
+}
+
 /* The same for a label that the query names itself (json a="b"): never NULL but when exhausted. */
 struct slg_symbol *slg_context_suffixed(struct slg_context *context, struct slg_symbol *symbol);
 
@@ -251,6 +260,8 @@ static inline bool slg_context_line_is_ascii(struct slg_context *context)
 /* Append key sanitized to out[0..len): characters other than [A-Za-z0-9_] become one '_'; at the start a digit gets '_'
  * in front; surrounding spaces are cut. out has room for key.len + 1 bytes. Returns the new length. */
 size_t slg_context_sanitize(char *out, size_t len, struct slg_text key);
+/* Does the key end with a space that slg_context_sanitize cuts? */
+bool slg_context_is_space_end(struct slg_text key);
 
 /* Hints. */
 static inline bool slg_context_all_found(const struct slg_context *context)

@@ -190,6 +190,39 @@ static struct slg_symbol *name_member(struct flattener *f, struct slg_text key)
     return symbol;
 }
 
+/* What a member inside an object is called when stream or metadata have its name: "_extracted" stands behind its key as
+ * it was written, so that spaces at the key's end become '_' and an empty key is no longer one. NULL: exhausted, or
+ * f->error. */
+static struct slg_symbol *name_duplicate(struct flattener *f, struct slg_text key)
+{
+    static const char suffix[] = "_extracted";
+    char *text = slg_context_alloc(f->context, key.len + sizeof(suffix));
+    size_t before = f->prefix_len;
+    struct slg_symbol *symbol;
+
+    if (text == NULL)
+        return NULL;
+    if (key.len > 0)
+        memcpy(text, key.at, key.len);
+    memcpy(text + key.len, suffix, sizeof(suffix) - 1);
+    if (!push_name(f, slg_text_make(text, key.len + sizeof(suffix) - 1)))
+        return NULL;
+    symbol = slg_context_symbol(f->context, slg_text_make(f->prefix, f->prefix_len));
+    f->prefix_len = before;
+    return symbol;
+}
+
+static struct slg_symbol *target_member(struct flattener *f, struct slg_text key,
+                                        struct slg_symbol *symbol)
+{
+    if (f->depth == 0 || symbol == NULL || symbol->name.len == 0 ||
+        (key.len > 0 && !slg_context_is_space_end(key)) ||
+        slg_context_suffixed(f->context, symbol) == symbol)
+        return slg_context_wanted(f->context, symbol);
+    symbol = name_duplicate(f, key);
+    return symbol == NULL ? NULL : slg_context_target_as(f->context, symbol);
+}
+
 static bool set_member(struct flattener *f, struct slg_text key, const struct slg_json_value *value)
 {
     struct slg_symbol *symbol = f->member == NULL ? NULL : f->member->symbol, *target;
@@ -201,7 +234,9 @@ static bool set_member(struct flattener *f, struct slg_text key, const struct sl
         if (f->member != NULL)
             f->member->symbol = symbol;
     }
-    target = slg_context_wanted(f->context, symbol);
+    target = target_member(f, key, symbol);
+    if (f->error != NULL)
+        return false;
     if (f->context->exhausted)
         return fail_scan(f, "line needs too much memory");
     if (target == NULL)
@@ -632,117 +667,6 @@ bool slg_json_stage_run(struct slg_json_stage *stage, struct slg_context *contex
 
 /* ---- compiling ---- */
 
-static enum slg_status refuse_path(struct slg_text text, const char *why, struct slg_error *reterr)
-{
-    return slg_errorf(reterr, SLG_INVALID, "cannot parse expression [%.*s]: %s",
-                      (int)(text.len > 100 ? 100 : text.len), text.at, why);
-}
-
-static size_t field_len(const char *at, size_t len)
-{
-    size_t n = 0;
-
-    while (n < len && ((at[n] >= 'a' && at[n] <= 'z') || (at[n] >= 'A' && at[n] <= 'Z') ||
-                       at[n] == '_' || (n > 0 && at[n] >= '0' && at[n] <= '9')))
-        n++;
-    return n;
-}
-
-static void skip_blanks(struct slg_json_scan *c)
-{
-    while (c->at < c->end && (*c->at == ' ' || *c->at == '\t' || *c->at == '\n'))
-        c->at++;
-}
-
-/* ["key"] or [0] behind the '['. */
-static const char *take_bracket(struct slg_json_scan *c, struct slg_json_segment *segment)
-{
-    const char *start;
-
-    skip_blanks(c);
-    if (c->at == c->end)
-        return "syntax error: unexpected $end, expecting STRING or INDEX";
-    if (*c->at == '"') {
-        start = ++c->at;
-        /* Loki's lexer ends a key at '"' or ']', without escapes. */
-        while (c->at < c->end && *c->at != '"' && *c->at != ']')
-            c->at++;
-        segment->key = slg_text_make(start, (size_t)(c->at - start));
-        if (c->at == c->end)
-            return "syntax error: unexpected $end, expecting RSB";
-        c->at++;
-    } else if (*c->at >= '0' && *c->at <= '9') {
-        segment->is_index = true;
-        for (start = c->at; c->at < c->end && *c->at >= '0' && *c->at <= '9'; c->at++) {
-            if (c->at - start >= 18)
-                return "array index is out of range";
-            segment->index = segment->index * 10 + (uint64_t)(*c->at - '0');
-        }
-        if (c->at < c->end && *c->at == '.')
-            return "cannot use float as array index";
-        if (c->at < c->end && *c->at != ']' && *c->at != ' ')
-            return "non-integer value";
-    } else {
-        return "syntax error: unexpected FIELD, expecting STRING or INDEX";
-    }
-    skip_blanks(c);
-    if (c->at == c->end || *c->at != ']')
-        return "syntax error: expecting RSB";
-    c->at++;
-    return NULL;
-}
-
-static const char *take_segment(struct slg_json_scan *c, bool first,
-                                struct slg_json_segment *segment)
-{
-    size_t len;
-
-    if (*c->at == '[') {
-        c->at++;
-        return take_bracket(c, segment);
-    }
-    if (!first) {
-        if (*c->at != '.')
-            return "syntax error: unexpected FIELD";
-        c->at++;
-        skip_blanks(c);
-    }
-    len = field_len(c->at, (size_t)(c->end - c->at));
-    if (len == 0)
-        return c->at == c->end ? "syntax error: unexpected $end, expecting FIELD"
-                               : "syntax error: unexpected char, expecting FIELD";
-    segment->key = slg_text_make(c->at, len);
-    c->at += len;
-    return NULL;
-}
-
-enum slg_status slg_json_path_parse(struct slg_arena *arena, struct slg_text text,
-                                    struct slg_json_path *ret_path, struct slg_error *reterr)
-{
-    struct slg_json_segment *segments =
-        slg_arena_calloc(arena, SLG_JSON_DEPTH_MAX, sizeof(segments[0]));
-    struct slg_json_scan c = { .at = text.at, .end = text.at + text.len };
-    size_t count = 0;
-
-    if (segments == NULL)
-        return slg_errorf(reterr, SLG_LIMIT, "query needs too much memory to compile");
-    for (skip_blanks(&c); c.at < c.end; skip_blanks(&c)) {
-        const char *error;
-
-        if (count == SLG_JSON_DEPTH_MAX)
-            return refuse_path(text, "path is too long", reterr);
-        error = take_segment(&c, count == 0, &segments[count]);
-        if (error != NULL)
-            return refuse_path(text, error, reterr);
-        count++;
-    }
-    if (count == 0)
-        return refuse_path(text, "syntax error: unexpected $end, expecting LSB or FIELD", reterr);
-    ret_path->segments = segments;
-    ret_path->segment_count = count;
-    return SLG_OK;
-}
-
 enum slg_status slg_json_stage_create(struct slg_context *context,
                                       const struct slg_logql_stage *from,
                                       struct slg_json_stage **ret_stage, struct slg_error *reterr)
@@ -776,12 +700,20 @@ enum slg_status slg_json_stage_create(struct slg_context *context,
 
 /* ---- unpack ---- */
 
-/* A key that collides gets the suffix only if it is written as the label is: `a-b` replaces a label `a_b`. */
-static struct slg_symbol *packed_target(struct slg_context *context, struct slg_symbol *key)
+/* What a packed label is called: the key as it was written may have to get "_extracted"; NULL when it shall not be set.
+ * Of those that this stage sets (items from `before` on) the last of a name wins. */
+static struct slg_symbol *packed_target(struct slg_unpack_stage *stage, struct slg_context *context,
+                                        struct slg_text key, size_t before)
 {
-    struct slg_symbol *clean = key == NULL ? NULL : slg_context_clean(context, key);
+    struct slg_symbol *symbol = slg_context_key(context, &stage->guess, key);
 
-    return clean == NULL || clean != key ? clean : slg_context_suffixed(context, clean);
+    symbol = symbol == NULL ? NULL : slg_context_suffixed(context, symbol);
+    symbol = symbol == NULL ? NULL : slg_context_clean(context, symbol);
+    if (symbol == NULL || symbol->name.len == 0 ||
+        (slg_context_was_recorded(context, symbol) &&
+         (symbol->item == SLG_CONTEXT_NO_ITEM || symbol->item < before)))
+        return NULL;
+    return context->required_count == 0 || symbol->required ? symbol : NULL;
 }
 
 /* Labels and entry are set only when the whole object was read, so walk it twice: first for errors and `_entry`. */
@@ -792,6 +724,7 @@ static const char *walk_packed(struct slg_unpack_stage *stage, struct slg_contex
                                   .end = context->line.at + context->line.len,
                                   .begin = context->line.at };
     struct flattener f = { .context = context, .scan = scan };
+    size_t before = context->item_count;
     bool end = false;
 
     f.scan.at++;
@@ -818,9 +751,8 @@ static const char *walk_packed(struct slg_unpack_stage *stage, struct slg_contex
                 return SLG_JSON_ERROR_ESCAPE;
             *entry = slg_text_make(out, len);
         } else if (value.type == SLG_JSON_STRING && set) {
-            symbol = packed_target(context, slg_context_key(context, &stage->guess, key));
-            if (symbol != NULL && symbol->name.len > 0 &&
-                (context->required_count == 0 || symbol->required)) {
+            symbol = packed_target(stage, context, key, before);
+            if (symbol != NULL) {
                 slg_context_set(context, symbol, label_value(context, value.text, value.escaped));
                 *dropped = *dropped || !slg_label_filter_go_on(symbol, context);
             }

@@ -4,37 +4,21 @@
  * needs. `json`: objects are flattened with '_', arrays skipped, null gives no label, numbers keep their text, the
  * first of equal names wins, what follows the first object is not looked at; labels found before an error stay.
  * With paths a missing one gives an empty label, an object or array its text. `unpack`: string members of the object
- * become labels and `_entry` the line; nothing happens without `_entry`.
+ * become labels and `_entry` the line; nothing happens without `_entry`. Objects nested deeper than SLG_JSON_DEPTH_MAX
+ * are JSONParserErr.
  * Threads: one (stages remember keys). Bounds: SLG_JSON_*. */
 #ifndef SLG_LOGQL_PIPE_JSON_H
 #define SLG_LOGQL_PIPE_JSON_H
 
 #include "base/status.h"
 #include "logql/pipe/context.h"
+#include "logql/pipe/path.h"
 #include "logql/syntax/ast.h"
 
-/* Nesting of objects that is followed; deeper is JSONParserErr. */
-#define SLG_JSON_DEPTH_MAX      512
 /* A flattened name; longer is JSONParserErr. */
 #define SLG_JSON_NAME_BYTES_MAX ((size_t)16384)
 #define SLG_JSON_PATH_COUNT_MAX                                                                    \
     64 /* expressions that are searched in one pass; more take more passes */
-
-struct slg_json_segment {
-    bool is_index;
-    struct slg_text key;
-    uint64_t index;
-};
-
-struct slg_json_path {
-    const struct slg_json_segment *segments;
-    size_t segment_count; /* at least 1 */
-};
-
-/* Parse `a.b["c d"][0]`. INVALID with the reason; LIMIT: arena. */
-SLG_MUST_CHECK enum slg_status slg_json_path_parse(struct slg_arena *arena, struct slg_text text,
-                                                   struct slg_json_path *ret_path,
-                                                   struct slg_error *reterr);
 
 struct slg_json_expression {
     struct slg_json_path path;

@@ -163,39 +163,35 @@ bool slg_logfmt_unquote(struct slg_text value, char *out, size_t *ret_len)
 
 /* ---- the stage ---- */
 
-static bool is_identifier(struct slg_text text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.at[i];
-
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
-              (i > 0 && c >= '0' && c <= '9')))
-            return false;
-    }
-    return text.len > 0;
-}
-
 static enum slg_status create_expression(struct slg_context *context,
                                          const struct slg_logql_extraction *from,
                                          struct slg_logfmt_expression *ret,
                                          struct slg_error *reterr)
 {
-    struct slg_text path = slg_text_make(from->path.ptr, from->path.len);
+    struct slg_text key;
+    enum slg_status status =
+        slg_logfmt_path_parse(slg_text_make(from->path.ptr, from->path.len), &key, reterr);
 
-    /* A quoted key inside the expression: logfmt a="\"b\"". */
-    if (path.len >= 2 && path.at[0] == '"' && path.at[path.len - 1] == '"')
-        path = slg_text_make(path.at + 1, path.len - 2);
-    else if (!is_identifier(path))
-        return slg_errorf(reterr, SLG_INVALID,
-                          "cannot parse expression [%.*s]: syntax error: unexpected $end, "
-                          "expecting STRING or FIELD",
-                          (int)(path.len > 128 ? 128 : path.len), path.at);
-    ret->key = slg_context_static_symbol(context, path);
+    if (status != SLG_OK)
+        return status;
+    ret->key = slg_context_static_symbol(context, key);
     ret->symbol =
         slg_context_static_symbol(context, slg_text_make(from->label.ptr, from->label.len));
     return ret->symbol == NULL || ret->key == NULL
                ? slg_errorf(reterr, SLG_LIMIT, "query needs too much memory")
                : SLG_OK;
+}
+
+/* Of expressions with the same label the last one is in force. */
+static void append_expression(struct slg_logfmt_stage *stage,
+                              const struct slg_logfmt_expression *expression)
+{
+    size_t i = 0;
+
+    while (i < stage->expression_count && stage->expressions[i].symbol != expression->symbol)
+        i++;
+    stage->expressions[i] = *expression;
+    stage->expression_count += i == stage->expression_count;
 }
 
 enum slg_status slg_logfmt_stage_create(struct slg_context *context,
@@ -209,17 +205,18 @@ enum slg_status slg_logfmt_stage_create(struct slg_context *context,
         return slg_errorf(reterr, SLG_LIMIT, "query needs too much memory to compile");
     stage->strict = from->strict;
     stage->keep_empty = from->keep_empty;
-    stage->expression_count = from->extraction_count;
     stage->expressions = slg_arena_calloc(context->static_arena, from->extraction_count,
                                           sizeof(stage->expressions[0]));
     if (stage->expressions == NULL)
         return slg_errorf(reterr, SLG_LIMIT, "query needs too much memory to compile");
     for (size_t i = 0; i < from->extraction_count; i++) {
+        struct slg_logfmt_expression expression;
         enum slg_status status =
-            create_expression(context, &from->extractions[i], &stage->expressions[i], reterr);
+            create_expression(context, &from->extractions[i], &expression, reterr);
 
         if (status != SLG_OK)
             return status;
+        append_expression(stage, &expression);
     }
     *ret_stage = stage;
     return SLG_OK;
@@ -355,6 +352,15 @@ static bool is_label(const struct slg_logfmt_stage *stage, const struct slg_symb
     return false;
 }
 
+/* Loki takes no value with U+FFFD or with what is no UTF-8 here. */
+static bool is_clean(struct slg_context *context, const struct slg_logfmt_decoder *decoder)
+{
+    struct slg_text value = decoder->value;
+
+    return (!decoder->value_escaped && slg_context_line_is_ascii(context)) ||
+           slg_json_printable(context, value, decoder->value_escaped).at == value.at;
+}
+
 static bool name_taken(struct slg_context *context, struct slg_symbol *symbol)
 {
     struct slg_text value;
@@ -396,7 +402,8 @@ static void run_expressions(struct slg_logfmt_stage *stage, struct slg_context *
         symbol = slg_context_suffixed(context, expression->symbol);
         if (symbol == NULL)
             return;
-        slg_context_set(context, symbol, decoder.value);
+        slg_context_set(context, symbol,
+                        is_clean(context, &decoder) ? decoder.value : slg_text_make(NULL, 0));
     }
     if (stage->strict && decoder.error != NULL)
         report(context, &decoder);

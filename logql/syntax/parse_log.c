@@ -511,26 +511,25 @@ static bool is_duplicate(const char *begin, const char *p, size_t len)
     return false;
 }
 
-/* Loki's pattern.New: `<_>` is a capture without a name and does not count as one. */
+/* Loki's pattern.New: `<_>` is a capture without a name and does not count as one. That there is none is told before
+ * that two stand side by side. */
 static bool check_pattern(struct slg_logql_parser *p, struct slg_logql_str pattern)
 {
     const char *end = pattern.ptr + pattern.len;
     size_t named_count = 0;
-    const char *duplicate = NULL;
+    const char *duplicate = NULL, *consecutive = NULL;
     size_t step;
 
+    if (pattern.len == 0)
+        return slg_logql_parser_fail(p, SLG_INVALID,
+                                     "invalid pattern parser: syntax error: unexpected $end, "
+                                     "expecting IDENTIFIER or LITERAL");
     for (const char *q = pattern.ptr; q<end; q += step> 0 ? step : 1) {
-        size_t next;
-
         step = capture_len(q, end);
         if (step == 0)
             continue;
-        next = capture_len(q + step, end);
-        if (next > 0)
-            return slg_logql_parser_fail(
-                p, SLG_INVALID,
-                "invalid pattern parser: found consecutive capture '%.*s': invalid expression",
-                (int)(step + next), q);
+        if (consecutive == NULL && capture_len(q + step, end) > 0)
+            consecutive = q;
         if (step == 3 && q[1] == '_')
             continue;
         named_count++;
@@ -541,6 +540,13 @@ static bool check_pattern(struct slg_logql_parser *p, struct slg_logql_str patte
     if (named_count == 0)
         return slg_logql_parser_fail(p, SLG_INVALID,
                                      "invalid pattern parser: at least one capture is required");
+    if (consecutive != NULL) {
+        step = capture_len(consecutive, end);
+        return slg_logql_parser_fail(
+            p, SLG_INVALID,
+            "invalid pattern parser: found consecutive capture '%.*s': invalid expression",
+            (int)(step + capture_len(consecutive + step, end)), consecutive);
+    }
     if (named_count > SLG_LOGQL_CAPTURE_COUNT_MAX)
         return slg_logql_parser_fail(p, SLG_LIMIT, "invalid pattern parser: more than %d captures",
                                      SLG_LOGQL_CAPTURE_COUNT_MAX);
