@@ -556,11 +556,11 @@ void slg_context_fail_text(struct slg_context *context, const char *name, struct
     context->error = slg_text_of(name);
     if (details.len > 0)
         context->error_details = details;
-    if (context->preserve_error && context->preserve_symbol != NULL)
-        slg_context_set(context, context->preserve_symbol, slg_text_of("true"));
 }
 
 void slg_context_fail(struct slg_context *context, const char *name, const char *details)
 {
     slg_context_fail_text(context, name, slg_text_of(details == NULL ? "" : details));
+    if (context->preserve_error && context->preserve_symbol != NULL)
+        slg_context_set(context, context->preserve_symbol, slg_text_of("true"));
 }

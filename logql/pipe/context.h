@@ -107,7 +107,8 @@ struct slg_context {
     struct slg_text *required; /* names */
     struct slg_needle
         *required_needles; /* what a line must hold to have one of them; NULL: nothing known */
-    struct slg_symbol *preserve_symbol;
+    struct slg_symbol *error_symbol,
+        *preserve_symbol; /* of metric queries: __error__, __preserve_error__ */
     /* Symbols. */
     struct slg_arena *static_arena;  /* borrowed: the pipe's */
     struct slg_arena *dynamic_arena; /* owned */
@@ -280,8 +281,10 @@ bool slg_context_prepare_required(struct slg_context *context);
  * False when that is not known. */
 bool slg_context_lacks_required(const struct slg_context *context);
 
-/* __error__ = name and, if not NULL, __error_details__; what parsers call. */
+/* __error__ = name and, if not NULL, __error_details__; what parsers call: a metric query that asks for __error__ does
+ * not fail with it. */
 void slg_context_fail(struct slg_context *context, const char *name, const char *details);
+/* The same for whoever is no parser: with __error_details__ unless "". */
 void slg_context_fail_text(struct slg_context *context, const char *name, struct slg_text details);
 
 /* size bytes of scratch, aligned to 16; NULL sets exhausted. */

@@ -397,6 +397,13 @@ static enum slg_status create_hints(struct slg_pipe *pipe, struct slg_error *ret
     const struct slg_result_grouping *grouping = &pipe->grouping;
     bool by = grouping->grouped && !grouping->without && grouping->symbol_count > 0;
 
+    if (pipe->sample != SLG_PIPE_SAMPLE_NONE) {
+        context->error_symbol = slg_context_static_symbol(context, slg_text_of("__error__"));
+        context->preserve_symbol =
+            slg_context_static_symbol(context, slg_text_of("__preserve_error__"));
+        if (context->error_symbol == NULL || context->preserve_symbol == NULL)
+            return no_memory(reterr);
+    }
     if (pipe->sample == SLG_PIPE_SAMPLE_NONE || (!grouping->no_labels && !by)) {
         check_filters_early(pipe);
         return SLG_OK;
@@ -414,10 +421,6 @@ static enum slg_status create_hints(struct slg_pipe *pipe, struct slg_error *ret
         context->hint_no_labels = context->required_count == 0;
         check_filters_early(pipe);
     }
-    context->preserve_symbol =
-        slg_context_static_symbol(context, slg_text_of("__preserve_error__"));
-    if (context->preserve_symbol == NULL)
-        return no_memory(reterr);
     for (size_t i = 0; i < context->required_count; i++)
         if (slg_text_equal_to(context->required[i], "__error__"))
             context->preserve_error = true;
@@ -434,6 +437,7 @@ static enum slg_status create_grouping(struct slg_pipe *pipe,
     struct slg_result_grouping *grouping = &pipe->grouping;
     size_t count = from == NULL ? 0 : from->label_count, n = 0;
 
+    grouping->is_metric = options->sample != SLG_PIPE_SAMPLE_NONE;
     grouping->want_categories = options->want_categories;
     grouping->keep_empty = options->sample == SLG_PIPE_SAMPLE_NONE;
     grouping->no_hash = options->sample == SLG_PIPE_SAMPLE_NONE;

@@ -101,10 +101,10 @@ struct slg_pipe_result {
     const uint8_t *categories; /* enum slg_pipe_category per label; NULL unless want_categories */
     /* Of a metric query: xxh3-128 of names and values: equal sets have equal hashes, whatever stream they came from. */
     struct slg_hash128 hash;
-    double value; /* of the sample */
-    /* __error__ is set. A metric query must fail with it unless preserve_error (the query asks for __error__). */
-    bool has_error;
-    bool preserve_error;
+    double value;   /* of the sample */
+    bool has_error; /* something went wrong with the entry */
+    bool
+        must_fail; /* a metric query, with `error`: labels have __error__, but no __preserve_error__="true" */
     struct slg_text error; /* e.g. JSONParserErr */
 };
 

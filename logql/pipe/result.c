@@ -292,15 +292,39 @@ static bool build_stream(struct slg_context *context, bool want_categories,
     return true;
 }
 
-bool slg_result_build(struct slg_context *context, const struct slg_result_grouping *grouping,
-                      struct slg_pipe_result *ret)
+/* Whatever wrote them: an entry of a metric query whose labels have __error__ fails the query unless they have
+ * __preserve_error__="true" too. */
+static void judge_error(struct slg_context *context, struct slg_pipe_result *ret)
+{
+    struct slg_text value;
+    bool preserved = false;
+
+    ret->must_fail = ret->has_error;
+    if (context->error_symbol == NULL ||
+        (!ret->has_error && !slg_context_get(context, context->error_symbol, &value)))
+        return;
+    for (size_t i = 0; i < ret->labels.count; i++) {
+        const struct slg_label *label = &ret->labels.items[i];
+
+        if (slg_text_equal(label->name, context->error_symbol->name)) {
+            ret->must_fail = true;
+            ret->error = label->value;
+        } else if (slg_text_equal(label->name, context->preserve_symbol->name)) {
+            preserved = slg_text_equal_to(label->value, "true");
+        }
+    }
+    ret->must_fail = ret->must_fail && !preserved;
+}
+
+static bool build(struct slg_context *context, const struct slg_result_grouping *grouping,
+                  struct slg_pipe_result *ret)
 {
     bool unchanged = context->live_count == 0 && !context->has_deleted;
 
     ret->categories = NULL;
     ret->has_error = context->error.len > 0;
+    ret->must_fail = false;
     ret->error = context->error;
-    ret->preserve_error = context->preserve_error;
     if (ret->has_error)
         return build_all(context, grouping, NULL, grouping->want_categories, ret);
     if (grouping->no_labels) {
@@ -318,4 +342,14 @@ bool slg_result_build(struct slg_context *context, const struct slg_result_group
     if (grouping->without)
         return build_all(context, grouping, grouping, /* want_categories= */ false, ret);
     return build_by(context, grouping, ret);
+}
+
+bool slg_result_build(struct slg_context *context, const struct slg_result_grouping *grouping,
+                      struct slg_pipe_result *ret)
+{
+    if (!build(context, grouping, ret))
+        return false;
+    if (grouping->is_metric)
+        judge_error(context, ret);
+    return true;
 }

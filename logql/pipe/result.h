@@ -8,6 +8,7 @@
 #include "logql/pipe/context.h"
 
 struct slg_result_grouping {
+    bool is_metric;
     bool grouped;   /* false: all labels stay */
     bool without;   /* the labels that go, else those that stay */
     bool no_labels; /* nothing stays */

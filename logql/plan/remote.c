@@ -363,7 +363,7 @@ static enum slg_status keep_sample(struct slg_remote *r, struct slg_remote_strea
     enum slg_status status;
     uint32_t series;
 
-    if (result->has_error && !result->preserve_error)
+    if (result->must_fail)
         return fail_with(r, result, reterr);
     if (result->has_error && r->shape.is_injected && r->shape.grouping != NULL &&
         !group_error(r, result))

@@ -68,6 +68,8 @@ static inline void test_print(struct slg_buf *out, const struct slg_pipe_result 
         else
             slg_buf_append(out, label->value.at, label->value.len);
     }
+    if (result->must_fail)
+        slg_buf_printf(out, " | fails with %.*s", (int)result->error.len, result->error.at);
 }
 
 /* out: initialised, cleared here; NUL-terminated. */

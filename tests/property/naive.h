@@ -407,7 +407,7 @@ static inline struct naive_leaf *naive_samples(struct naive *n,
                 (struct naive_sample){ .ts_ns = n->entries[i].ts_ns,
                                        .labels = naive_copy(n, &result.labels),
                                        .value = result.value,
-                                       .is_error = result.has_error && !result.preserve_error,
+                                       .is_error = result.must_fail,
                                        .stream_hash = n->entries[i].stream_hash };
     }
     slg_pipe_destroy(run.pipe);
