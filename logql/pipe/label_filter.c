@@ -51,6 +51,7 @@ static enum slg_status create_leaf(struct slg_context *context,
                                    struct slg_label_filter *filter, struct slg_error *reterr)
 {
     struct slg_logql_matcher matcher = { .op = from->match_op, .value = from->text };
+    struct slg_error ignored;
 
     filter->symbol =
         slg_context_static_symbol(context, slg_text_make(from->name.ptr, from->name.len));
@@ -69,9 +70,19 @@ static enum slg_status create_leaf(struct slg_context *context,
     if (from->kind == SLG_LOGQL_LABEL_STRING)
         return slg_value_matcher_init(&filter->matcher, &matcher, /* dot_newline= */ false, reterr);
     if (from->kind == SLG_LOGQL_LABEL_IP)
-        return slg_ip_matcher_parse(slg_text_make(from->text.ptr, from->text.len), &filter->ip,
-                                    reterr);
+        filter->has_ip = slg_ip_matcher_parse(slg_text_make(from->text.ptr, from->text.len),
+                                              &filter->ip, &ignored) == SLG_OK;
     return SLG_OK;
+}
+
+enum slg_status slg_label_filter_check_stage(const struct slg_logql_label_filter *from,
+                                             struct slg_error *reterr)
+{
+    struct slg_ip_matcher ip;
+
+    return from->kind != SLG_LOGQL_LABEL_IP
+               ? SLG_OK
+               : slg_ip_matcher_parse(slg_text_make(from->text.ptr, from->text.len), &ip, reterr);
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion): bounded by the height of the tree, SLG_LOGQL_DEPTH_MAX */
@@ -195,7 +206,7 @@ static bool run_ip(const struct slg_label_filter *filter, struct slg_context *co
 
     if (context->error.len > 0)
         return true;
-    if (!slg_context_get(context, filter->symbol, &value))
+    if (!slg_context_get(context, filter->symbol, &value) || !filter->has_ip)
         return false;
     return slg_ip_matcher_find(&filter->ip, value) == (filter->compare_op == SLG_LOGQL_COMPARE_EQ);
 }

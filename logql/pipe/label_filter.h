@@ -38,13 +38,18 @@ struct slg_label_filter {
     struct slg_value_matcher matcher;
     bool is_simple; /* simple stands for the matcher's regex */
     struct slg_simple simple;
+    bool has_ip; /* else its pattern is bad: true for entries with an error, false for all others */
     struct slg_ip_matcher ip;
     double number;
     int64_t duration_ns;
     uint64_t bytes;
 };
 
-/* INVALID: bad regexp or ip pattern. Recursion is bounded by the tree's height (ast.h). */
+/* INVALID: a stage that is nothing but an ip filter with a bad pattern; one inside `and` or `or` and one behind `unwrap`
+ * is let through, as in Loki. */
+SLG_MUST_CHECK enum slg_status
+slg_label_filter_check_stage(const struct slg_logql_label_filter *from, struct slg_error *reterr);
+/* INVALID: bad regexp. Recursion is bounded by the tree's height (ast.h). */
 SLG_MUST_CHECK enum slg_status slg_label_filter_create(struct slg_context *context,
                                                        const struct slg_logql_label_filter *from,
                                                        struct slg_label_filter **ret_filter,

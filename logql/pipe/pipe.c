@@ -75,6 +75,17 @@ static enum slg_status create_unpack(struct slg_context *context, struct stage *
     return stage->unpack == NULL ? no_memory(reterr) : SLG_OK;
 }
 
+static enum slg_status create_label_filter(struct slg_context *context,
+                                           const struct slg_logql_stage *from, struct stage *stage,
+                                           struct slg_error *reterr)
+{
+    enum slg_status status = slg_label_filter_check_stage(from->label_filter, reterr);
+
+    return status != SLG_OK
+               ? status
+               : slg_label_filter_create(context, from->label_filter, &stage->label_filter, reterr);
+}
+
 static enum slg_status create_stage(struct slg_context *context, const struct slg_logql_stage *from,
                                     struct stage *stage, struct slg_error *reterr)
 {
@@ -94,7 +105,7 @@ static enum slg_status create_stage(struct slg_context *context, const struct sl
     case SLG_LOGQL_STAGE_UNPACK:
         return create_unpack(context, stage, reterr);
     case SLG_LOGQL_STAGE_LABEL_FILTER:
-        return slg_label_filter_create(context, from->label_filter, &stage->label_filter, reterr);
+        return create_label_filter(context, from, stage, reterr);
     case SLG_LOGQL_STAGE_LINE_FORMAT:
         return create_line_format(context, from, stage, reterr);
     case SLG_LOGQL_STAGE_LABEL_FORMAT:
