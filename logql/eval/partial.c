@@ -273,7 +273,9 @@ void slg_partial_merge(enum slg_accumulator kind, const struct slg_origin_table 
 double slg_partial_value(const struct slg_logql_range_aggregation *range,
                          const struct slg_partial *partial)
 {
-    double seconds = (double)range->range_ns / 1e9;
+    /* Go's Seconds(): two roundings. */
+    double seconds =
+        (double)(range->range_ns / 1000000000) + (double)(range->range_ns % 1000000000) / 1e9;
     double sum = partial->a;
 
     switch (range->op) {

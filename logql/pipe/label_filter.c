@@ -51,7 +51,6 @@ static enum slg_status create_leaf(struct slg_context *context,
                                    struct slg_label_filter *filter, struct slg_error *reterr)
 {
     struct slg_logql_matcher matcher = { .op = from->match_op, .value = from->text };
-    struct slg_error ignored;
 
     filter->symbol =
         slg_context_static_symbol(context, slg_text_make(from->name.ptr, from->name.len));
@@ -71,7 +70,7 @@ static enum slg_status create_leaf(struct slg_context *context,
         return slg_value_matcher_init(&filter->matcher, &matcher, /* dot_newline= */ false, reterr);
     if (from->kind == SLG_LOGQL_LABEL_IP)
         filter->has_ip = slg_ip_matcher_parse(slg_text_make(from->text.ptr, from->text.len),
-                                              &filter->ip, &ignored) == SLG_OK;
+                                              &filter->ip, NULL) == SLG_OK;
     return SLG_OK;
 }
 

@@ -465,7 +465,8 @@ static inline double naive_aggregate(const struct slg_logql_range_aggregation *r
                                      const struct naive_sample *const *s, size_t count,
                                      double *values, int64_t after, int64_t last)
 {
-    double seconds = (double)range->range_ns / 1e9;
+    double seconds =
+        (double)(range->range_ns / 1000000000) + (double)(range->range_ns % 1000000000) / 1e9;
     double sum = 0, squares = 0, least = s[0]->value, most = s[0]->value;
 
     for (size_t i = 0; i < count; i++) {
