@@ -8,7 +8,7 @@
  *  - After a successful send NNG owns the message; after a failed one it is still in the aio, ours.
  *  - Dialing in the background retries for ever; its default pause is 1 s. The pause is a random number modulo the
  *    bound, half of the time negative (no pause at all), and the bound doubles with each refusal: within microseconds
- *    of a start it is the greatest one. That must be short of what a first request waits (CONNECT_WAIT_MS).
+ *    of a start it is the greatest one. That must be short of what a first request waits (SLG_SILENCE_CONNECT_WAIT_MS).
  *  - An operation on a context while nng_close runs may use freed memory (nni_ctx_rele destroys outside the lock):
  *    every aio is stopped before, and none is begun after.
  *  - 1.5: what is begun on a stream with a stopped aio fails silently. A connection that is closed between two parts of
@@ -31,14 +31,8 @@
 
 #include <arpa/inet.h>
 #include <dlfcn.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <pthread.h>
 #include <sched.h>
-#include <semaphore.h>
 #include <stdatomic.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/rep.h>
@@ -46,19 +40,22 @@
 #include <nng/supplemental/tls/tls.h>
 
 #include "base/clock.h"
+#include "proto/address.h"
 #include "proto/cut.h"
+#include "proto/in_time.h"
 #include "proto/limits.h"
+#include "proto/pem.h"
+#include "proto/silence.h"
 
-#define URL_BYTES_MAX       ((size_t)NNG_MAXADDRLEN)
-#define PEM_BYTES_MAX       ((size_t)1024 * 1024)
 #define CALL_COUNT_MAX      1024
 #define IN_FLIGHT_MAX       256
 #define FRAME_BYTES         ((size_t)64) /* room for NNG's own request ids over our limit */
 #define RECONNECT_MIN_MS    50
 #define RECONNECT_MAX_MS    500
-#define CONNECT_WAIT_MS     1000 /* how long after start, or a loss, a request waits for a connection */
 #define CLOSE_WAIT_MS       1000
 #define REQUEST_TIMEOUT_MIN 1
+
+static_assert(SLG_ADDRESS_BYTES_MAX <= NNG_MAXADDRLEN, "NNG takes every URL that is taken here");
 
 /* ---- what NNG 1.5 forgets ---- */
 
@@ -108,55 +105,15 @@ void nng_stream_send(nng_stream *stream, nng_aio *aio)
 
 /* ---- what both sides need ---- */
 
-static bool has_prefix(const char *text, const char *prefix)
-{
-    return strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
 static enum slg_status check_url(const char *url, const struct slg_transport_tls *tls,
                                  struct slg_error *reterr)
 {
-    bool encrypted = has_prefix(url, "tls+tcp://");
+    enum slg_address_files files = SLG_ADDRESS_FILES_NONE;
 
-    if (strlen(url) >= URL_BYTES_MAX)
-        return slg_errorf(reterr, SLG_INVALID, "address is longer than %zu bytes: \"%.80s...\"",
-                          URL_BYTES_MAX - 1, url);
-    if (!encrypted && !has_prefix(url, "tcp://") && !has_prefix(url, "inproc://"))
-        return slg_error_hintf(reterr, SLG_INVALID,
-                               "write tcp://HOST:PORT, tls+tcp://HOST:PORT or inproc://NAME",
-                               "address \"%s\" has no known scheme", url);
-    if (encrypted && (tls->cert_file == NULL || tls->key_file == NULL || tls->ca_file == NULL))
-        return slg_errorf(reterr, SLG_INVALID,
-                          "address \"%s\" asks for TLS, but certificate, key or CA is not set",
-                          url);
-    if (!encrypted && tls->cert_file != NULL && !has_prefix(url, "inproc://"))
-        return slg_error_hintf(reterr, SLG_INVALID, "write tls+tcp://",
-                               "address \"%s\" would not use the certificate that is set", url);
-    return SLG_OK;
-}
-
-/* The whole file as a NUL-terminated text to free, or NULL. */
-static char *read_pem(const char *path, struct slg_error *reterr)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    char *text = NULL;
-    struct stat stat_of;
-    ssize_t len = -1;
-
-    if (fd >= 0 && fstat(fd, &stat_of) == 0 && stat_of.st_size > 0 &&
-        (size_t)stat_of.st_size <= PEM_BYTES_MAX)
-        text = calloc(1, (size_t)stat_of.st_size + 1);
-    if (text != NULL)
-        len = read(fd, text, (size_t)stat_of.st_size);
-    if (text == NULL || len != (ssize_t)stat_of.st_size) {
-        (void)slg_errorf(reterr, SLG_INVALID, "could not read \"%s\": %s", path,
-                         fd < 0 ? strerror(errno) : "not a PEM file of up to 1 MiB");
-        free(text);
-        text = NULL;
-    }
-    if (fd >= 0)
-        (void)close(fd); /* only read from */
-    return text;
+    if (tls->cert_file != NULL)
+        files = tls->key_file != NULL && tls->ca_file != NULL ? SLG_ADDRESS_FILES_ALL
+                                                              : SLG_ADDRESS_FILES_SOME;
+    return slg_address_check(url, files, reterr);
 }
 
 /* nng_tls_config with certificate, key and CA; both sides must show a certificate. */
@@ -164,13 +121,16 @@ static enum slg_status make_tls(const struct slg_transport_tls *tls, nng_tls_mod
                                 nng_tls_config **ret_config, struct slg_error *reterr)
 {
     nng_tls_config *config = NULL;
-    char *cert = read_pem(tls->cert_file, reterr);
-    char *key = cert == NULL ? NULL : read_pem(tls->key_file, reterr);
-    char *ca = key == NULL ? NULL : read_pem(tls->ca_file, reterr);
+    char *cert = NULL, *key = NULL, *ca = NULL;
+    enum slg_status status = slg_pem_read(tls->cert_file, &cert, reterr);
     const char *step = "TLS";
     int rc = 0;
 
-    if (ca != NULL && (rc = nng_tls_config_alloc(&config, mode)) == 0) {
+    if (status == SLG_OK)
+        status = slg_pem_read(tls->key_file, &key, reterr);
+    if (status == SLG_OK)
+        status = slg_pem_read(tls->ca_file, &ca, reterr);
+    if (status == SLG_OK && (rc = nng_tls_config_alloc(&config, mode)) == 0) {
         step = tls->cert_file;
         rc = nng_tls_config_own_cert(config, cert, key, NULL);
         if (rc == 0) {
@@ -186,9 +146,9 @@ static enum slg_status make_tls(const struct slg_transport_tls *tls, nng_tls_mod
         explicit_bzero(key, strlen(key));
     free(cert);
     free(key);
-    if (ca == NULL)
-        return SLG_INVALID; /* read_pem has filled reterr */
     free(ca);
+    if (status != SLG_OK)
+        return status;
     if (rc != 0) {
         if (config != NULL)
             nng_tls_config_free(config);
@@ -217,58 +177,16 @@ static int unless_unknown(int rc)
     return rc == NNG_ENOTSUP ? 0 : rc;
 }
 
-/* ---- closing, with a deadline ---- */
-
-struct closing {
-    nng_socket socket;
-    sem_t done;
-    atomic_int holders; /* the thread and the one that waits; the last frees */
-};
-
-static void drop_closing(struct closing *closing, int hold_count)
+static void run_close(uint32_t id)
 {
-    if (atomic_fetch_sub(&closing->holders, hold_count) > hold_count)
-        return;
-    (void)sem_destroy(&closing->done); /* nobody waits on it */
-    free(closing);
+    (void)nng_close((nng_socket){ .id = id }); /* fails only when it is closed already */
 }
 
-static void *run_close(void *ctx)
-{
-    struct closing *closing = ctx;
-
-    (void)nng_close(closing->socket); /* fails only when it is closed already */
-    (void)sem_post(&closing->done);   /* fails only on overflow */
-    drop_closing(closing, 1);
-    return NULL;
-}
-
-/* Close the socket. After CLOSE_WAIT_MS it is left to its thread: the process is about to end, and of ours nothing is
+/* A socket that does not close in time is left to its thread: the process is about to end, and of ours nothing is
  * referenced by it any more. */
 static void close_socket(nng_socket socket)
 {
-    struct closing *closing = calloc(1, sizeof(*closing));
-    struct timespec deadline;
-    pthread_t thread;
-
-    if (closing == NULL) {
-        (void)nng_close(socket); /* as above; without memory we wait */
-        return;
-    }
-    closing->socket = socket;
-    atomic_store(&closing->holders, 2);
-    (void)sem_init(&closing->done, 0, 0); /* fails only for values out of range */
-    if (pthread_create(&thread, NULL, run_close, closing) != 0) {
-        (void)nng_close(socket); /* no thread to be had: wait */
-        drop_closing(closing, 2);
-        return;
-    }
-    (void)pthread_detach(thread); /* fails only for a thread that is not joinable */
-    (void)clock_gettime(CLOCK_REALTIME, &deadline); /* what sem_timedwait takes; it cannot fail */
-    deadline.tv_sec += CLOSE_WAIT_MS / 1000;
-    while (sem_timedwait(&closing->done, &deadline) != 0 && errno == EINTR)
-        ;
-    drop_closing(closing, 1);
+    (void)slg_in_time_run(run_close, socket.id, CLOSE_WAIT_MS);
 }
 
 /* A message of these bytes, or NULL. */
@@ -310,7 +228,7 @@ struct slg_transport_server {
     nng_listener listener;
     atomic_bool stopping;
     atomic_int replying; /* threads between their look at `stopping` and the end of nng_ctx_send */
-    char url[URL_BYTES_MAX + 8];
+    char url[SLG_ADDRESS_BYTES_MAX + 8];
     size_t call_count;
     struct slg_transport_call calls[];
 };
@@ -412,14 +330,12 @@ static int set_server_options(struct slg_transport_server *server, nng_tls_confi
 /* The URL as given, but with the port that the listener got. */
 static void find_url(struct slg_transport_server *server, const char *url)
 {
-    const char *colon = strrchr(url, ':');
     int port = 0;
 
     (void)snprintf(server->url, sizeof(server->url), "%s", url); /* check_url has seen the length */
-    if (has_prefix(url, "inproc://") || colon == NULL || strcmp(colon, ":0") != 0)
-        return;
-    if (nng_listener_get_int(server->listener, NNG_OPT_TCP_BOUND_PORT, &port) == 0)
-        (void)snprintf(server->url, sizeof(server->url), "%.*s:%d", (int)(colon - url), url, port);
+    if (slg_address_is_any_port(url) &&
+        nng_listener_get_int(server->listener, NNG_OPT_TCP_BOUND_PORT, &port) == 0)
+        slg_address_set_port(url, port, server->url);
 }
 
 static enum slg_status listen_on(struct slg_transport_server *server, struct slg_error *reterr)
@@ -429,7 +345,7 @@ static enum slg_status listen_on(struct slg_transport_server *server, struct slg
     enum slg_status status;
     int rc;
 
-    if (has_prefix(url, "tls+tcp://")) {
+    if (slg_address_is_tls(url)) {
         status = make_tls(&server->options.tls, NNG_TLS_MODE_SERVER, &tls, reterr);
         if (status != SLG_OK)
             return status;
@@ -563,23 +479,16 @@ struct slot {
     void *done_ctx;
 };
 
-enum watch_state {
-    WATCH_PAUSING,
-    WATCH_SENDING, /* the request for a sign of life */
-    WATCH_WAITING,
-};
-
 /* Looks at the connection every half silence_ms. */
 struct watch {
     nng_ctx ctx;
     nng_aio *pause, *aio;
-    enum watch_state state;
-    int64_t asked_mono_ns; /* for a sign of life */
+    struct slg_silence silence;
 };
 
 struct slg_transport_client {
     struct slg_transport_client_options options; /* url: our own; the files of tls are not ours */
-    char url[URL_BYTES_MAX];
+    char url[SLG_ADDRESS_BYTES_MAX];
     nng_tls_config *tls;
     nng_socket socket;
     nng_dialer dialer;
@@ -635,6 +544,16 @@ int64_t slg_transport_client_heard_mono_ns(const struct slg_transport_client *cl
     return atomic_load(&client->heard_mono_ns);
 }
 
+static struct slg_silence_view view_of(const struct slg_transport_client *client)
+{
+    return (struct slg_silence_view){
+        .connected = slg_transport_client_connected(client),
+        .word_mono_ns = atomic_load(&client->word_mono_ns),
+        .asked_mono_ns = atomic_load(&client->asked_mono_ns),
+        .change_mono_ns = atomic_load(&client->change_mono_ns),
+    };
+}
+
 static enum slg_status status_of(const struct slot *slot, int rc)
 {
     if (atomic_load(&slot->client->stopping))
@@ -673,19 +592,11 @@ static void set_timeout(nng_aio *aio, int64_t left_ns)
     nng_aio_set_timeout(aio, ms < REQUEST_TIMEOUT_MIN ? REQUEST_TIMEOUT_MIN : (nng_duration)ms);
 }
 
-/* For how long a request may now wait for its turn to be sent. While connected it is asked again after each
- * CONNECT_WAIT_MS whether that still holds: the library tells of a lost connection later than the requests that failed with
- * it, and what is asked in between would wait for the next one until its deadline. Else only so long after the start or
- * a loss as reconnecting may take. <= 0: it may not. */
 static int64_t send_patience_ns(const struct slot *slot, int64_t now)
 {
-    const struct slg_transport_client *client = slot->client;
-    int64_t left_ns = slot->deadline_mono_ns - now;
-    int64_t patience_ns = CONNECT_WAIT_MS * SLG_NS_PER_MS;
+    struct slg_silence_view view = view_of(slot->client);
 
-    if (!slg_transport_client_connected(client))
-        patience_ns += atomic_load(&client->change_mono_ns) - now;
-    return left_ns < patience_ns ? left_ns : patience_ns;
+    return slg_silence_patience_ns(&view, slot->deadline_mono_ns, now);
 }
 
 static void send_slot(struct slot *slot, nng_msg *message, int64_t patience_ns)
@@ -779,46 +690,6 @@ static int dial(struct slg_transport_client *client)
 
 /* ---- signs of life ---- */
 
-static void pause_watch(struct slg_transport_client *client)
-{
-    client->watch.state = WATCH_PAUSING;
-    if (!atomic_load(&client->stopping))
-        nng_sleep_aio(client->options.silence_ms / 2, client->watch.pause);
-}
-
-/* A request that timed out is still one without a word. */
-static bool is_silent(const struct slg_transport_client *client, int64_t now)
-{
-    int64_t asked = atomic_load(&client->asked_mono_ns);
-
-    return asked != 0 && now - asked >= client->options.silence_ms * SLG_NS_PER_MS;
-}
-
-static void on_pause(void *ctx)
-{
-    struct slg_transport_client *client = ctx;
-    struct watch *watch = &client->watch;
-    int64_t now = now_ns();
-    nng_msg *message;
-
-    if (atomic_load(&client->stopping))
-        return;
-    if (!slg_transport_client_connected(client))
-        (void)slg_cut_dials(); /* those of others, too: it is time for any */
-    message = slg_transport_client_connected(client) && is_silent(client, now)
-                  ? make_message(NULL, 0)
-                  : NULL;
-    if (message == NULL) {
-        pause_watch(client);
-        return;
-    }
-    watch->state = WATCH_SENDING;
-    watch->asked_mono_ns = now;
-    nng_aio_set_msg(watch->aio, message);
-    set_timeout(watch->aio, client->options.sign_ms * SLG_NS_PER_MS);
-    nng_ctx_send(watch->ctx, watch->aio);
-}
-
 /* False: NNG knows no such address (any more). */
 static bool get_address(nng_pipe pipe, const char *name, struct sockaddr_storage *ret_address)
 {
@@ -841,17 +712,69 @@ static bool get_address(nng_pipe pipe, const char *name, struct sockaddr_storage
     return ret_address->ss_family != AF_UNSPEC;
 }
 
-/* No sign: if the way is cut, the requests that are out fail, and the dialer begins anew. */
-static void judge(struct slg_transport_client *client)
+static void cut_connection(struct slg_transport_client *client)
 {
     nng_pipe pipe = NNG_PIPE_INITIALIZER;
     struct sockaddr_storage local, peer;
 
     pipe.id = atomic_load(&client->pipe_id);
-    if (atomic_load(&client->word_mono_ns) < client->watch.asked_mono_ns &&
-        slg_transport_client_connected(client) && get_address(pipe, NNG_OPT_LOCADDR, &local) &&
-        get_address(pipe, NNG_OPT_REMADDR, &peer))
+    if (get_address(pipe, NNG_OPT_LOCADDR, &local) && get_address(pipe, NNG_OPT_REMADDR, &peer))
         (void)slg_cut_connection((struct sockaddr *)&local, (struct sockaddr *)&peer);
+}
+
+static void pause_watch(struct slg_transport_client *client)
+{
+    if (!atomic_load(&client->stopping))
+        nng_sleep_aio(client->watch.silence.silence_ms / 2, client->watch.pause);
+}
+
+static void ask_for_sign(struct slg_transport_client *client, nng_msg *question)
+{
+    struct watch *watch = &client->watch;
+
+    nng_aio_set_msg(watch->aio, question);
+    set_timeout(watch->aio, slg_silence_left_ns(&watch->silence, now_ns()));
+    nng_ctx_send(watch->ctx, watch->aio);
+}
+
+static void tell_watch(struct slg_transport_client *client, enum slg_silence_event event)
+{
+    struct watch *watch = &client->watch;
+    struct slg_silence_view view = view_of(client);
+    nng_msg *question;
+
+    switch (slg_silence_step(&watch->silence, event, &view, now_ns())) {
+    case SLG_SILENCE_ASK:
+        question = make_message(NULL, 0);
+        if (question != NULL) {
+            ask_for_sign(client, question);
+            return;
+        }
+        /* No memory, which is no reason to cut. */
+        (void)slg_silence_step(&watch->silence, SLG_SILENCE_FAILED, &view, now_ns());
+        break;
+    case SLG_SILENCE_WAIT:
+        set_timeout(watch->aio, slg_silence_left_ns(&watch->silence, now_ns()));
+        nng_ctx_recv(watch->ctx, watch->aio);
+        return;
+    case SLG_SILENCE_CUT:
+        cut_connection(client);
+        break;
+    case SLG_SILENCE_CUT_DIALS:
+        (void)slg_cut_dials(); /* those of others, too: it is time for any */
+        break;
+    case SLG_SILENCE_PAUSE:
+        break;
+    }
+    pause_watch(client);
+}
+
+static void on_pause(void *ctx)
+{
+    struct slg_transport_client *client = ctx;
+
+    if (!atomic_load(&client->stopping))
+        tell_watch(client, SLG_SILENCE_LOOK);
 }
 
 static void on_watch(void *ctx)
@@ -862,20 +785,15 @@ static void on_watch(void *ctx)
     nng_msg *message = nng_aio_get_msg(watch->aio);
 
     nng_aio_set_msg(watch->aio, NULL);
-    if (watch->state == WATCH_SENDING && rc == 0) {
-        watch->state = WATCH_WAITING;
-        set_timeout(watch->aio,
-                    watch->asked_mono_ns + client->options.sign_ms * SLG_NS_PER_MS - now_ns());
-        nng_ctx_recv(watch->ctx, watch->aio);
-        return;
-    }
     if (message != NULL) /* the sign, or what could not be sent */
         nng_msg_free(message);
-    if (rc == 0)
+    if (rc == 0 && watch->silence.state == SLG_SILENCE_WAITING)
         take_word(client);
+    if (rc != 0)
+        tell_watch(client, SLG_SILENCE_FAILED);
     else
-        judge(client);
-    pause_watch(client);
+        tell_watch(client, watch->silence.state == SLG_SILENCE_WAITING ? SLG_SILENCE_SIGN
+                                                                       : SLG_SILENCE_SENT);
 }
 
 static int open_watch(struct slg_transport_client *client)
@@ -898,10 +816,10 @@ static void take_options(struct slg_transport_client *client,
     (void)snprintf(client->url, sizeof(client->url), "%s",
                    options->url); /* check_url has seen the length */
     client->options.url = client->url;
-    if (options->silence_ms == 0)
-        client->options.silence_ms = SLG_TRANSPORT_SILENCE_MS;
-    if (options->sign_ms == 0)
-        client->options.sign_ms = SLG_TRANSPORT_SIGN_MS;
+    client->watch.silence.silence_ms =
+        options->silence_ms == 0 ? SLG_TRANSPORT_SILENCE_MS : options->silence_ms;
+    client->watch.silence.sign_ms =
+        options->sign_ms == 0 ? SLG_TRANSPORT_SIGN_MS : options->sign_ms;
 }
 
 enum slg_status slg_transport_client_start(const struct slg_transport_client_options *options,
@@ -915,7 +833,7 @@ enum slg_status slg_transport_client_start(const struct slg_transport_client_opt
     int rc;
 
     SLG_ASSERT(options->in_flight_max >= 1 && options->in_flight_max <= IN_FLIGHT_MAX);
-    if (status == SLG_OK && has_prefix(options->url, "tls+tcp://"))
+    if (status == SLG_OK && slg_address_is_tls(options->url))
         status = make_tls(&options->tls, NNG_TLS_MODE_CLIENT, &tls, reterr);
     if (status != SLG_OK)
         return status;
@@ -936,7 +854,7 @@ enum slg_status slg_transport_client_start(const struct slg_transport_client_opt
         rc = open_slots(client);
     if (rc == 0)
         rc = dial(client);
-    if (rc == 0 && !has_prefix(options->url, "inproc://")) /* nothing is cut there */
+    if (rc == 0 && !slg_address_is_inproc(options->url)) /* nothing is cut there */
         rc = open_watch(client);
     if (rc != 0) {
         slg_transport_client_stop(client);
@@ -955,7 +873,8 @@ static void stop_watch(struct slg_transport_client *client)
         nng_aio_stop(watch->pause);
     if (watch->aio != NULL)
         nng_aio_stop(watch->aio);
-    if (watch->aio != NULL && watch->state == WATCH_SENDING && nng_aio_get_msg(watch->aio) != NULL)
+    if (watch->aio != NULL && watch->silence.state == SLG_SILENCE_SENDING &&
+        nng_aio_get_msg(watch->aio) != NULL)
         nng_msg_free(nng_aio_get_msg(watch->aio)); /* begun on a stopped aio */
 }
 
@@ -1039,42 +958,4 @@ enum slg_status slg_transport_request(struct slg_transport_client *client, const
     slot->deadline_mono_ns = now + timeout_ms * SLG_NS_PER_MS;
     send_slot(slot, message, send_patience_ns(slot, now));
     return SLG_OK;
-}
-
-/* ---- asking and waiting ---- */
-
-struct wait {
-    sem_t arrived;
-    enum slg_status status;
-    struct slg_buf *reply_out;
-};
-
-static void on_arrived(void *ctx, enum slg_status status, const uint8_t *reply, size_t reply_len)
-{
-    struct wait *wait = ctx;
-
-    wait->status = status;
-    if (status == SLG_OK) {
-        slg_buf_append(wait->reply_out, reply, reply_len);
-        if (slg_buf_failed(wait->reply_out))
-            wait->status = SLG_LIMIT;
-    }
-    (void)sem_post(&wait->arrived); /* fails only on overflow */
-}
-
-enum slg_status slg_transport_ask(struct slg_transport_client *client, const void *request,
-                                  size_t request_len, int32_t timeout_ms, struct slg_buf *reply_out)
-{
-    struct wait wait = { .reply_out = reply_out };
-    enum slg_status status;
-
-    (void)sem_init(&wait.arrived, 0, 0); /* fails only for values out of range */
-    status = slg_transport_request(client, request, request_len, timeout_ms, on_arrived, &wait);
-    if (status == SLG_OK) {
-        while (sem_wait(&wait.arrived) != 0) /* a signal came between */
-            ;
-        status = wait.status;
-    }
-    (void)sem_destroy(&wait.arrived); /* nobody waits on it */
-    return status;
 }
