@@ -55,13 +55,16 @@ enum slg_silence_action slg_silence_step(struct slg_silence *silence, enum slg_s
     return SLG_SILENCE_PAUSE;
 }
 
-int64_t slg_silence_patience_ns(const struct slg_silence_view *view, int64_t deadline_mono_ns,
-                                int64_t now_mono_ns)
+int64_t slg_silence_patience_ns(const struct slg_silence_view *view, int64_t begin_mono_ns,
+                                int64_t deadline_mono_ns, int64_t now_mono_ns)
 {
+    int64_t connect_wait_ns = SLG_SILENCE_CONNECT_WAIT_MS * SLG_NS_PER_MS;
     int64_t left_ns = deadline_mono_ns - now_mono_ns;
-    int64_t patience_ns = SLG_SILENCE_CONNECT_WAIT_MS * SLG_NS_PER_MS;
+    int64_t patience_ns = connect_wait_ns;
 
     if (!view->connected)
         patience_ns += view->change_mono_ns - now_mono_ns;
+    else if (now_mono_ns - begin_mono_ns > connect_wait_ns)
+        patience_ns = now_mono_ns - begin_mono_ns;
     return left_ns < patience_ns ? left_ns : patience_ns;
 }

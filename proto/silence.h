@@ -49,11 +49,12 @@ enum slg_silence_action slg_silence_step(struct slg_silence *silence, enum slg_s
 /* For how long the sign may still take; <= 0: no longer. SENDING and WAITING. */
 int64_t slg_silence_left_ns(const struct slg_silence *silence, int64_t now_mono_ns);
 
-/* For how long a request may now wait for its turn to be sent. While connected it is asked again after some time whether that
- * still holds: the library tells of a lost connection later than the requests that failed with it, and what is asked in
- * between would wait for the next one until its deadline. Else only so long after the start or a loss as reconnecting may
- * take. <= 0: it may not. */
-int64_t slg_silence_patience_ns(const struct slg_silence_view *view, int64_t deadline_mono_ns,
-                                int64_t now_mono_ns);
+/* For how long a request, asked at begin, may now wait for its turn to be sent. While connected it looks again after some
+ * time whether that still holds: the library tells of a lost connection later than the requests that failed with it, and
+ * what is asked in between would wait for the next one until its deadline. Each look gives its place in the queue away, so
+ * that the time between looks grows with the wait: it doubles at most what a request waits, and a long queue is passed. Without
+ * a connection it waits only so long after the start or a loss as reconnecting may take. <= 0: it may not wait. */
+int64_t slg_silence_patience_ns(const struct slg_silence_view *view, int64_t begin_mono_ns,
+                                int64_t deadline_mono_ns, int64_t now_mono_ns);
 
 #endif

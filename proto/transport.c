@@ -474,7 +474,7 @@ struct slot {
     nng_ctx ctx;
     nng_aio *aio;
     enum slot_state state;
-    int64_t deadline_mono_ns;
+    int64_t begin_mono_ns, deadline_mono_ns;
     slg_transport_done *done;
     void *done_ctx;
 };
@@ -596,7 +596,7 @@ static int64_t send_patience_ns(const struct slot *slot, int64_t now)
 {
     struct slg_silence_view view = view_of(slot->client);
 
-    return slg_silence_patience_ns(&view, slot->deadline_mono_ns, now);
+    return slg_silence_patience_ns(&view, slot->begin_mono_ns, slot->deadline_mono_ns, now);
 }
 
 static void send_slot(struct slot *slot, nng_msg *message, int64_t patience_ns)
@@ -955,6 +955,7 @@ enum slg_status slg_transport_request(struct slg_transport_client *client, const
                                          now); /* fails when somebody waits already */
     slot->done = done;
     slot->done_ctx = done_ctx;
+    slot->begin_mono_ns = now;
     slot->deadline_mono_ns = now + timeout_ms * SLG_NS_PER_MS;
     send_slot(slot, message, send_patience_ns(slot, now));
     return SLG_OK;

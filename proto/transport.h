@@ -94,7 +94,8 @@ typedef void slg_transport_done(void *ctx, enum slg_status status, const uint8_t
 /* AGAIN: in_flight_max reached; LIMIT: over SLG_MESSAGE_BYTES_MAX; NO_MEMORY; CANCELED: the client
  * is being stopped. done will not be called for any of these.
  * OK: done will be called exactly once. Without a connection the request fails as UNAVAILABLE 1 s after the client's
- * start or the loss of the connection, at once when that was longer ago. done may ask the next question. */
+ * start or the loss of the connection, at once when that was longer ago; one that stood in line at the loss may notice later,
+ * by as much as it had waited (proto/silence.h). done may ask the next question. */
 SLG_MUST_CHECK enum slg_status slg_transport_request(struct slg_transport_client *client,
                                                      const void *request, size_t request_len,
                                                      int32_t timeout_ms, slg_transport_done *done,

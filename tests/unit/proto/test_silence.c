@@ -1,6 +1,6 @@
 /* A connection is asked for a sign of life only when it is silent, and cut only when neither sign nor word came; a request
- * waits no longer than it may.
- * Oracle: scripts of events with the action of each. */
+ * waits no longer than it may, and however long the queue is its turn comes.
+ * Oracle: scripts of events with the action of each; a queue that is served in turn. */
 #include "tests/helper/test.h"
 
 #include "base/assert.h"
@@ -99,16 +99,20 @@ static void test_a_sign_has_its_time(void **state)
 static const struct patience_case {
     const char *name;
     bool connected;
-    int32_t change_ms, deadline_ms; /* before now, after now */
+    int32_t change_ms, begin_ms, deadline_ms; /* before now, before now, after now */
     int32_t want_ms;
 } patience_cases[] = {
-    { "just asked", true, 90000, 60000, 1000 },
-    { "just asked, in a hurry", true, 90000, 300, 300 },
-    { "at the start", false, 0, 60000, 1000 },
-    { "in a hurry at the start", false, 0, 300, 300 },
-    { "soon after a loss", false, 400, 60000, 600 },
-    { "long after a loss", false, 5000, 60000, -4000 },
-    { "past its deadline", true, 90000, -1, -1 },
+    { "just asked", true, 90000, 0, 60000, 1000 },
+    { "just asked, in a hurry", true, 90000, 0, 300, 300 },
+    { "asked a second ago", true, 90000, 1000, 59000, 1000 },
+    { "stands in line for long", true, 90000, 4000, 56000, 4000 },
+    { "the end of a wait", true, 90000, 40000, 20000, 20000 },
+    { "at the start", false, 0, 0, 60000, 1000 },
+    { "in a hurry at the start", false, 0, 0, 300, 300 },
+    { "soon after a loss", false, 400, 0, 60000, 600 },
+    { "long after a loss", false, 5000, 0, 60000, -4000 },
+    { "stood in line at a loss", false, 1500, 9000, 50000, -500 },
+    { "past its deadline", true, 90000, 1000, -1, -1 },
 };
 
 static void test_patience(void **state)
@@ -119,9 +123,52 @@ static void test_patience(void **state)
         struct slg_silence_view view = { .connected = c->connected,
                                          .change_mono_ns = START - c->change_ms * MS };
 
-        CHECK(c->name, slg_silence_patience_ns(&view, START + c->deadline_ms * MS, START) ==
-                           c->want_ms * MS);
+        CHECK(c->name,
+              slg_silence_patience_ns(&view, START - c->begin_ms * MS, START + c->deadline_ms * MS,
+                                      START) == c->want_ms * MS);
     }
+}
+
+/* One request goes every 100 ms, and one comes: 80 stand in line all the time. Who looks again gives its place away. With looks
+ * every second nobody's turn would come but by chance; so every one is through in some multiple of the queue's 8 s. */
+static void test_the_turn_of_each_comes(void **state)
+{
+    enum { LINE = 80, STEPS = 2000 };
+    struct {
+        int64_t begin, look;
+    } line[LINE];
+    struct slg_silence_view view = { .connected = true };
+    int64_t longest = 0;
+
+    (void)state;
+    for (size_t i = 0; i < LINE; i++)
+        line[i].begin = line[i].look = START;
+    for (int64_t step = 0; step < STEPS; step++) {
+        int64_t now = START + step * 100 * MS;
+
+        for (size_t i = 0, left = LINE; left > 0;
+             left--) { /* each once, to the end if its look is due */
+            int64_t begin = line[i].begin;
+
+            if (line[i].look > now) {
+                i++;
+                continue;
+            }
+            memmove(&line[i], &line[i + 1], (LINE - 1 - i) * sizeof(line[0]));
+            line[LINE - 1].begin = begin;
+            line[LINE - 1].look = now + slg_silence_patience_ns(&view, begin, INT64_MAX, now);
+        }
+        longest = now - line[0].begin > longest ? now - line[0].begin : longest;
+        memmove(&line[0], &line[1], (LINE - 1) * sizeof(line[0]));
+        line[LINE - 1].begin = now;
+        line[LINE - 1].look = now + slg_silence_patience_ns(&view, now, INT64_MAX, now);
+    }
+    for (size_t i = 0; i < LINE; i++)
+        longest = START + STEPS * 100 * MS - line[i].begin > longest
+                      ? START + STEPS * 100 * MS - line[i].begin
+                      : longest;
+    print_message("     longest wait %lld ms\n", (long long)(longest / MS));
+    assert_true(longest <= 4 * LINE * 100 * MS);
 }
 
 int main(void)
@@ -130,6 +177,7 @@ int main(void)
         cmocka_unit_test(test_scripts),
         cmocka_unit_test(test_a_sign_has_its_time),
         cmocka_unit_test(test_patience),
+        cmocka_unit_test(test_the_turn_of_each_comes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
