@@ -274,8 +274,8 @@ double slg_partial_value(const struct slg_logql_range_aggregation *range,
                          const struct slg_partial *partial)
 {
     /* Go's Seconds(): two roundings. */
-    double seconds =
-        (double)(range->range_ns / 1000000000) + (double)(range->range_ns % 1000000000) / 1e9;
+    int64_t whole_seconds = range->range_ns / 1000000000;
+    double seconds = (double)whole_seconds + (double)(range->range_ns % 1000000000) / 1e9;
     double sum = partial->a;
 
     switch (range->op) {
