@@ -1,8 +1,10 @@
 #include "logql/syntax/lex.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/utf8.h"
 #include "logql/syntax/units.h"
 
@@ -306,63 +308,113 @@ struct slg_logql_str slg_logql_token_unquote(struct slg_arena *arena,
 
 /* ---- numbers ---- */
 
-/* Digits and underscores from *i on. *ret_has_digit is only ever set, never cleared. */
-static void scan_digits(const struct slg_logql_lexer *lexer, size_t *i, bool hex,
-                        bool *ret_has_digit, bool *ret_has_big)
+/* Digits and underscores from *i on; *ret_invalid becomes the first digit that is too big for the base, if it is 0. */
+static bool scan_digits(const struct slg_logql_lexer *lexer, size_t *i, int base, char *ret_invalid)
 {
+    bool has_digit = false;
+
     for (;; (*i)++) {
         char c = peek(lexer, *i);
 
-        if (is_digit(c) || (hex && is_hex(c))) {
-            *ret_has_digit = true;
-            *ret_has_big = *ret_has_big || c >= '8';
+        if (is_digit(c) || (base == 16 && is_hex(c))) {
+            has_digit = true;
+            if (base < 10 && c - '0' >= base && *ret_invalid == '\0')
+                *ret_invalid = c;
         } else if (c != '_') {
-            return;
+            return has_digit;
         }
     }
 }
 
-/* Length of the Go number at offset; NULL, or what Go's scanner says is wrong with it. A binary or octal prefix is
- * scanned as Go does and refused later as not a float. */
-static const char *scan_number(const struct slg_logql_lexer *lexer, size_t *ret_len)
+/* The base that the prefix at offset tells, 8 for a leading zero. */
+static int scan_base(const struct slg_logql_lexer *lexer, size_t *ret_prefix_len)
 {
-    size_t i = 0;
-    bool hex = false;
-    bool leading_zero = peek(lexer, 0) == '0';
-    bool is_float = false;
-    bool has_digit = false;
-    bool has_big = false;
-    bool ignored = false;
+    static const char letters[] = "xob";
+    static const int bases[] = { 16, 8, 2 };
+    const char *found;
 
-    if (leading_zero && lower(peek(lexer, 1)) == 'x') {
-        hex = true;
-        i = 2;
+    *ret_prefix_len = 0;
+    if (peek(lexer, 0) != '0')
+        return 10;
+    found = peek(lexer, 1) == '\0' ? NULL : strchr(letters, lower(peek(lexer, 1)));
+    if (found == NULL)
+        return 8;
+    *ret_prefix_len = 2;
+    return bases[found - letters];
+}
+
+/* Do underscores stand only between digits, or behind a prefix? */
+static bool has_good_underscores(const struct slg_logql_lexer *lexer, size_t prefix_len, size_t len)
+{
+    bool before = prefix_len > 0; /* what stands before may be followed by '_' */
+
+    for (size_t i = prefix_len; i < len; i++) {
+        char c = peek(lexer, i);
+
+        if (c == '_' && (!before || i + 1 == len || !is_hex(peek(lexer, i + 1))))
+            return false;
+        before = c != '_' && is_hex(c);
     }
-    scan_digits(lexer, &i, hex, &has_digit, &has_big);
+    return true;
+}
+
+#define COMPLAINT_BYTES 64
+
+SLG_PRINTF(2, 3)
+static size_t complain(char complaint[COMPLAINT_BYTES], const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(complaint, COMPLAINT_BYTES, format, args);
+    va_end(args);
+    return 0;
+}
+
+/* Length of the Go number at offset; 0: complaint is what Go's scanner says is wrong with it first. What has a prefix is
+ * refused later as not a float. */
+static size_t scan_number(const struct slg_logql_lexer *lexer, char complaint[COMPLAINT_BYTES])
+{
+    size_t prefix_len, i;
+    int base = scan_base(lexer, &prefix_len);
+    const char *name = base == 16  ? "hexadecimal literal"
+                       : base == 8 ? "octal literal"
+                       : base == 2 ? "binary literal"
+                                   : "decimal literal";
+    bool is_float = false, has_digit;
+    char invalid = '\0', ignored = '\0', exponent;
+
+    i = prefix_len;
+    has_digit = scan_digits(lexer, &i, base, &invalid);
     if (peek(lexer, i) == '.') {
+        if (prefix_len > 0 && base != 16)
+            return complain(complaint, "invalid radix point in %s", name);
         is_float = true;
         i++;
-        scan_digits(lexer, &i, hex, &has_digit, &ignored);
+        has_digit = scan_digits(lexer, &i, base, &invalid) || has_digit;
     }
     if (!has_digit)
-        return "hexadecimal literal has no digits";
-    if (lower(peek(lexer, i)) == (hex ? 'p' : 'e')) {
-        bool has_exponent = false;
-
+        return complain(complaint, "%s has no digits", name);
+    exponent = peek(lexer, i);
+    if (lower(exponent) == 'e' || lower(exponent) == 'p') {
+        if (lower(exponent) == 'e' && prefix_len > 0)
+            return complain(complaint, "'%c' exponent requires decimal mantissa", exponent);
+        if (lower(exponent) == 'p' && base != 16)
+            return complain(complaint, "'%c' exponent requires hexadecimal mantissa", exponent);
         is_float = true;
         i++;
         if (peek(lexer, i) == '+' || peek(lexer, i) == '-')
             i++;
-        scan_digits(lexer, &i, false, &has_exponent, &ignored);
-        if (!has_exponent)
-            return "exponent has no digits";
-    } else if (hex && is_float) {
-        return "hexadecimal mantissa requires a 'p' exponent";
+        if (!scan_digits(lexer, &i, 10, &ignored))
+            return complain(complaint, "exponent has no digits");
+    } else if (base == 16 && is_float) {
+        return complain(complaint, "hexadecimal mantissa requires a 'p' exponent");
     }
-    if (!is_float && !hex && leading_zero && has_big)
-        return "invalid digit in octal literal";
-    *ret_len = i;
-    return NULL;
+    if (!is_float && invalid != '\0')
+        return complain(complaint, "invalid digit '%c' in %s", invalid, name);
+    if (!has_good_underscores(lexer, prefix_len, i))
+        return complain(complaint, "'_' must separate successive digits");
+    return i;
 }
 
 /* The runs of characters that may belong to a duration ("nuµmshdwy") or to a size ("BikKMGTP"), digits and points;
@@ -404,11 +456,11 @@ static bool lex_duration(struct slg_logql_lexer *lexer, size_t number_len,
 static enum slg_status lex_number(struct slg_logql_lexer *lexer, struct slg_logql_token *token,
                                   struct slg_error *reterr)
 {
-    size_t len = 0;
-    const char *complaint = scan_number(lexer, &len);
+    char complaint[COMPLAINT_BYTES];
+    size_t len = scan_number(lexer, complaint);
     size_t run;
 
-    if (complaint != NULL)
+    if (len == 0)
         return fail_at(token->pos, reterr, complaint);
     if (lex_duration(lexer, len, token))
         return SLG_OK;
