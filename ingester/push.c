@@ -522,30 +522,46 @@ static bool check_entry(struct decoder *d, const struct slg_label_set *set,
     return false;
 }
 
-static bool name_byte(char c)
+static bool is_alphanumeric(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-/* user.id -> user_id, 2xx -> key_2xx, as Loki's label namer does. False: the arena is full. */
+/* Letters and digits with single '_' between them. */
+static bool is_clean(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (!is_alphanumeric(text[i]) && (text[i] != '_' || (i > 0 && text[i - 1] == '_')))
+            return false;
+    }
+    return true;
+}
+
+/* user.id -> user_id, a..b -> a_b, 2xx -> key_2xx, __x.y__ -> __x_y__, as Loki's label namer does. False: the arena is
+ * full. */
 static bool metadata_name(struct slg_arena *arena, struct slg_text *name)
 {
-    bool digit = name->len > 0 && name->at[0] >= '0' && name->at[0] <= '9';
-    size_t prefix = digit ? 4 : 0;
+    bool digit = name->at[0] >= '0' && name->at[0] <= '9';
+    bool reserved = name->len >= 4 && memcmp(name->at, "__", 2) == 0 &&
+                    memcmp(name->at + name->len - 2, "__", 2) == 0;
+    size_t edge = reserved ? 2 : 0;
+    size_t len = digit ? 4 : edge;
     char *out;
-    size_t i = 0;
 
-    while (i < name->len && name_byte(name->at[i]))
-        i++;
-    if (i == name->len && !digit)
+    if (!digit && is_clean(name->at + edge, name->len - 2 * edge))
         return true;
-    out = slg_arena_alloc(arena, name->len + prefix);
+    out = slg_arena_alloc(arena, name->len + 4);
     if (out == NULL)
         return false;
-    memcpy(out, "key_", prefix);
-    for (i = 0; i < name->len; i++)
-        out[prefix + i] = name_byte(name->at[i]) ? name->at[i] : '_';
-    *name = slg_text_make(out, name->len + prefix);
+    memcpy(out, digit ? "key_" : "__", len);
+    for (size_t i = edge; i < name->len - edge; i++) {
+        bool good = is_alphanumeric(name->at[i]);
+
+        if (good || i == edge || is_alphanumeric(name->at[i - 1]))
+            out[len++] = good ? name->at[i] : '_';
+    }
+    memcpy(out + len, "__", edge);
+    *name = slg_text_make(out, len + edge);
     return true;
 }
 

@@ -76,6 +76,14 @@ static const struct json_row {
       SLG_OK, X "|" UNKNOWN "|1|hi;", 0, "" },
     { "metadata", ONE("[\"1\",\"hi\",{\"user.id\":\"7\",\"2x\":\"y\",\"e\":\"\"}]"), SLG_OK,
       X "|{\"user_id\":\"7\",\"key_2x\":\"y\",\"detected_level\":\"unknown\"}|1|hi;", 0, "" },
+    { "names of metadata",
+      ONE("[\"1\",\"hi\",{\"a..b\":\"1\",\"c__d\":\"2\",\"__e.-f__\":\"3\",\"__g\":\"4\","
+          "\"caf\xC3\xA9 au\":\"5\",\"_h_\":\"6\",\"___i___\":\"7\",\"9.\":\"8\"}]"),
+      SLG_OK,
+      X
+      "|{\"a_b\":\"1\",\"c_d\":\"2\",\"__e_f__\":\"3\",\"_g\":\"4\",\"caf_au\":\"5\",\"_h_\":\"6\","
+      "\"___i___\":\"7\",\"key_9_\":\"8\",\"detected_level\":\"unknown\"}|1|hi;",
+      0, "" },
     { "metadata twice: the last", ONE("[\"1\",\"hi\",{\"a_b\":\"1\",\"a_b\":\"2\"}]"), SLG_OK,
       X "|{\"a_b\":\"2\",\"detected_level\":\"unknown\"}|1|hi;", 0, "" },
     { "metadata twice: the name that changed", ONE("[\"1\",\"hi\",{\"a.b\":\"1\",\"a_b\":\"2\"}]"),
