@@ -2,7 +2,6 @@
  * | state                        | owner               | others                                     |
  * |------------------------------|---------------------|--------------------------------------------|
  * | round, memories, copier      | the round's thread  | -                                          |
- * | jobs                         | free list, caller, ensure thread | handed over through queues    |
  * | stopping, progress numbers   | atomics             | any                                        | */
 #include "storer/repair.h"
 
@@ -28,15 +27,6 @@
 #define QUICK_NS          (250 * SLG_NS_PER_MS) /* between rounds while joining, */
 #define QUICK_ROUNDS      40                    /* so many */
 #define MEMORY_COUNT_MAX  SLG_CATALOGUE_SHARD_COUNT_MAX
-
-struct ensure_job {
-    struct slg_repair *repair;
-    const uint8_t *bytes;
-    size_t len;
-    slg_repair_done *done;
-    void *done_ctx;
-    int64_t received_mono_ns;
-};
 
 /* What was seen of a shard in the last look at it. */
 struct memory {
@@ -78,10 +68,6 @@ struct slg_repair {
     struct slg_queue *wake; /* closed to end the rounds */
     pthread_t thread;
     bool running;
-    struct ensure_job *jobs;
-    struct slg_queue *free_jobs, *ensure_queue;
-    pthread_t ensure_threads[SLG_REPAIR_ENSURE_THREADS];
-    size_t ensure_thread_count;
     atomic_bool stopping;
     atomic_bool fetching;
     atomic_bool hurry;
@@ -633,143 +619,11 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* ---- ENSURE ---- */
-
-static enum slg_status ensure_shard(struct slg_repair *repair, struct slg_copier *copier,
-                                    const struct slg_rpc_shard_set *want, int64_t deadline_mono_ns,
-                                    struct slg_error *reterr)
-{
-    struct slg_cursor c = slg_cursor_make(want->set.at, want->set.len);
-    size_t nodes = repair->options.map->node_count;
-    struct slg_batch_set *wanted;
-    enum slg_status status = slg_batch_set_decode(&c, &wanted);
-
-    if (status != SLG_OK)
-        return slg_errorf(reterr, status, "a set cannot be read");
-    status = slg_copier_still_wanted(copier, &want->shard, wanted, reterr);
-    /* Those that answered the last greeting first; the others may be back since. */
-    for (size_t turn = 0;
-         turn < 2 * nodes && status == SLG_OK && slg_batch_set_range_count(wanted) > 0; turn++) {
-        size_t node = turn % nodes;
-
-        if (slg_peer_links_reachable(repair->options.links, node) != (turn < nodes))
-            continue;
-        status = slg_copier_run(copier, &want->shard, node, wanted, deadline_mono_ns, reterr);
-        if (status == SLG_UNAVAILABLE || status == SLG_AGAIN)
-            status = SLG_OK; /* another may have it */
-    }
-    if (status == SLG_OK && slg_batch_set_range_count(wanted) > 0)
-        status = slg_errorf(reterr, SLG_UNAVAILABLE,
-                            "%" PRIu64 " batches of shard %s could not be fetched from any peer",
-                            slg_batch_set_count(wanted), slg_shard_name_of(&want->shard).text);
-    slg_batch_set_destroy(wanted);
-    return status;
-}
-
-static void run_ensure(struct slg_repair *repair, struct slg_copier *copier,
-                       struct slg_arena *arena, const struct ensure_job *job)
-{
-    struct slg_error err = { .message = "" };
-    struct slg_rpc_ensure ensure;
-    enum slg_status status;
-
-    slg_arena_reset(arena);
-    status = slg_rpc_decode_ensure(arena, job->bytes, job->len, &ensure);
-    if (status != SLG_OK)
-        (void)slg_errorf(&err, status, "the message cannot be read");
-    for (size_t i = 0; status == SLG_OK && i < ensure.shard_count; i++) {
-        if (atomic_load(&repair->stopping))
-            status = slg_errorf(&err, SLG_CANCELED, "the storer stops");
-        else
-            status = ensure_shard(repair, copier, &ensure.shards[i],
-                                  job->received_mono_ns + ensure.deadline_ms * SLG_NS_PER_MS, &err);
-    }
-    job->done(job->done_ctx, status, err.message);
-}
-
-static void *run_ensures(void *arg)
-{
-    struct slg_repair *repair = arg;
-    const struct slg_copier_options options = { .links = repair->options.links,
-                                                .catalogue = repair->options.catalogue,
-                                                .commit = repair->options.commit,
-                                                .map = repair->options.map,
-                                                .wake = repair->wake };
-    struct slg_copier *copier = slg_copier_create(&options);
-    struct slg_arena *arena = slg_arena_create(ARENA_BYTES);
-    enum slg_status status;
-    void *item;
-
-    while (slg_queue_pop(repair->ensure_queue, SLG_DEADLINE_NEVER, &item) == SLG_OK) {
-        struct ensure_job job = *(struct ensure_job *)item;
-
-        status = slg_queue_push(repair->free_jobs, item);
-        SLG_ASSERT(status == SLG_OK); /* it holds all jobs */
-        if (copier == NULL || arena == NULL)
-            job.done(job.done_ctx, SLG_NO_MEMORY, "no memory to fetch batches");
-        else
-            run_ensure(repair, copier, arena, &job);
-    }
-    slg_copier_destroy(copier);
-    slg_arena_destroy(arena);
-    return NULL;
-}
+/* ---- start and stop ---- */
 
 void slg_repair_hurry(struct slg_repair *repair)
 {
     atomic_store(&repair->hurry, true);
-}
-
-enum slg_status slg_repair_ensure(struct slg_repair *repair, const uint8_t *bytes, size_t len,
-                                  slg_repair_done *done, void *done_ctx)
-{
-    struct ensure_job *job;
-    void *item;
-
-    if (slg_queue_try_pop(repair->free_jobs, &item) != SLG_OK)
-        return SLG_AGAIN;
-    job = item;
-    *job = (struct ensure_job){ .repair = repair,
-                                .bytes = bytes,
-                                .len = len,
-                                .done = done,
-                                .done_ctx = done_ctx,
-                                .received_mono_ns = now_mono() };
-    if (slg_queue_push(repair->ensure_queue, job) == SLG_OK)
-        return SLG_OK;
-    done(done_ctx, SLG_CANCELED, "the storer stops");
-    return SLG_OK;
-}
-
-/* ---- start and stop ---- */
-
-static enum slg_status make_queues(struct slg_repair *repair)
-{
-    if (slg_queue_create(1, &repair->wake) != SLG_OK ||
-        slg_queue_create(SLG_REPAIR_ENSURE_COUNT_MAX, &repair->free_jobs) != SLG_OK ||
-        slg_queue_create(SLG_REPAIR_ENSURE_COUNT_MAX, &repair->ensure_queue) != SLG_OK)
-        return SLG_NO_MEMORY;
-    repair->jobs = calloc(SLG_REPAIR_ENSURE_COUNT_MAX, sizeof(*repair->jobs));
-    if (repair->jobs == NULL)
-        return SLG_NO_MEMORY;
-    for (size_t i = 0; i < SLG_REPAIR_ENSURE_COUNT_MAX; i++) {
-        enum slg_status status = slg_queue_push(repair->free_jobs, &repair->jobs[i]);
-
-        SLG_ASSERT(status == SLG_OK);
-    }
-    return SLG_OK;
-}
-
-static bool start_threads(struct slg_repair *repair)
-{
-    while (repair->ensure_thread_count < SLG_REPAIR_ENSURE_THREADS) {
-        if (pthread_create(&repair->ensure_threads[repair->ensure_thread_count], NULL, run_ensures,
-                           repair) != 0)
-            return false;
-        repair->ensure_thread_count++;
-    }
-    repair->running = pthread_create(&repair->thread, NULL, run, repair) == 0;
-    return repair->running;
 }
 
 enum slg_status slg_repair_start(const struct slg_repair_options *options,
@@ -792,14 +646,16 @@ enum slg_status slg_repair_start(const struct slg_repair_options *options,
     if (repair->options.interval_ns == 0)
         repair->options.interval_ns = SLG_REPAIR_INTERVAL_NS;
     repair->arena = slg_arena_create(ARENA_BYTES);
-    if (repair->arena != NULL && make_queues(repair) == SLG_OK) {
+    if (repair->arena != NULL && slg_queue_create(1, &repair->wake) == SLG_OK) {
         copier.wake = repair->wake;
         copier.copied_ctx = repair;
         repair->copier = slg_copier_create(&copier);
     }
-    if (repair->copier == NULL || !start_threads(repair)) {
+    repair->running =
+        repair->copier != NULL && pthread_create(&repair->thread, NULL, run, repair) == 0;
+    if (!repair->running) {
         slg_repair_stop(repair);
-        return slg_errorf(reterr, SLG_NO_MEMORY, "no memory or threads for repair");
+        return slg_errorf(reterr, SLG_NO_MEMORY, "no memory or thread for repair");
     }
     *ret_repair = repair;
     return SLG_OK;
@@ -812,19 +668,11 @@ void slg_repair_stop(struct slg_repair *repair)
     atomic_store(&repair->stopping, true);
     if (repair->wake != NULL)
         slg_queue_close(repair->wake);
-    if (repair->ensure_queue != NULL)
-        slg_queue_close(repair->ensure_queue); /* what is in it is still popped and answered */
     if (repair->running && pthread_join(repair->thread, NULL) != 0)
         slg_log_error("the repair thread could not be joined");
-    for (size_t i = 0; i < repair->ensure_thread_count; i++)
-        if (pthread_join(repair->ensure_threads[i], NULL) != 0)
-            slg_log_error("a thread of ENSURE could not be joined");
     drop_memories(repair, UINT64_MAX);
     free(repair->memories);
     slg_queue_destroy(repair->wake);
-    slg_queue_destroy(repair->free_jobs);
-    slg_queue_destroy(repair->ensure_queue);
-    free(repair->jobs);
     slg_copier_destroy(repair->copier);
     slg_arena_destroy(repair->arena);
     free(repair);

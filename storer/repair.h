@@ -1,11 +1,11 @@
-/* storer/repair.h - keeps this storer's copies complete: rounds of comparison with its peers, and ENSURE for queries.
+/* storer/repair.h - keeps this storer's copies complete: rounds of comparison with its peers.
  *
  * A round greets the peers, compares digests of the shards of the recent windows (all windows at the start, when a
  * peer comes back, while refilling, and every SLG_REPAIR_FULL_NS), asks for ranges where they differ, and does what
  * storer/heal.h says: fetch, at most bytes_per_second, or forget handed-over hints.
- * ENSURE is answered by threads of its own, unthrottled and also with repair off: reading stays exact without it.
+ * Queries do not wait for it: storer/ensure.h.
  * Owner:   everything in options is borrowed until stop.
- * Threads: start and stop by one; ensure and progress from any. */
+ * Threads: start and stop by one; hurry and progress from any. */
 #ifndef SLG_STORER_REPAIR_H
 #define SLG_STORER_REPAIR_H
 
@@ -14,8 +14,6 @@
 
 #define SLG_REPAIR_INTERVAL_NS       (INT64_C(5) * 1000000000)
 #define SLG_REPAIR_FULL_NS           (INT64_C(600) * 1000000000)
-#define SLG_REPAIR_ENSURE_COUNT_MAX  ((size_t)256) /* requests in hand */
-#define SLG_REPAIR_ENSURE_THREADS    ((size_t)2)
 #define SLG_REPAIR_BYTES_PER_SEC_MIN ((uint64_t)1024 * 1024)
 
 struct slg_repair;
@@ -36,18 +34,11 @@ struct slg_repair_options {
 SLG_MUST_CHECK enum slg_status slg_repair_start(const struct slg_repair_options *options,
                                                 struct slg_repair **ret_repair,
                                                 struct slg_error *reterr);
-/* Ends the round and answers CANCELED to every ENSURE in hand. The commit lanes must run until it has returned. NULL is
- * fine. */
+/* Ends the round. The commit lanes must run until it has returned. NULL is fine. */
 void slg_repair_stop(struct slg_repair *repair);
 
 /* Something was put aside: the next round looks at all windows. Any thread. */
 void slg_repair_hurry(struct slg_repair *repair);
-
-typedef void slg_repair_done(void *ctx, enum slg_status status, const char *text);
-/* bytes: an ENSURE request, borrowed until done, which is called exactly once unless AGAIN is returned: too many are
- * in hand. */
-SLG_MUST_CHECK enum slg_status slg_repair_ensure(struct slg_repair *repair, const uint8_t *bytes,
-                                                 size_t len, slg_repair_done *done, void *done_ctx);
 
 struct slg_repair_progress {
     enum slg_member_state state;

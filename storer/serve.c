@@ -148,11 +148,11 @@ static void ensure_done(void *ctx, enum slg_status status, const char *text)
 
 static void take_ensure(struct job *job)
 {
-    struct slg_repair *repair = job->serve->options.repair;
+    struct slg_ensure *ensure = job->serve->options.ensure;
 
-    if (repair == NULL)
+    if (ensure == NULL)
         ensure_done(job, SLG_UNSUPPORTED, "this storer has no peers");
-    else if (slg_repair_ensure(repair, job->bytes, job->len, ensure_done, job) != SLG_OK)
+    else if (slg_ensure_submit(ensure, job->bytes, job->len, ensure_done, job) != SLG_OK)
         ensure_done(job, SLG_AGAIN, "too many queries wait for batches of peers");
 }
 

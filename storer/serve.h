@@ -1,6 +1,6 @@
 /* storer/serve.h - the storer's answers to the messages of proto/rpc.h, whatever carried them.
  *
- * STORE goes to the commit lanes, ENSURE to repair, CANCEL is done at once, everything else to a pool of workers. A query runs in slices
+ * STORE goes to the commit lanes, ENSURE to storer/ensure.h, CANCEL is done at once, everything else to a pool of workers. A query runs in slices
  * and goes to the end of the queue between them, so 40 queries at once all move on. One that took 50 ms goes over to a
  * second pool of lower priority, so that a short query never waits for the slice of a long one.
  * Owner:   borrows the request's bytes until it has called reply, exactly once for each request.
@@ -12,6 +12,7 @@
 #define SLG_STORER_SERVE_H
 
 #include "storer/commit.h"
+#include "storer/ensure.h"
 #include "storer/repair.h"
 #include "storer/scrub.h"
 #include "storer/session.h"
@@ -25,9 +26,10 @@ struct slg_serve;
 struct slg_serve_options {
     struct slg_catalogue *catalogue; /* borrowed, as all pointers here */
     struct slg_commit *commit;
-    struct slg_peer_links *links; /* NULL, as repair: a storer without peers */
+    struct slg_peer_links *links; /* NULL, as repair and ensure: a storer without peers */
     struct slg_scrub *scrub;      /* NULL: none */
     struct slg_repair *repair;
+    struct slg_ensure *ensure;
     const struct slg_map *map;
     const char *node_id;
     const char *data_dir;

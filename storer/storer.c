@@ -54,8 +54,9 @@ struct slg_storer {
     struct slg_commit *commit;
     struct slg_age age; /* the time of retention */
     int64_t start_mono_ns;
-    struct slg_peer_links *links; /* NULL, as repair: no other storers */
+    struct slg_peer_links *links; /* NULL, as repair and ensure: no other storers */
     struct slg_repair *repair;
+    struct slg_ensure *ensure;
     struct slg_scrub *scrub;
     struct slg_serve *serve;
     struct slg_transport_server *listeners[SLG_STORER_LISTEN_COUNT_MAX];
@@ -343,12 +344,17 @@ static enum slg_status start_repair(struct slg_storer *storer, struct slg_error 
                                          .metrics = storer->metrics,
                                          .rounds = !options->repair_off,
                                          .bytes_per_second = options->repair_bytes_per_second };
+    struct slg_ensure_options ensure = { .catalogue = storer->catalogue,
+                                         .commit = storer->commit,
+                                         .map = options->map };
     enum slg_status status;
 
     if (!has_peers(options->map))
         return SLG_OK;
     status = slg_peer_links_create(&links, &storer->links, reterr);
-    repair.links = storer->links;
+    repair.links = ensure.links = storer->links;
+    if (status == SLG_OK)
+        status = slg_ensure_start(&ensure, &storer->ensure, reterr);
     return status == SLG_OK ? slg_repair_start(&repair, &storer->repair, reterr) : status;
 }
 
@@ -384,6 +390,7 @@ static enum slg_status start_serving(struct slg_storer *storer, struct slg_error
                                              .commit = storer->commit,
                                              .links = storer->links,
                                              .repair = storer->repair,
+                                             .ensure = storer->ensure,
                                              .scrub = storer->scrub,
                                              .map = options->map,
                                              .node_id = options->node_id,
@@ -515,7 +522,9 @@ void slg_storer_stop(struct slg_storer *storer)
     slg_serve_stop(storer->serve);
     slg_scrub_stop(storer->scrub); /* it hurries repair */
     storer->scrub = NULL;
-    slg_repair_stop(storer->repair); /* it commits, and answers what is in hand */
+    slg_ensure_stop(storer->ensure); /* it commits, and answers what is in hand */
+    storer->ensure = NULL;
+    slg_repair_stop(storer->repair); /* it commits */
     storer->repair = NULL;
     slg_peer_links_destroy(storer->links);
     storer->links = NULL;

@@ -1,5 +1,5 @@
 /* Two storers of one map, R = 2: each fetches from the other what a query needs, a new disk is refilled by itself, a
- * copied directory is found out. Covers: storer/copy.c storer/peer_links.c storer/repair.c
+ * copied directory is found out. Covers: storer/copy.c storer/ensure.c storer/peer_links.c storer/repair.c
  * Oracle: what was stored at the one is held by the other. The rounds of a whole cluster: tests/e2e/replication. */
 #include "tests/helper/storer.h"
 
