@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "logql/pipe/complain.h"
 #include "logql/pipe/convert.h"
 
 /* ---- one value ---- */
@@ -154,21 +155,14 @@ static bool compare_number(enum slg_logql_compare_op op, double value, double wi
     return compare_holds(op, value < with, value == with);
 }
 
-static bool fail_conversion(struct slg_context *context, const char *format, struct slg_text value)
+/* The first error stays. */
+static bool fail_conversion(struct slg_context *context,
+                            struct slg_text (*complain)(struct slg_context *, struct slg_text),
+                            struct slg_text value)
 {
     if (context->error.len == 0) {
-        int len = (int)(value.len > 1024 ? 1024 : value.len);
-        char *text = slg_context_alloc(context, (size_t)len + 80);
-
-        if (text == NULL)
-            return true;
-            /* The formats are the literals below. */
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-        (void)snprintf(text, (size_t)len + 80, format, len, value.at);
-#pragma GCC diagnostic pop
         context->error = slg_text_of("LabelFilterErr");
-        context->error_details = slg_text_of(text);
+        context->error_details = complain(context, value);
     }
     return true;
 }
@@ -184,18 +178,17 @@ static bool run_conversion(const struct slg_label_filter *filter, struct slg_con
         return false;
     if (filter->kind == SLG_LOGQL_LABEL_NUMBER) {
         if (!slg_convert_float(value, &number))
-            return fail_conversion(context, "strconv.ParseFloat: parsing \"%.*s\": invalid syntax",
-                                   value);
+            return fail_conversion(context, slg_complain_float, value);
         return compare_number(filter->compare_op, number, filter->number);
     }
     if (filter->kind == SLG_LOGQL_LABEL_DURATION) {
         if (!slg_convert_duration(value, &duration_ns))
-            return fail_conversion(context, "time: invalid duration \"%.*s\"", value);
+            return fail_conversion(context, slg_complain_duration, value);
         return compare_holds(filter->compare_op, duration_ns < filter->duration_ns,
                              duration_ns == filter->duration_ns);
     }
     if (!slg_convert_bytes(value, &bytes))
-        return fail_conversion(context, "unhandled size name: \"%.*s\"", value);
+        return fail_conversion(context, slg_complain_bytes, value);
     return compare_holds(filter->compare_op, bytes < filter->bytes, bytes == filter->bytes);
 }
 

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "logql/pipe/complain.h"
 #include "logql/pipe/context.h"
 #include "logql/pipe/convert.h"
 #include "logql/pipe/decolorize.h"
@@ -694,22 +695,13 @@ static bool convert_sample(const struct slg_pipe *pipe, struct slg_text text, do
 
 static void fail_sample(struct slg_pipe *pipe, struct slg_text text)
 {
-    const char *format = pipe->conversion == SLG_LOGQL_CONVERSION_NONE
-                             ? "strconv.ParseFloat: parsing \"%.*s\": invalid syntax"
-                         : pipe->conversion == SLG_LOGQL_CONVERSION_BYTES
-                             ? "unhandled size name: %.*s"
-                             : "time: invalid duration \"%.*s\"";
-    int len = (int)(text.len > 1024 ? 1024 : text.len);
-    char *details = slg_context_alloc(&pipe->context, (size_t)len + 80);
+    struct slg_context *context = &pipe->context;
 
-    if (details == NULL)
-        return;
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral" /* one of the three above */
-    (void)snprintf(details, (size_t)len + 80, format, len, text.at);
-#pragma GCC diagnostic pop
-    pipe->context.error = slg_text_of("SampleExtractionErr");
-    pipe->context.error_details = slg_text_of(details);
+    context->error = slg_text_of("SampleExtractionErr");
+    context->error_details =
+        pipe->conversion == SLG_LOGQL_CONVERSION_NONE    ? slg_complain_float(context, text)
+        : pipe->conversion == SLG_LOGQL_CONVERSION_BYTES ? slg_complain_bytes(context, text)
+                                                         : slg_complain_duration(context, text);
 }
 
 /* False: no sample. */
