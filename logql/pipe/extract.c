@@ -236,12 +236,27 @@ static bool run_templates(const struct slg_label_format_stage *stage, struct slg
     return !context->exhausted;
 }
 
+/* Has the entry no label at all? */
+static bool is_bare(const struct slg_context *context)
+{
+    const struct slg_pipe_stream *stream = context->stream;
+
+    if (context->live_count > 0 || context->error.len > 0 ||
+        (stream->labels.count > 0 && !context->has_deleted))
+        return false;
+    for (size_t i = 0; i < stream->labels.count; i++)
+        if (stream->symbols[i]->entry_id != context->entry_id || !stream->symbols[i]->deleted)
+            return false;
+    return true;
+}
+
 /* Loki takes the map of labels once, at the first template: a later template does not see what an earlier one has set,
- * but a rename does. */
+ * but a rename does. An empty map is taken again. */
 void slg_label_format_stage_run(const struct slg_label_format_stage *stage,
                                 struct slg_context *context)
 {
     struct formatted *results = NULL;
+    bool bare = false;
 
     for (size_t i = 0; i < stage->count; i++) {
         const struct slg_label_format *format = &stage->formats[i];
@@ -254,7 +269,8 @@ void slg_label_format_stage_run(const struct slg_label_format_stage *stage,
             }
             continue;
         }
-        if (results == NULL) {
+        if (results == NULL || bare) {
+            bare = is_bare(context);
             results = slg_context_alloc(context, stage->count * sizeof(results[0]));
             if (results == NULL || !run_templates(stage, context, i, results))
                 return;

@@ -216,6 +216,10 @@ static const struct test_pipe_row rows[] = {
       { "sum_over_time({app=\"x\"} | logfmt | unwrap a [1m])", "app=x", "", "a=x", 0 },
       "0 | __error__=SampleExtractionErr __error_details__=* a=x app=x | fails with "
       "SampleExtractionErr" },
+    { "label_format of an entry without labels looks again until there is one",
+      { "{app=\"x\"} | drop app | label_format p=\"1\", q=\"{{.p}}2\", r=\"{{.q}}3\"", "app=x", "",
+        "l", 0 },
+      "l | p=1 q=12 r=3" },
     { "bad ip pattern of a stage",
       { "{app=\"x\"} | (a!=ip(\"rubbish\"))", "app=x", "", "l", 0 },
       "error: parse error : stage '| a!=ip(\"rubbish\")' : ip: invalid pattern: \"rubbish\"" },
