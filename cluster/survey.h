@@ -16,6 +16,7 @@
 
 struct slg_survey;
 
+/* NO_MEMORY; errors of slg_transport_client_start. */
 SLG_MUST_CHECK enum slg_status slg_survey_create(struct slg_map *map,
                                                  const struct slg_transport_tls *tls,
                                                  struct slg_survey **ret_survey,

@@ -43,6 +43,7 @@ void slg_batcher_options_init(struct slg_batcher_options *options);
 
 struct slg_batcher;
 
+/* INVALID: an option out of its range. NO_MEMORY. */
 SLG_MUST_CHECK enum slg_status slg_batcher_create(const struct slg_batcher_options *options,
                                                   struct slg_batcher **ret_batcher,
                                                   struct slg_error *reterr);

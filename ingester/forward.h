@@ -75,6 +75,7 @@ struct slg_forward_options {
 
 struct slg_forward;
 
+/* Everything but the thread. INVALID: an option out of its range; NO_MEMORY; errors of slg_transport_client_start. */
 SLG_MUST_CHECK enum slg_status slg_forward_create(const struct slg_forward_options *options,
                                                   struct slg_forward **ret_forward,
                                                   struct slg_error *reterr);

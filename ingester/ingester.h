@@ -1,8 +1,8 @@
 /* ingester/ingester.h - the ingester as a whole: syslog and pushes in, batches out to the storers.
  *
- * Start order: account, marker of the run, forwarder, UDP, TCP, RELP, pushes, HTTP, housekeeping (kernel drops, loss entries). Stop order is the
- * reverse of the flow: intake ends and is drained, builders are sealed, what is sealed is handed over; what no quorum
- * took by the deadline is counted as dropped{stop} or abandoned.
+ * Start order: account, marker of the run, forwarder, UDP, TCP, RELP, pushes, HTTP, housekeeping (kernel drops, loss
+ * entries). Stop order is the reverse of the flow: intake ends and is drained, builders are sealed, what is sealed is
+ * handed over; what no quorum took by the deadline is counted as dropped{stop} or abandoned.
  * Threads: create, start, stop, destroy by one; slg_ingester_set_map and the readers by any. */
 #ifndef SLG_INGESTER_INGESTER_H
 #define SLG_INGESTER_INGESTER_H

@@ -19,6 +19,7 @@ struct slg_lane_options {
 
 struct slg_lane;
 
+/* Errors as slg_batcher_create. */
 SLG_MUST_CHECK enum slg_status slg_lane_create(const struct slg_lane_options *options,
                                                struct slg_lane **ret_lane,
                                                struct slg_error *reterr);

@@ -47,6 +47,8 @@ struct slg_listener_options {
 
 struct slg_listener;
 
+/* Binds nothing yet; lists are copied. INVALID: an option out of its range, or off loopback without an allow list;
+ * NO_MEMORY. */
 SLG_MUST_CHECK enum slg_status slg_listener_create(const struct slg_listener_options *options,
                                                    size_t index, struct slg_listener **ret_listener,
                                                    struct slg_error *reterr);

@@ -24,6 +24,7 @@ struct slg_loss_options {
 
 struct slg_loss;
 
+/* NO_MEMORY. */
 SLG_MUST_CHECK enum slg_status slg_loss_create(const struct slg_loss_options *options,
                                                struct slg_loss **ret_loss,
                                                struct slg_error *reterr);

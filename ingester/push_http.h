@@ -36,6 +36,7 @@ struct slg_push_http_options {
 
 struct slg_push_http;
 
+/* INVALID: an option out of its range; NO_MEMORY, threads included. */
 SLG_MUST_CHECK enum slg_status slg_push_http_start(const struct slg_push_http_options *options,
                                                    struct slg_push_http **ret_push,
                                                    struct slg_error *reterr);

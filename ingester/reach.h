@@ -51,6 +51,7 @@ struct slg_reach_request {
     struct slg_error error; /* why, in either case */
 };
 
+/* NO_MEMORY. It knows no storer before the first map. */
 SLG_MUST_CHECK enum slg_status slg_reach_create(const struct slg_reach_options *options,
                                                 struct slg_reach **ret_reach,
                                                 struct slg_error *reterr);

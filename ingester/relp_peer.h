@@ -24,6 +24,7 @@ struct slg_relp_peers_options {
     struct slg_relp_rounds_options rounds;
 };
 
+/* NO_MEMORY. */
 SLG_MUST_CHECK enum slg_status slg_relp_peers_create(const struct slg_relp_peers_options *options,
                                                      struct slg_relp_peers **ret_peers,
                                                      struct slg_error *reterr);

@@ -35,6 +35,7 @@ struct slg_relp_rounds_options {
     void *wake_ctx;
 };
 
+/* NO_MEMORY. */
 SLG_MUST_CHECK enum slg_status slg_relp_rounds_create(const struct slg_relp_rounds_options *options,
                                                       struct slg_relp_rounds **ret_rounds);
 void slg_relp_rounds_destroy(struct slg_relp_rounds *rounds); /* NULL is fine */

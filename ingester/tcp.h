@@ -30,6 +30,7 @@ struct slg_tcp_options {
 
 struct slg_tcp;
 
+/* INVALID: an option out of its range; IO: an address cannot be bound; NO_MEMORY, threads included. */
 SLG_MUST_CHECK enum slg_status slg_tcp_start(const struct slg_tcp_options *options,
                                              struct slg_tcp **ret_tcp, struct slg_error *reterr);
 /* Accept no more, read what has come (RELP: not, it is not acknowledged), seal, and for RELP wait for acceptance, until

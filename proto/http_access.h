@@ -20,6 +20,7 @@ struct slg_http_access {
     size_t token_count;
 };
 
+/* INVALID: a network that is none; LIMIT: too many networks. */
 SLG_MUST_CHECK enum slg_status slg_http_access_init(struct slg_http_access *access,
                                                     const char *const *allow, size_t allow_count,
                                                     const char *const *tokens, size_t token_count,

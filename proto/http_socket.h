@@ -11,6 +11,7 @@
 
 struct slg_http_sockets; /* of one server */
 
+/* NO_MEMORY. */
 SLG_MUST_CHECK enum slg_status slg_http_sockets_create(size_t count_max,
                                                        struct slg_http_sockets **ret_sockets);
 void slg_http_sockets_destroy(struct slg_http_sockets *sockets); /* stopped, or NULL */

@@ -37,6 +37,7 @@ struct slg_fanout_options {
 
 struct slg_fanout; /* opaque */
 
+/* NO_MEMORY. */
 SLG_MUST_CHECK enum slg_status slg_fanout_create(const struct slg_fanout_options *options,
                                                  struct slg_fanout **ret_fanout,
                                                  struct slg_error *reterr);

@@ -48,6 +48,7 @@ struct slg_fields_options {
 };
 struct slg_fields; /* opaque */
 
+/* NO_MEMORY. */
 SLG_MUST_CHECK enum slg_status slg_fields_create(const struct slg_fields_options *options,
                                                  struct slg_fields **ret_fields,
                                                  struct slg_error *reterr);

@@ -46,6 +46,7 @@ struct slg_querier_options {
 
 struct slg_querier;
 
+/* Errors of slg_http_server_start and slg_peers_create; NO_MEMORY, threads included. */
 SLG_MUST_CHECK enum slg_status slg_querier_start(const struct slg_querier_options *options,
                                                  struct slg_querier **ret_querier,
                                                  struct slg_error *reterr);

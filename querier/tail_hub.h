@@ -24,6 +24,7 @@ struct slg_tail_hub_options {
 struct slg_tail_hub;
 struct slg_tail_subscription;
 
+/* NO_MEMORY, its thread included. */
 SLG_MUST_CHECK enum slg_status slg_tail_hub_create(const struct slg_tail_hub_options *options,
                                                    struct slg_tail_hub **ret_hub,
                                                    struct slg_error *reterr);

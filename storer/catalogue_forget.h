@@ -2,7 +2,7 @@
  *
  * A shard is renamed before its files go: a crash in between leaves remains that no start takes for a shard, and that
  * the next sweep removes.
- * Threads: any. */
+ * Owner:   the catalogue. Threads: any. */
 #ifndef SLG_STORER_CATALOGUE_FORGET_H
 #define SLG_STORER_CATALOGUE_FORGET_H
 

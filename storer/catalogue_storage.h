@@ -1,6 +1,7 @@
 /* storer/catalogue_storage.h - the storage record of a data directory: who it is, and its counter (H6).
  *
  * Layout:  struct slg_storage, storer/manifest.h; docs/FORMATS.md section 3. Made with the directory.
+ * Owner:   the catalogue.
  * Threads: the counter and the id, any; everything else, store included, one thread at a time (housekeeping). */
 #ifndef SLG_STORER_CATALOGUE_STORAGE_H
 #define SLG_STORER_CATALOGUE_STORAGE_H

@@ -53,6 +53,7 @@ struct slg_kv_options {
     struct slg_kv_faults *faults; /* NULL: none; borrowed */
 };
 
+/* NOT_FOUND: no file, and !create. CORRUPT: it is none of LMDB 0.9, or was cut. LIMIT, NO_MEMORY, IO. */
 SLG_MUST_CHECK enum slg_status slg_kv_open(const struct slg_kv_options *options,
                                            struct slg_kv **ret_kv, struct slg_error *reterr);
 /* NULL is fine. No transaction may be open. */
@@ -61,6 +62,7 @@ void slg_kv_close(struct slg_kv *kv);
 /* Bytes of the file that hold pages. */
 uint64_t slg_kv_bytes(const struct slg_kv *kv);
 
+/* A snapshot: what is read through it stays until its end. AGAIN: too many readers; NO_MEMORY, CORRUPT, IO. */
 SLG_MUST_CHECK enum slg_status slg_kv_begin_read(struct slg_kv *kv, struct slg_kv_txn **ret_txn,
                                                  struct slg_error *reterr);
 /* Waits for nobody: the caller is the one writer. */
@@ -90,6 +92,7 @@ SLG_MUST_CHECK enum slg_status slg_kv_put(struct slg_kv_txn *txn, size_t table,
 SLG_MUST_CHECK enum slg_status slg_kv_delete(struct slg_kv_txn *txn, size_t table, const void *key,
                                              size_t key_len);
 
+/* NO_MEMORY. */
 SLG_MUST_CHECK enum slg_status slg_kv_cursor_open(struct slg_kv_txn *txn, size_t table,
                                                   struct slg_kv_cursor **ret_cursor);
 void slg_kv_cursor_close(

@@ -113,6 +113,7 @@ struct slg_batch_ref {
     uint64_t arrival;
 };
 
+/* One snapshot of each generation. Errors as slg_kv_begin_read. */
 SLG_MUST_CHECK enum slg_status slg_shard_read_begin(struct slg_shard *shard,
                                                     struct slg_shard_read **ret_read,
                                                     struct slg_error *reterr);
