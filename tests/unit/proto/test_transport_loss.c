@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "proto/transport.h"
 
@@ -70,14 +71,22 @@ static bool pass(int fd, uint8_t *bytes, size_t len, bool out)
     return true;
 }
 
+static void set_patience(int fd, struct timeval patience)
+{
+    assert_return_code(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)), 0);
+    assert_return_code(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
+}
+
 static bool greet(int fd, uint8_t id)
 {
     uint8_t greeting[8] = { 0, 'S', 'P', 0, 0, id, 0, 0 }, theirs[8];
-    struct timeval patience = { .tv_usec = 200000 }; /* a server that is full reads no further */
+    bool greeted;
 
-    assert_return_code(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)), 0);
-    assert_return_code(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
-    return pass(fd, greeting, sizeof(greeting), true) && pass(fd, theirs, sizeof(theirs), false);
+    set_patience(fd, (struct timeval){ .tv_sec = DEADLINE_NS / SLG_NS_PER_SEC });
+    greeted = pass(fd, greeting, sizeof(greeting), true) && pass(fd, theirs, sizeof(theirs), false);
+    set_patience(fd,
+                 (struct timeval){ .tv_usec = 200000 }); /* a peer that is full reads no further */
+    return greeted;
 }
 
 static void send_burst(int fd)
@@ -173,6 +182,18 @@ static void check_process_reconnects(const char *name)
     slg_transport_server_destroy(server);
 }
 
+/* Those that came before are accepted then: NNG 1.5 forgets who still waits for that when it stops listening. */
+static void check_server_answers(const char *name, const char *url)
+{
+    struct slg_transport_client *client = dial(url);
+    struct slg_buf reply;
+
+    slg_buf_init(&reply, 1 << 20);
+    CHECK(name, slg_transport_ask(client, "x", 1, 20000, &reply) == SLG_OK);
+    slg_buf_fini(&reply);
+    slg_transport_client_stop(client);
+}
+
 static void test_clients_that_leave_in_a_burst(void **state)
 {
     (void)state;
@@ -190,6 +211,7 @@ static void test_clients_that_leave_in_a_burst(void **state)
             leave(fd, &leave_cases[i]);
         }
         check_process_reconnects(leave_cases[i].name);
+        check_server_answers(leave_cases[i].name, slg_transport_server_url(server));
         slg_transport_server_stop(server);
         slg_transport_server_destroy(server);
     }
