@@ -10,6 +10,9 @@
 #define SETS_TIMEOUT_MS     10000
 /* Once so many have answered that the answer is complete, the others get only so much longer. */
 #define SETS_GRACE_NS       (300 * SLG_NS_PER_MS)
+/* Those that let an earlier query wait in vain, and have said nothing since, get only so long even if the answer will be
+ * incomplete without them: whoever goes on again says so at once. */
+#define SETS_SILENT_NS      (1500 * SLG_NS_PER_MS)
 /* Entries may be so much older than retention before a storer has dropped their window. */
 #define RETENTION_MARGIN_NS (INT64_C(2) * 86400 * SLG_NS_PER_SEC)
 #define ENSURE_TURNS_MAX    3 /* replicas that are tried for a shard that nobody holds whole */
@@ -477,27 +480,39 @@ static bool expects_more(const struct slg_fanout *fanout, const bool *answered)
     return false;
 }
 
-/* All answers; or, once enough have come, those that come within the grace. Storers that let the grace of an earlier
- * query pass get none. */
+/* Until when the next answer is waited for. *graced_ns: the end of the grace, INT64_MAX before it has begun. */
+static int64_t wait_for_sets_until(const struct slg_fanout *fanout, const bool *answered,
+                                   int64_t begun_ns, int64_t *graced_ns)
+{
+    int64_t now_ns = slg_clock_mono_ns(slg_clock_system());
+    size_t spare = slg_choose_spare_count(slg_peers_map(fanout->options.peers));
+
+    if (*graced_ns == INT64_MAX && fanout->doubt_count == 0 &&
+        failed_count(fanout) + fanout->waiting <= spare)
+        *graced_ns = now_ns + SETS_GRACE_NS;
+    if (expects_more(fanout, answered))
+        return *graced_ns;
+    return *graced_ns == INT64_MAX ? begun_ns + SETS_SILENT_NS : now_ns;
+}
+
+/* All answers; or, once enough have come, those that come within the grace. Storers that let an earlier query wait in vain
+ * get no grace, and less time. */
 static enum slg_status take_all_sets(struct slg_fanout *fanout, struct slg_error *reterr)
 {
     const struct slg_map *map = slg_peers_map(fanout->options.peers);
-    size_t spare = slg_choose_spare_count(map);
-    int64_t until_ns = INT64_MAX;
+    int64_t begun_ns = slg_clock_mono_ns(slg_clock_system()), graced_ns = INT64_MAX;
     bool answered[SLG_MAP_NODE_COUNT_MAX] = { false };
     struct slg_reply reply;
     enum slg_status status;
 
     for (;;) {
-        if (until_ns == INT64_MAX && fanout->doubt_count == 0 &&
-            failed_count(fanout) + fanout->waiting <= spare)
-            until_ns = slg_clock_mono_ns(slg_clock_system()) + SETS_GRACE_NS;
-        if (until_ns != INT64_MAX && !expects_more(fanout, answered))
-            until_ns = slg_clock_mono_ns(slg_clock_system());
-        status = slg_fanout_wait_until(fanout, until_ns, &reply, reterr);
+        status = slg_fanout_wait_until(
+            fanout, wait_for_sets_until(fanout, answered, begun_ns, &graced_ns), &reply, reterr);
         if (status != SLG_OK)
             break;
         answered[reply.tag] = true;
+        if (reply.status == SLG_TIMEOUT)
+            slg_peers_note_silent(fanout->options.peers, reply.tag);
         status = take_sets(fanout, &reply, reterr);
         slg_reply_free(&reply);
         if (status != SLG_OK)

@@ -237,6 +237,28 @@ static void test_a_silent_storer_is_waited_for_once(void **state)
     test_close_world(&world);
 }
 
+/* Nor is the time limit of SETS, where the answer is incomplete without it. */
+static void test_too_many_silent_storers_are_waited_for_once(void **state)
+{
+    struct test_world world = { .count = 2,
+                                .fakes = { { .held = 5, .windows = 1 }, { .mute = true } } };
+    struct slg_error error = { 0 };
+    int64_t begin;
+
+    (void)state;
+    test_open_world(&world, "too_many", 2, 60 * SLG_NS_PER_SEC);
+    world.fanout->options.sets_timeout_ms = 100;
+    assert_int_equal(test_fix_sets(&world, &error), SLG_OK);
+    assert_non_null(slg_fanout_incomplete(world.fanout));
+    assert_true(slg_peers_silent(world.peers, 1));
+    world.fanout->options.sets_timeout_ms = 0; /* 10 s */
+    begin = slg_clock_mono_ns(slg_clock_system());
+    assert_int_equal(test_fix_sets(&world, &error), SLG_OK);
+    assert_non_null(slg_fanout_incomplete(world.fanout));
+    assert_true(slg_clock_mono_ns(slg_clock_system()) - begin < 8 * SLG_NS_PER_SEC);
+    test_close_world(&world);
+}
+
 static bool always_canceled(void *arg)
 {
     (void)arg;
@@ -269,6 +291,7 @@ int main(void)
         cmocka_unit_test(test_a_silent_storer_ends_with_the_deadline),
         cmocka_unit_test(test_who_is_to_blame_for_the_deadline),
         cmocka_unit_test(test_a_silent_storer_is_waited_for_once),
+        cmocka_unit_test(test_too_many_silent_storers_are_waited_for_once),
         cmocka_unit_test(test_a_client_that_left_cancels),
     };
 
