@@ -123,6 +123,9 @@ static bool apply_fields(struct slg_run *run, const struct slg_node *node,
                 return slg_run_fail(run, "can't evaluate field %.*s in type time.Time",
                                     (int)cut(node->fields[i].name, 60).len,
                                     node->fields[i].name.at);
+        } else if (i > 0 && value.kind == SLG_VALUE_NIL) {
+            return slg_run_fail(run, "nil pointer evaluating interface {}.%.*s",
+                                (int)cut(node->fields[i].name, 60).len, node->fields[i].name.at);
         } else if (!slg_value_field(run, &value, &node->fields[i], &next)) {
             return false;
         }
@@ -372,6 +375,8 @@ static bool eval_command(struct slg_run *run, const struct slg_command *command,
 {
     const struct slg_node *head = command->arguments[0];
 
+    if (head->kind == SLG_NODE_NIL)
+        return fail_at(run, head->offset, command->source, "nil is not a command");
     if (head->kind == SLG_NODE_FUNCTION)
         return eval_call(run, command, dot, final, ret);
     if (command->argument_count > 1 || final != NULL)
@@ -526,6 +531,11 @@ static enum flow run_range(struct slg_run *run, const struct slg_node *node,
         break;
     case SLG_VALUE_INT:
     case SLG_VALUE_INT64:
+        if (node->pipe->variable_count > 1) {
+            (void)slg_run_fail(run, "can't use %lld to iterate over more than one variable",
+                               (long long)value.integer);
+            return FLOW_FAIL;
+        }
         count = value.integer < 0 ? 0 : (size_t)value.integer;
         break;
     case SLG_VALUE_MAP:

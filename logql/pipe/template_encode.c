@@ -138,6 +138,10 @@ static bool join_arguments(struct slg_call *call, struct slg_text *ret)
         *ret = call->arguments[0].text;
         return true;
     }
+    if (call->count == 1 && call->arguments[0].kind == SLG_VALUE_NIL) {
+        *ret = slg_text_of("<no value>");
+        return true;
+    }
     if (!slg_value_print(&print))
         return false;
     *ret = value.text;

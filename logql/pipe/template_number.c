@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "logql/pipe/complain.h"
 #include "logql/pipe/convert.h"
 #include "logql/pipe/decimal.h"
 #include "logql/pipe/template_function.h"
@@ -128,31 +129,59 @@ static bool fn_min(struct slg_call *call)
     return slg_call_give(call, slg_value_int64(best));
 }
 
-static bool fn_maxf(struct slg_call *call)
+/* Go's math.Max and Min: what is not a number stays so, unless an infinity decides. */
+static double choose(double a, double b, bool want_larger)
+{
+    double end = want_larger ? (double)INFINITY : -(double)INFINITY;
+
+    if (a == end || b == end)
+        return end;
+    if (isnan(a) || isnan(b))
+        return (double)NAN;
+    return want_larger ? fmax(a, b) : fmin(a, b);
+}
+
+static bool choose_all(struct slg_call *call, bool want_larger)
 {
     double best = to_float(&call->arguments[0]);
 
     for (size_t i = 1; i < call->count; i++)
-        best = fmax(best, to_float(&call->arguments[i]));
+        best = choose(best, to_float(&call->arguments[i]), want_larger);
     return slg_call_give(call, slg_value_float(best));
+}
+
+static bool fn_maxf(struct slg_call *call)
+{
+    return choose_all(call, /* want_larger= */ true);
 }
 
 static bool fn_minf(struct slg_call *call)
 {
-    double best = to_float(&call->arguments[0]);
+    return choose_all(call, /* want_larger= */ false);
+}
 
-    for (size_t i = 1; i < call->count; i++)
-        best = fmin(best, to_float(&call->arguments[i]));
-    return slg_call_give(call, slg_value_float(best));
+/* As decimal.NewFromFloat. */
+static bool is_decimal(struct slg_call *call, double value)
+{
+    char text[SLG_CONVERT_TEXT_BYTES_MAX];
+
+    if (isfinite(value))
+        return true;
+    return slg_run_fail(call->run, "Cannot create a Decimal from %.*s",
+                        (int)slg_convert_print_float(value, text), text);
 }
 
 static bool fold_decimal(struct slg_call *call, double first, size_t from, char op)
 {
     double value = first;
 
+    if (!is_decimal(call, first))
+        return false;
     for (size_t i = from; i < call->count; i++) {
         double with = to_float(&call->arguments[i]);
 
+        if (!is_decimal(call, with))
+            return false;
         if (op == '/' && with == 0)
             return slg_run_fail(call->run, "decimal division by 0");
         value = slg_decimal_compute(value, op, with);
@@ -200,14 +229,18 @@ static bool fn_round(struct slg_call *call)
         call, slg_value_float((modf(digit, &whole) >= on ? ceil(digit) : floor(digit)) / power));
 }
 
+static bool fail_with(struct slg_call *call, struct slg_text complaint)
+{
+    return slg_run_fail(call->run, "%.*s", (int)complaint.len, complaint.at);
+}
+
 static bool fn_bytes(struct slg_call *call)
 {
     struct slg_text text = slg_call_text(call, 0);
     uint64_t bytes;
 
     if (!slg_convert_bytes(text, &bytes))
-        return slg_run_fail(call->run, "strconv.ParseFloat: parsing \"%.*s\": invalid syntax",
-                            (int)(text.len > 100 ? 100 : text.len), text.at);
+        return fail_with(call, slg_complain_bytes(call->run->context, text));
     return slg_call_give(call, slg_value_float((double)bytes));
 }
 
@@ -218,8 +251,7 @@ static bool fn_duration(struct slg_call *call)
     int64_t ns;
 
     if (!slg_convert_duration(text, &ns))
-        return slg_run_fail(call->run, "time: invalid duration \"%.*s\"",
-                            (int)(text.len > 100 ? 100 : text.len), text.at);
+        return fail_with(call, slg_complain_duration(call->run->context, text));
     /* Duration.Seconds(): whole seconds first. NOLINTNEXTLINE(bugprone-integer-division) */
     seconds = (double)(ns / 1000000000) + (double)(ns % 1000000000) / 1e9;
     return slg_call_give(call, slg_value_float(seconds));

@@ -435,13 +435,14 @@ static struct slg_pipeline *parse_pipeline(struct parser *p, const char *where,
 {
     struct slg_pipeline *pipe = allocate(p, 1, sizeof(*pipe));
     struct slg_command **link;
+    unsigned stage = 1;
 
     if (pipe == NULL)
         return NULL;
     skip_space(p);
     if (!parse_declaration(p, pipe, strcmp(where, "range") == 0))
         return NULL;
-    for (link = &pipe->commands;;) {
+    for (link = &pipe->commands;; stage++) {
         skip_space(p);
         if (p->token.kind == end && (pipe->commands == NULL))
             return FAIL(p, "missing value for %s", where);
@@ -452,7 +453,7 @@ static struct slg_pipeline *parse_pipeline(struct parser *p, const char *where,
             enum slg_node_kind kind = (*link)->arguments[0]->kind;
 
             if (kind == SLG_NODE_CONSTANT || kind == SLG_NODE_DOT || kind == SLG_NODE_NIL)
-                return FAIL(p, "non executable command in pipeline stage");
+                return FAIL(p, "non executable command in pipeline stage %u", stage);
         }
         link = &(*link)->next;
         skip_space(p);

@@ -153,7 +153,7 @@ bool slg_run_spend(struct slg_run *run, size_t bytes);
 /* Scratch for a text; false when it is over the bound. */
 bool slg_run_alloc(struct slg_run *run, size_t bytes, char **ret);
 
-/* ---- functions and values: template_function.c, template_value.c ---- */
+/* ---- functions and values: template_function.c, template_value.c, template_printf.c ---- */
 
 struct slg_call {
     struct slg_run *run;
@@ -192,6 +192,8 @@ void slg_builder_append(struct slg_builder *builder, const void *bytes, size_t l
 void slg_builder_text(struct slg_builder *builder, const char *text);
 /* %v of a value; depth of lists and maps is bounded by what made them. */
 void slg_builder_value(struct slg_builder *builder, const struct slg_value *value);
+/* The same of an element: nothing is "<nil>". */
+void slg_builder_inner(struct slg_builder *builder, const struct slg_value *value);
 /* fmt.Sprintf, fmt.Sprint, fmt.Sprintln */
 bool slg_value_printf(struct slg_call *call);
 bool slg_value_print(struct slg_call *call);

@@ -469,6 +469,8 @@ static enum slg_status lex_number(struct slg_logql_lexer *lexer, struct slg_logq
         struct slg_logql_str text = { here(lexer), len + run };
 
         if (slg_logql_parse_bytes(text, &token->bytes)) {
+            if (token->bytes == 0) /* what Loki finds in its canonical text, "0B" */
+                return fail_at(token->pos, reterr, "binary literal has no digits");
             token->kind = SLG_LOGQL_TOKEN_BYTES;
             token->text = text;
             skip(lexer, text.len);

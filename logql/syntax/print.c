@@ -314,9 +314,7 @@ static void put_filter_value(const struct printer *out, const struct slg_logql_l
         return;
     case SLG_LOGQL_LABEL_BYTES:
         if (out->exact)
-            /* "0B" would begin a binary number. */
-            slg_buf_printf(out->buf, "%s%" PRIu64 "B", filter->bytes == 0 ? "0." : "",
-                           filter->bytes);
+            slg_buf_printf(out->buf, "%" PRIu64 "B", filter->bytes);
         else
             put_rounded_bytes(out->buf, filter->bytes);
         return;

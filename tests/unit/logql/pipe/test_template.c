@@ -76,6 +76,33 @@ static const struct template_row {
       "   42|ab   |003.1|\"q\\\"\"|6869|1e+06|true|%" },
     { "printf, wrong verb and counts", "{{ printf `%d %s` `x` }}{{ printf `a` 1 }}",
       "%!d(string=x) %!s(MISSING)a%!(EXTRA int=1)" },
+    { "printf of lists, element by element",
+      "{{ printf `%d|%x|%q|%s` (fromJson `[1.5,\"k\",null]`) (fromJson `{\"k\":2}`) (fromJson "
+      "`[\"a\"]`) (fromJson `[true]`) }}",
+      "[%!d(float64=1.5) %!d(string=k) <nil>]|map[6b:0x1p+01]|[\"a\"]|[%!s(bool=true)]" },
+    { "printf as in a source", "{{ printf `%#v %#v` (fromJson `{\"k\":[1,null]}`) `s` }}",
+      "map[string]interface {}{\"k\":[]interface {}{1, interface {}(nil)}} \"s\"" },
+    { "printf of the labels", "{{ printf `%.3s` . }}", "map[a:1 app:x b:two]" },
+    { "printf, numbered arguments",
+      "{{ printf `%[2]d %[1]d` 1 2 }} {{ printf `%[3]*.[2]*[1]f` 12.0 2 6 }} {{ printf `%[1]d %d "
+      "%[1]q` 65 66 }}",
+      "2 1  12.00 65 66 'A'" },
+    { "printf, numbers of no argument",
+      "{{ printf `%[5]d` 1 }} {{ printf `%[0]d` 1 }} {{ printf `%[x]d` 1 }} {{ printf `%[1` 1 }} "
+      "{{ "
+      "printf `%[2]3d` 1 2 }}",
+      "%!d(BADINDEX) %!d(BADINDEX) %!d(BADINDEX) %!(NOVERB) %!d(BADINDEX)" },
+    { "printf, bad sizes", "{{ printf `%*d` `x` 1 }} {{ printf `%.*d` -1 1 }}",
+      "%!(BADWIDTH)1 %!(BADPREC)1" },
+    { "printf of floats, base two",
+      "{{ printf `%b %x %X %.2x %x %x` 1.5 1.5 0.25 3.14159 -2.5 0.0 }}",
+      "6755399441055744p-52 0x1.8p+00 0X1P-02 0x1.92p+01 -0x1.4p+01 0x0p+00" },
+    { "printf of characters", "{{ printf `%q %q %+q %c %U %U %#U` 5 39 233 -1 -7 97 9731 }}",
+      "'\\x05' '\\'' '\\u00e9' \xEF\xBF\xBD U+FFFFFFFFFFFFFFF9 U+0061 U+2603 '\xE2\x98\x83'" },
+    { "printf, flags",
+      "{{ printf `%#o %#o %#O %#x %#b` 42 0 42 42 5 }} {{ printf `% x %# x %.2x %#q %#q %+v` `abc` "
+      "`ab` `abc` `a` \"`\" 5 }}",
+      "052 0 0o052 0x2a 0b101 61 62 63 0x61 0x62 6162 `a` \"`\" 5" },
     { "print", "{{ print 1 2 `a` 3 }}|{{ println `x` 1 }}", "1 2a3|x 1\n" },
     { "default and len",
       "{{ default `-` .no }}{{ .a | default `-` }}{{ len .b }}{{ index (fromJson `{\"k\":[5]}`) "
@@ -83,6 +110,18 @@ static const struct template_row {
       "-195" },
     { "json text", "{{ fromJson `{\"a\":[1,null],\"b\":{}}` }} {{ fromJson `no` }}",
       "map[a:[1 <nil>] b:map[]] <no value>" },
+    { "json text, broken UTF-8 byte by byte",
+      "{{ (fromJson \"{\\\"x\\\":\\\"a\\xf0\\x9fb\\\"}\").x }}{{ index (fromJson "
+      "\"{\\\"\\xff\\\":1}\") "
+      "\"\\ufffd\" }}",
+      "a\xEF\xBF\xBD\xEF\xBF\xBD"
+      "b1" },
+    { "what is not a number stays so",
+      "{{ maxf (float64 `NaN`) 1 }} {{ minf 1 (float64 `NaN`) }} {{ maxf "
+      "(float64 `NaN`) (float64 `inf`) }} {{ minf 2 1.5 }}",
+      "NaN NaN +Inf 1.5" },
+    { "nothing in a URL", "{{ urlquery (fromJson `no`) }}", "%3Cno+value%3E" },
+    { "field of nothing", "{{ (fromJson `no`).a }}", "<no value>" },
     { "sizes and durations", "{{ bytes `2 KB` }} {{ duration `1h2m3.5s` }}", "2000 3723.5" },
     { "timestamp",
       "{{ __timestamp__ }}|{{ __timestamp__ | unixEpochMillis }}|{{ __timestamp__ | date `Mon Jan "
@@ -106,6 +145,10 @@ static const struct template_row failures[] = {
     { "type of a parameter", "{{ .a | round 2 }}", "TemplateFormatErr" },
     { "incompatible comparison", "{{ eq .a 1 }}", "TemplateFormatErr" },
     { "field of a text", "{{ .a.b }}", "TemplateFormatErr" },
+    { "field of a nothing within", "{{ (fromJson `{\"a\":null}`).a.b }}", "TemplateFormatErr" },
+    { "nothing as a command", "{{ nil }}", "TemplateFormatErr" },
+    { "two variables for a number", "{{range $i, $e := 3}}x{{end}}", "TemplateFormatErr" },
+    { "decimal of an infinity", "{{ addf (mulf 1e308 10) 1 }}", "TemplateFormatErr" },
     { "out of range", "{{ substr 5 2 `abc` }}", "TemplateFormatErr" },
     { "endless recursion", "{{define `t`}}{{template `t` .}}{{end}}{{template `t` .}}",
       "TemplateFormatErr" },
@@ -152,6 +195,8 @@ static const struct template_row bad[] = {
       "template: line:1: too many templates" },
     { "the same in a block", "{{block `x` .}}" MANY_BLOCKS "{{end}}",
       "template: line:1: too many templates" },
+    { "constant as a later stage", "{{ .a | 5 }}",
+      "template: line:1: non executable command in pipeline stage 2" },
     { "bad character", "{{ a#b }}", "template: line:1: " },
 };
 
