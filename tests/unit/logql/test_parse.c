@@ -326,7 +326,7 @@ static const struct refused_case {
     { "a size that is an exponent", "{a=\"b\"} | x>5PB", SLG_INVALID,
       "parse error at line 1, col 13: 'P' exponent requires hexadecimal mantissa" },
     { "binary without digits", "{a=\"b\"} | x>0B", SLG_INVALID,
-      "parse error at line 1, col 15: binary literal has no digits" },
+      "parse error at line 1, col 13: binary literal has no digits" },
     { "octal digit", "{a=\"b\"} | x>0o8", SLG_INVALID,
       "parse error at line 1, col 13: invalid digit '8' in octal literal" },
     { "leading zero", "{a=\"b\"} | x>018", SLG_INVALID,
