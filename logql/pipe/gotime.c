@@ -376,7 +376,7 @@ static void put_zone_name(struct output *out, const struct slg_go_time *time)
         put_text(out, time->abbreviation);
         return;
     }
-    put_zone(out, time->offset_seconds % 3600 == 0 ? CHUNK_ZONE_SHORT : CHUNK_ZONE, time);
+    put_zone(out, CHUNK_ZONE, time);
 }
 
 size_t slg_go_time_format(const struct slg_go_time *time, struct slg_text layout, char *out,
@@ -414,7 +414,8 @@ struct parsed {
     bool has_offset, has_name, is_utc;
     int32_t offset_seconds;
     char name[8];
-    int year_day; /* 0: not given */
+    int name_hours; /* of "GMT+8" */
+    int year_day;   /* 0: not given */
     bool has_month, has_day;
 };
 
@@ -505,6 +506,22 @@ static bool take_offset(struct slg_text *text, enum chunk chunk, struct parsed *
     return true;
 }
 
+/* Length of a sign and up to 23 hours behind it, or 0. */
+static size_t signed_hours(struct slg_text text, int *ret_hours)
+{
+    size_t n = 1;
+    int hours = 0;
+
+    if (text.len < 2 || (*text.at != '+' && *text.at != '-'))
+        return 0;
+    for (; n < text.len && n < 4 && isdigit((unsigned char)text.at[n]); n++)
+        hours = hours * 10 + (text.at[n] - '0');
+    if (n == 1 || n == 4 || hours > 23)
+        return 0;
+    *ret_hours = *text.at == '-' ? -hours : hours;
+    return n;
+}
+
 /* A zone's name: 3 to 5 capital letters (with Go's shapes reduced to that), or GMT+3, or a signed number. */
 static bool take_zone_name(struct slg_text *text, struct parsed *p)
 {
@@ -515,10 +532,18 @@ static bool take_zone_name(struct slg_text *text, struct parsed *p)
         *text = slg_text_make(text->at + 3, text->len - 3);
         return true;
     }
-    while (n < text->len && n < 6 && isupper((unsigned char)text->at[n]))
-        n++;
-    if (n < 3 || n > 5)
-        return false;
+    if (starts_with(*text, "GMT") || (text->len > 0 && (*text->at == '+' || *text->at == '-'))) {
+        n = *text->at == 'G' ? 3 : 0;
+        n += signed_hours(slg_text_make(text->at + n, text->len - n), &p->name_hours);
+        if (n == 0)
+            return false;
+        p->name_hours = *text->at == 'G' ? p->name_hours : 0; /* of a mere number Go takes none */
+    } else {
+        while (n < text->len && n < 6 && isupper((unsigned char)text->at[n]))
+            n++;
+        if (n < 3 || n > 5)
+            return false;
+    }
     memcpy(p->name, text->at, n);
     p->name[n] = '\0';
     p->has_name = true;
@@ -689,6 +714,7 @@ static bool resolve(struct parsed *p, const struct slg_zone *zone, struct slg_go
         if (p->has_name && strcmp(p->name, ret_time->abbreviation) != 0) {
             *ret_time = slg_go_time_utc(seconds, p->nanoseconds);
             memcpy(ret_time->abbreviation, p->name, sizeof(p->name));
+            ret_time->offset_seconds = p->name_hours * 3600;
         }
     }
     return true;

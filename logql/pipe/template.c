@@ -113,16 +113,16 @@ static bool apply_fields(struct slg_run *run, const struct slg_node *node,
     for (size_t i = 0; i < node->field_count; i++) {
         struct slg_value next = { 0 };
 
-        if (value.kind == SLG_VALUE_TIME) {
+        if (slg_value_has_methods(&value)) {
             struct slg_call call = { .run = run, .ret = &next };
             bool found = false;
 
-            if (!slg_time_method(&call, &value.time, node->fields[i].name, &found))
+            if (!slg_time_method(&call, &value, node->fields[i].name, &found))
                 return false;
             if (!found)
-                return slg_run_fail(run, "can't evaluate field %.*s in type time.Time",
-                                    (int)cut(node->fields[i].name, 60).len,
-                                    node->fields[i].name.at);
+                return slg_run_fail(run, "can't evaluate field %.*s in type %s",
+                                    (int)cut(node->fields[i].name, 60).len, node->fields[i].name.at,
+                                    slg_value_type_name(&value));
         } else if (i > 0 && value.kind == SLG_VALUE_NIL) {
             return slg_run_fail(run, "nil pointer evaluating interface {}.%.*s",
                                 (int)cut(node->fields[i].name, 60).len, node->fields[i].name.at);
@@ -283,7 +283,7 @@ static bool eval_call(struct slg_run *run, const struct slg_command *command,
            fail_at(run, command->offset, command->source, run->error);
 }
 
-/* Fields with arguments: only methods of time take any. */
+/* Fields with arguments: only methods of times and durations take any. */
 /* NOLINTNEXTLINE(misc-no-recursion): the tree's height is bounded by the parser */
 static bool eval_method(struct slg_run *run, const struct slg_command *command,
                         const struct slg_value *dot, const struct slg_value *final,
@@ -306,8 +306,8 @@ static bool eval_method(struct slg_run *run, const struct slg_command *command,
     if (final != NULL)
         arguments[call.count++] = *final;
     memset(ret, 0, sizeof(*ret));
-    if (receiver.kind == SLG_VALUE_TIME &&
-        !slg_time_method(&call, &receiver.time, head.fields[head.field_count].name, &found))
+    if (slg_value_has_methods(&receiver) &&
+        !slg_time_method(&call, &receiver, head.fields[head.field_count].name, &found))
         return false;
     return found || slg_run_fail(run, "%.*s has arguments but cannot be invoked as function",
                                  (int)cut(head.fields[head.field_count].name, 60).len,

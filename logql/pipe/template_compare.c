@@ -12,6 +12,7 @@ static enum basic basic_kind(const struct slg_value *value)
     case SLG_VALUE_INT64:
     case SLG_VALUE_MONTH:
     case SLG_VALUE_WEEKDAY:
+    case SLG_VALUE_DURATION:
         return BASIC_INT;
     case SLG_VALUE_FLOAT:
         return BASIC_FLOAT;

@@ -28,6 +28,7 @@ static int64_t to_int(const struct slg_value *value)
     case SLG_VALUE_INT64:
     case SLG_VALUE_MONTH:
     case SLG_VALUE_WEEKDAY:
+    case SLG_VALUE_DURATION:
         return value->integer;
     case SLG_VALUE_FLOAT:
         if (!(value->number >= -0x1p63 && value->number < 0x1p63))

@@ -122,6 +122,8 @@ static void append_padded(struct slg_builder *builder, const struct verb *verb, 
 static void append_bad_verb(struct slg_builder *builder, const struct verb *verb,
                             const struct slg_value *value)
 {
+    struct slg_value plain;
+
     slg_builder_text(builder, "%!");
     slg_builder_append(builder, &verb->letter, 1);
     slg_builder_text(builder, "(");
@@ -131,6 +133,10 @@ static void append_bad_verb(struct slg_builder *builder, const struct verb *verb
     }
     slg_builder_text(builder, slg_value_type_name(value));
     slg_builder_text(builder, "=");
+    if (value->kind != SLG_VALUE_TIME && slg_value_has_methods(value)) {
+        plain = slg_value_int(value->integer);
+        value = &plain;
+    }
     slg_builder_inner(builder, value);
     slg_builder_text(builder, ")");
 }
@@ -451,11 +457,14 @@ static void format_value(struct slg_builder *builder, const struct verb *verb,
         break;
     case SLG_VALUE_MONTH:
     case SLG_VALUE_WEEKDAY:
-        if (verb->letter == 'd') {
+    case SLG_VALUE_DURATION: /* they have String(), but are integers */
+        if (is_one_of(verb->letter, "svqxX"))
+            break;
+        if (is_one_of(verb->letter, "dboOcU"))
             format_integer(builder, verb, value->integer);
-            return;
-        }
-        break;
+        else
+            append_bad_verb(builder, verb, value);
+        return;
     case SLG_VALUE_NIL:
         if (verb->letter == 'v')
             slg_builder_text(builder, "<nil>");

@@ -25,9 +25,10 @@ enum slg_value_kind {
     SLG_VALUE_FLOAT,
     SLG_VALUE_BOOL,
     SLG_VALUE_TIME,
-    SLG_VALUE_MONTH,   /* integer */
-    SLG_VALUE_WEEKDAY, /* integer */
-    SLG_VALUE_MAP,     /* map[string]interface{} of fromJson: keys sorted */
+    SLG_VALUE_MONTH,    /* integer */
+    SLG_VALUE_WEEKDAY,  /* integer */
+    SLG_VALUE_DURATION, /* integer: ns */
+    SLG_VALUE_MAP,      /* map[string]interface{} of fromJson: keys sorted */
     SLG_VALUE_LIST,
     SLG_VALUE_LABELS, /* map[string]string: the entry's labels */
 };
@@ -209,8 +210,14 @@ bool slg_value_field(struct slg_run *run, const struct slg_value *from,
                      const struct slg_field *field, struct slg_value *ret);
 /* The labels as a list with sorted keys, for range and printing. */
 bool slg_value_labels(struct slg_run *run, struct slg_value *ret);
-/* A method of time: .Format "2006". *found false: not a method. */
-bool slg_time_method(struct slg_call *call, const struct slg_go_time *time, struct slg_text name,
+/* A method of a time, duration, month or weekday: .Format "2006". *found false: not a method. */
+bool slg_time_method(struct slg_call *call, const struct slg_value *of, struct slg_text name,
                      bool *found);
+/* Whether that value has methods. */
+static inline bool slg_value_has_methods(const struct slg_value *value)
+{
+    return value->kind == SLG_VALUE_TIME || value->kind == SLG_VALUE_DURATION ||
+           value->kind == SLG_VALUE_MONTH || value->kind == SLG_VALUE_WEEKDAY;
+}
 
 #endif

@@ -7,10 +7,13 @@
 #include "logql/pipe/json.h"
 #include "logql/pipe/json_scan.h"
 #include "logql/pipe/template_tree.h"
+#include "logql/syntax/print.h"
 
 /* Nesting of fromJson: encoding/json allows 10000, a log line has no use for it. */
-#define JSON_DEPTH_MAX     100
-#define JSON_MEMBERS_FIRST ((size_t)8)
+#define JSON_DEPTH_MAX          100
+#define JSON_MEMBERS_FIRST      ((size_t)8)
+/* "-2562047h47m16.854775808s" */
+#define DURATION_TEXT_BYTES_MAX ((size_t)64)
 
 struct slg_value slg_value_text(struct slg_text text)
 {
@@ -50,6 +53,7 @@ bool slg_value_is_true(const struct slg_value *value)
     case SLG_VALUE_INT64:
     case SLG_VALUE_MONTH:
     case SLG_VALUE_WEEKDAY:
+    case SLG_VALUE_DURATION:
         return value->integer != 0;
     case SLG_VALUE_FLOAT:
         return value->number != 0;
@@ -86,6 +90,8 @@ const char *slg_value_type_name(const struct slg_value *value)
         return "time.Month";
     case SLG_VALUE_WEEKDAY:
         return "time.Weekday";
+    case SLG_VALUE_DURATION:
+        return "time.Duration";
     case SLG_VALUE_MAP:
         return "map[string]interface {}";
     case SLG_VALUE_LIST:
@@ -144,6 +150,16 @@ static void append_time(struct slg_builder *builder, const struct slg_go_time *t
         slg_go_time_format(time, slg_text_of(SLG_GO_TIME_STRING_LAYOUT), text, sizeof(text)));
 }
 
+static void append_duration(struct slg_builder *builder, int64_t ns)
+{
+    struct slg_buf text;
+
+    slg_buf_init(&text, DURATION_TEXT_BYTES_MAX);
+    slg_logql_print_go_duration(&text, ns);
+    slg_builder_append(builder, text.data, text.len);
+    slg_buf_fini(&text);
+}
+
 /* NOLINTNEXTLINE(misc-no-recursion): lists come from fromJson, at most JSON_DEPTH_MAX deep */
 static void append_value(struct slg_builder *builder, const struct slg_value *value, bool inner)
 {
@@ -174,6 +190,9 @@ static void append_value(struct slg_builder *builder, const struct slg_value *va
         break;
     case SLG_VALUE_WEEKDAY:
         slg_builder_text(builder, slg_go_weekday_name((int)value->integer));
+        break;
+    case SLG_VALUE_DURATION:
+        append_duration(builder, value->integer);
         break;
     case SLG_VALUE_LABELS:
         if (!slg_value_labels(builder->run, &labels))

@@ -137,6 +137,52 @@ static const struct template_row {
     { "methods of time",
       "{{ __timestamp__.Year }} {{ __timestamp__.Format `15:04` }} {{ __timestamp__.Month }}",
       "2026 11:55 March" },
+    { "times move",
+      "{{ $t := unixToTime `1785119321` }}{{ $t.Add 3600000000000 }}|{{ $t.Add -999999999999999999 "
+      "}}|{{ "
+      "$t.AddDate 0 1 0 }}|{{ $t.AddDate -1 0 3 }}|{{ $t.AddDate 0 -19 -27 }}",
+      "2026-07-27 03:28:41 +0000 UTC|1994-11-18 00:42:01.000000001 +0000 UTC|2026-08-27 02:28:41 "
+      "+0000 UTC|"
+      "2025-07-30 02:28:41 +0000 UTC|2024-11-30 02:28:41 +0000 UTC" },
+    { "times move in their zone",
+      "{{ $t := toDateInZone `2006-01-02` `Europe/Paris` `2023-03-25` }}{{ $t.Add 129600000000000 "
+      "}}|{{ "
+      "$t.AddDate 0 0 2 }}",
+      "2023-03-26 13:00:00 +0200 CEST|2023-03-27 00:00:00 +0200 CEST" },
+    { "times are rounded",
+      "{{ $t := unixToTime `1785119321` }}{{ $t.Truncate 3600000000000 }}|{{ $t.Round 60000000000 "
+      "}}|{{ "
+      "$t.Truncate 0 }}|{{ $t.Round -5 }}|{{ $t.Compare ($t.Add 1) }}{{ $t.Before ($t.Add 1) }}",
+      "2026-07-27 02:00:00 +0000 UTC|2026-07-27 02:29:00 +0000 UTC|2026-07-27 02:28:41 +0000 "
+      "UTC|2026-07-27 "
+      "02:28:41 +0000 UTC|-1true" },
+    { "durations",
+      "{{ $t := __timestamp__ }}{{ $d := $t.Sub ($t.AddDate 0 0 -1) }}{{ $d }}|{{ $d.Hours }}|{{ "
+      "$d.Minutes "
+      "}}|{{ $d.Seconds }}|{{ $d.Nanoseconds }}|{{ $d.Microseconds }}|{{ $d.Milliseconds }}|{{ "
+      "$d.String }}",
+      "24h0m0s|24|1440|86400|86400000000000|86400000000|86400000|24h0m0s" },
+    { "durations are rounded",
+      "{{ $t := __timestamp__ }}{{ $d := $t.Sub ($t.Add 90061000000001) }}{{ $d }}|{{ $d.Abs }}|{{ "
+      "$d.Truncate "
+      "60000000000 }}|{{ $d.Round 60000000000 }}|{{ $t.Add $d | $t.Sub }}|{{ ($t.Sub ($t.Add "
+      "-1500000000)).Round 1000000000 }}",
+      "-25h1m1.000000001s|25h1m1.000000001s|-25h1m0s|-25h1m0s|25h1m1.000000001s|2s" },
+    { "times too far apart",
+      "{{ (toDate `2006-01-02` `9999-12-31`).Sub (toDate `2006-01-02` `0001-01-01`) }}",
+      "2562047h47m16.854775807s" },
+    { "months, days of the week and durations as numbers",
+      "{{ $t := unixToTime `1785119321` }}{{ printf `%v|%s|%T|%d|%O|%e` $t.Month $t.Weekday "
+      "$t.Month $t.Weekday $t.Month $t.Weekday "
+      "}}|{{ printf `%d|%w` ($t.Sub ($t.Add -7)) ($t.Sub $t) }}|{{ $t.Month.String }}",
+      "July|Monday|time.Month|1|0o7|%!e(time.Weekday=1)|7|%!w(time.Duration=0)|July" },
+    { "names of zones",
+      "{{ toDate `2006-01-02 MST` `2023-06-15 GMT+8` }}|{{ toDate `2006-01-02 MST` `2023-06-15 "
+      "EST` }}|{{ toDate "
+      "`2006-01-02 MST` `2023-06-15 +03` }}|{{ toDate `2006-01-02 -07` `2023-06-15 +05` }}",
+      "2023-06-15 08:00:00 +0800 GMT+8|2023-06-15 00:00:00 +0000 EST|2023-06-15 00:00:00 +0000 "
+      "+03|2023-06-15 "
+      "00:00:00 +0500 +0500" },
     { "line", "{{ __line__ | len }}", "17" },
 };
 
@@ -149,6 +195,10 @@ static const struct template_row failures[] = {
     { "nothing as a command", "{{ nil }}", "TemplateFormatErr" },
     { "two variables for a number", "{{range $i, $e := 3}}x{{end}}", "TemplateFormatErr" },
     { "decimal of an infinity", "{{ addf (mulf 1e308 10) 1 }}", "TemplateFormatErr" },
+    { "method without its argument", "{{ __timestamp__.Add }}", "TemplateFormatErr" },
+    { "method of another type", "{{ __timestamp__.Sub 5 }}", "TemplateFormatErr" },
+    { "years beyond all times", "{{ __timestamp__.AddDate 2000000000 0 0 }}", "TemplateFormatErr" },
+    { "no such method", "{{ (__timestamp__.Sub __timestamp__).Days }}", "TemplateFormatErr" },
     { "out of range", "{{ substr 5 2 `abc` }}", "TemplateFormatErr" },
     { "endless recursion", "{{define `t`}}{{template `t` .}}{{end}}{{template `t` .}}",
       "TemplateFormatErr" },
