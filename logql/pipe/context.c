@@ -551,16 +551,11 @@ bool slg_context_wants_prefix(const struct slg_context *context, struct slg_text
     return false;
 }
 
-void slg_context_fail_text(struct slg_context *context, const char *name, struct slg_text details)
-{
-    context->error = slg_text_of(name);
-    if (details.len > 0)
-        context->error_details = details;
-}
-
 void slg_context_fail(struct slg_context *context, const char *name, const char *details)
 {
-    slg_context_fail_text(context, name, slg_text_of(details == NULL ? "" : details));
+    context->error = slg_text_of(name);
+    if (details != NULL && details[0] != '\0')
+        context->error_details = slg_text_of(details);
     if (context->preserve_error && context->preserve_symbol != NULL)
         slg_context_set(context, context->preserve_symbol, slg_text_of("true"));
 }

@@ -168,8 +168,8 @@ void slg_context_begin(struct slg_context *context, const struct slg_pipe_stream
 /* Add the structured metadata: names that the stream has get "_extracted", __error__ is the error. */
 void slg_context_add_metadata(struct slg_context *context, const struct slg_label_set *metadata);
 
-/* Value of a label whatever its category; false (and "") when it is not there. Not for __error__: see
- * slg_context_get_any. */
+/* Value of a label whatever its category; false (and "") when it is not there. Not for __error__,
+ * which is context->error. */
 bool slg_context_get(struct slg_context *context, struct slg_symbol *symbol,
                      struct slg_text *ret_value);
 enum slg_pipe_category slg_context_category(struct slg_context *context, struct slg_symbol *symbol);
@@ -284,8 +284,6 @@ bool slg_context_lacks_required(const struct slg_context *context);
 /* __error__ = name and, if not NULL, __error_details__; what parsers call: a metric query that asks for __error__ does
  * not fail with it. */
 void slg_context_fail(struct slg_context *context, const char *name, const char *details);
-/* The same for whoever is no parser: with __error_details__ unless "". */
-void slg_context_fail_text(struct slg_context *context, const char *name, struct slg_text details);
 
 /* size bytes of scratch, aligned to 16; NULL sets exhausted. */
 void *slg_context_alloc(struct slg_context *context, size_t size);

@@ -62,7 +62,8 @@ static void put_escaped(struct slg_buf *buf, uint32_t rune)
         slg_buf_printf(buf, "\\U%08x", rune);
 }
 
-void slg_logql_print_quoted(struct slg_buf *buf, struct slg_logql_str text)
+/* Append "..." with Go's escapes (strconv.Quote): what LogQL reads back as the same bytes. */
+static void print_quoted(struct slg_buf *buf, struct slg_logql_str text)
 {
     const uint8_t *p = (const uint8_t *)text.ptr;
     size_t left = text.len;
@@ -297,14 +298,14 @@ static void put_matcher(struct slg_buf *buf, const struct slg_logql_matcher *mat
 {
     put_str(buf, matcher->name);
     put(buf, slg_logql_match_op_text(matcher->op));
-    slg_logql_print_quoted(buf, matcher->value);
+    print_quoted(buf, matcher->value);
 }
 
 static void put_filter_value(const struct printer *out, const struct slg_logql_label_filter *filter)
 {
     switch (filter->kind) {
     case SLG_LOGQL_LABEL_STRING:
-        slg_logql_print_quoted(out->buf, filter->text);
+        print_quoted(out->buf, filter->text);
         return;
     case SLG_LOGQL_LABEL_NUMBER:
         slg_logql_print_float_plain(out->buf, filter->number);
@@ -320,7 +321,7 @@ static void put_filter_value(const struct printer *out, const struct slg_logql_l
         return;
     case SLG_LOGQL_LABEL_IP:
         put(out->buf, "ip(");
-        slg_logql_print_quoted(out->buf, filter->text);
+        print_quoted(out->buf, filter->text);
         put(out->buf, ")");
         return;
     case SLG_LOGQL_LABEL_AND:
@@ -356,7 +357,7 @@ static void put_line_filter(struct slg_buf *buf, const struct slg_logql_line_fil
         put(buf, i == 0 ? " " : " or ");
         if (filter->operands[i].is_ip)
             put(buf, "ip(");
-        slg_logql_print_quoted(buf, filter->operands[i].text);
+        print_quoted(buf, filter->operands[i].text);
         if (filter->operands[i].is_ip)
             put(buf, ")");
     }
@@ -372,7 +373,7 @@ static void put_extractions(struct slg_buf *buf, const struct slg_logql_stage *s
         put(buf, i == 0 ? " " : ",");
         put_str(buf, stage->extractions[i].label);
         put(buf, "=");
-        slg_logql_print_quoted(buf, stage->extractions[i].path);
+        print_quoted(buf, stage->extractions[i].path);
     }
 }
 
@@ -385,7 +386,7 @@ static void put_formats(struct slg_buf *buf, const struct slg_logql_stage *stage
         if (stage->formats[i].is_rename)
             put_str(buf, stage->formats[i].src);
         else
-            slg_logql_print_quoted(buf, stage->formats[i].src);
+            print_quoted(buf, stage->formats[i].src);
     }
 }
 
@@ -429,7 +430,7 @@ static void put_stage(const struct printer *out, const struct slg_logql_stage *s
     case SLG_LOGQL_STAGE_REGEXP:
     case SLG_LOGQL_STAGE_PATTERN:
     case SLG_LOGQL_STAGE_LINE_FORMAT:
-        slg_logql_print_quoted(out->buf, stage->text);
+        print_quoted(out->buf, stage->text);
         break;
     case SLG_LOGQL_STAGE_LABEL_FILTER:
         put_label_filter(out, stage->label_filter);
@@ -583,7 +584,7 @@ static void put_label_replace(const struct printer *out,
     put_expr(out, replace->inner);
     for (size_t i = 0; i < SLG_ARRAY_LEN(parts); i++) {
         put(out->buf, ",");
-        slg_logql_print_quoted(out->buf, *parts[i]);
+        print_quoted(out->buf, *parts[i]);
     }
     put(out->buf, ")");
 }
@@ -822,7 +823,7 @@ static void pretty_label_replace(struct slg_buf *buf, const struct slg_logql_lab
     for (size_t i = 0; i < SLG_ARRAY_LEN(parts); i++) {
         put(buf, ",\n");
         indent(buf, level + 1);
-        slg_logql_print_quoted(buf, *parts[i]);
+        print_quoted(buf, *parts[i]);
     }
     put(buf, "\n");
     indent(buf, level);

@@ -25,9 +25,6 @@ void slg_logql_print_stage(struct slg_buf *buf, const struct slg_logql_stage *st
 /* Append what /format_query answers: one line up to 100 bytes, else split and indented by two spaces per level. */
 void slg_logql_pretty(struct slg_buf *buf, const struct slg_logql_expr *expr);
 
-/* Append "..." with Go's escapes (strconv.Quote): what LogQL reads back as the same bytes. */
-void slg_logql_print_quoted(struct slg_buf *buf, struct slg_logql_str text);
-
 /* Go's time.Duration text ("1h0m0s", "1.5s", "-2ms") and Prometheus' ("1h30m", "0s", cut to ms, ns >= 0). */
 void slg_logql_print_go_duration(struct slg_buf *buf, int64_t ns);
 void slg_logql_print_prom_duration(struct slg_buf *buf, int64_t ns);
