@@ -1,6 +1,6 @@
 /* Lines for `| json` and `| unpack`. The first byte chooses flags: 1 expressions of ours, 2 an expression that stands
  * before the line and ends in a NUL, 4 unpack.
- * Covers: json.c json_scan.c */
+ * Covers: json.c json_scan.c path.c */
 #include "tests/helper/fuzz_pipe.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

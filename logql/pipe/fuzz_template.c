@@ -1,5 +1,5 @@
 /* Templates: up to the first NUL the template, then the line, which logfmt has parsed before.
- * Covers: template.c template_parse.c template_value.c template_function.c template_text.c template_encode.c template_regex.c template_number.c template_compare.c template_collection.c template_time.c */
+ * Covers: template.c template_parse.c template_token.c template_value.c template_printf.c template_function.c template_text.c template_encode.c template_regex.c template_number.c template_compare.c template_collection.c template_time.c */
 #include "tests/helper/fuzz_pipe.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
