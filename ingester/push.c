@@ -299,19 +299,6 @@ static enum slg_status text_pairs(struct decoder *d, const struct slg_push_strea
     return SLG_OK;
 }
 
-/* Stable, so that the last of equal names is the last that was given. */
-static void sort_labels(struct slg_label *items, size_t count)
-{
-    for (size_t i = 1; i < count; i++) {
-        struct slg_label label = items[i];
-        size_t at = i;
-
-        for (; at > 0 && slg_text_compare(items[at - 1].name, label.name) > 0; at--)
-            items[at] = items[at - 1];
-        items[at] = label;
-    }
-}
-
 /* In JSON a name that comes twice is one label, the last; what is left empty is none. Returns the count. */
 static size_t unite_labels(struct slg_label *items, size_t count, bool json)
 {
@@ -344,7 +331,7 @@ static enum slg_status collect_labels(struct decoder *d, const struct slg_push_s
     if (count > SLG_LABEL_INPUT_COUNT_MAX)
         count = unite_labels(items, count, /* json= */ false); /* the empty ones go first */
     if (count <= SLG_LABEL_INPUT_COUNT_MAX) {
-        sort_labels(items, count);
+        slg_label_sort(items, count);
         count = unite_labels(items, count, json);
     }
     set = (struct slg_label_set){ .items = items, .count = count };
@@ -352,7 +339,7 @@ static enum slg_status collect_labels(struct decoder *d, const struct slg_push_s
         !slg_label_get(&set, slg_text_of("service_name"), &service)) {
         items[count].value = discover_service(&set);
         items[count++].name = slg_text_of("service_name");
-        sort_labels(items, count);
+        slg_label_sort(items, count);
     }
     *ret_items = items;
     *ret_count = count;

@@ -49,11 +49,9 @@ static int shown(struct slg_text text)
     return text.len > 64 ? 64 : (int)text.len;
 }
 
-/* Insertion sort: stable, and few labels are given. Then the last of equal names stays, if not empty. */
-static size_t sort_and_unite(struct slg_label *items, size_t count)
+/* Insertion sort: stable, and few labels are given. */
+void slg_label_sort(struct slg_label *items, size_t count)
 {
-    size_t kept = 0;
-
     for (size_t i = 1; i < count; i++) {
         struct slg_label label = items[i];
         size_t at = i;
@@ -62,6 +60,14 @@ static size_t sort_and_unite(struct slg_label *items, size_t count)
             items[at] = items[at - 1];
         items[at] = label;
     }
+}
+
+/* The last of equal names stays, if not empty. */
+static size_t sort_and_unite(struct slg_label *items, size_t count)
+{
+    size_t kept = 0;
+
+    slg_label_sort(items, count);
     for (size_t i = 0; i < count; i++) {
         bool last_given = i + 1 == count || !slg_text_equal(items[i].name, items[i + 1].name);
 

@@ -47,6 +47,9 @@ int slg_text_compare(struct slg_text a, struct slg_text b);
 bool slg_text_equal(struct slg_text a, struct slg_text b);
 bool slg_text_equal_to(struct slg_text a, const char *text);
 
+/* By name, in place; equal names keep their order. For few labels: the work grows with the square of their count. */
+void slg_label_sort(struct slg_label *items, size_t count);
+
 /* Sort items by name in place; *ret_count items remain after dropping empty values and, of equal names, all but the
  * last given. INVALID names the label that breaks a limit (reterr). */
 SLG_MUST_CHECK enum slg_status slg_label_normalize(struct slg_label *items, size_t count,
