@@ -35,15 +35,16 @@ static enum slg_status open_record(const uint8_t *bytes, size_t len, const char 
     if (!slg_cursor_take_text(&c, magic) || !slg_cursor_take_u16be(&c, &found))
         return slg_errorf(reterr, SLG_CORRUPT, "%zu bytes that do not begin with \"%s\"", len,
                           magic);
-    if (found != version)
-        return slg_errorf(reterr, SLG_UNSUPPORTED, "version %u, this program reads version %u",
-                          found, version);
     if (slg_cursor_left(&c) < CHECKSUM_BYTES)
         return slg_errorf(reterr, SLG_CORRUPT, "cut short to %zu bytes", len);
     tail = slg_cursor_make(bytes + len - CHECKSUM_BYTES, CHECKSUM_BYTES);
     if (!slg_cursor_take_u64be(&tail, &checksum) ||
         checksum != slg_hash_xxh3(bytes, len - CHECKSUM_BYTES))
         return slg_errorf(reterr, SLG_CORRUPT, "bad checksum over %zu bytes", len);
+    /* Behind the checksum: a damaged version is damage, which is mended. */
+    if (found != version)
+        return slg_errorf(reterr, SLG_UNSUPPORTED, "version %u, this program reads version %u",
+                          found, version);
     c.end -= CHECKSUM_BYTES;
     *ret_body = c;
     return SLG_OK;

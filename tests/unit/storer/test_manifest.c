@@ -2,6 +2,7 @@
  * Oracle: the worked bytes of docs/FORMATS.md section 3; every single altered or missing byte. */
 #include "tests/helper/test.h"
 
+#include "base/bytes.h"
 #include "base/hash.h"
 #include "storer/manifest.h"
 
@@ -90,51 +91,52 @@ static void test_fields_out_of_range(void **state)
     }
 }
 
-typedef bool reader(const uint8_t *bytes, size_t len);
+typedef enum slg_status reader(const uint8_t *bytes, size_t len);
 
-static bool reads_manifest(const uint8_t *bytes, size_t len)
+static enum slg_status reads_manifest(const uint8_t *bytes, size_t len)
 {
     struct slg_manifest manifest;
 
-    return slg_manifest_decode(bytes, len, &manifest, NULL) == SLG_OK;
+    return slg_manifest_decode(bytes, len, &manifest, NULL);
 }
 
-static bool reads_storage(const uint8_t *bytes, size_t len)
+static enum slg_status reads_storage(const uint8_t *bytes, size_t len)
 {
     struct slg_storage storage;
 
-    return slg_storage_decode(bytes, len, &storage, NULL) == SLG_OK;
+    return slg_storage_decode(bytes, len, &storage, NULL);
 }
 
-static bool reads_opening(const uint8_t *bytes, size_t len)
+static enum slg_status reads_opening(const uint8_t *bytes, size_t len)
 {
     struct slg_opening opening;
 
-    return slg_opening_decode(bytes, len, &opening) == SLG_OK;
+    return slg_opening_decode(bytes, len, &opening);
 }
 
-static bool reads_scrub(const uint8_t *bytes, size_t len)
+static enum slg_status reads_scrub(const uint8_t *bytes, size_t len)
 {
     struct slg_scrub_record record;
 
-    return slg_scrub_record_decode(bytes, len, &record, NULL) == SLG_OK;
+    return slg_scrub_record_decode(bytes, len, &record, NULL);
 }
 
 static void check_every_byte(const char *name, reader *reads, const uint8_t *bytes, size_t len)
 {
-    CHECK(name, reads(bytes, len));
+    CHECK(name, reads(bytes, len) == SLG_OK);
     for (size_t i = 0; i < len; i++) {
         uint8_t *block = test_block(bytes, len);
 
         block[i] ^= 0x40;
-        CHECK(name, !reads(block, len));
+        CHECK(name, reads(block, len) == SLG_CORRUPT);
         free(block);
         block = test_block(bytes, i);
-        CHECK(name, !reads(block, i));
+        CHECK(name, reads(block, i) == SLG_CORRUPT);
         free(block);
     }
 }
 
+/* Altered bytes are damage, the version among them: UNSUPPORTED would leave the shard as it is. */
 static void test_every_altered_byte_is_seen(void **state)
 {
     const struct slg_manifest manifest = example();
@@ -172,6 +174,23 @@ static void test_every_altered_byte_is_seen(void **state)
     slg_buf_fini(&out);
 }
 
+static void test_other_versions_are_named(void **state)
+{
+    const struct slg_manifest manifest = example();
+    struct slg_manifest got;
+    struct slg_error err;
+    struct slg_buf out;
+
+    (void)state;
+    slg_buf_init(&out, 4096);
+    slg_manifest_encode(&out, &manifest);
+    out.data[5] = SLG_MANIFEST_VERSION + 1; /* docs/FORMATS.md section 3 */
+    slg_bytes_put_u64be(out.data + out.len - 8, slg_hash_xxh3(out.data, out.len - 8));
+    assert_int_equal(slg_manifest_decode(out.data, out.len, &got, &err), SLG_UNSUPPORTED);
+    assert_string_equal(err.message, "version 2, this program reads version 1");
+    slg_buf_fini(&out);
+}
+
 /* The name ends at its length and zeros follow, as FORMATS.md says: found by fuzzing. */
 static void test_opening_padding(void **state)
 {
@@ -197,7 +216,7 @@ static void test_opening_padding(void **state)
         checksum = slg_hash_xxh3(note, sizeof(note) - 8);
         for (size_t k = 0; k < 8; k++)
             note[sizeof(note) - 8 + k] = (uint8_t)(checksum >> (56 - 8 * k));
-        CHECK(rows[i].name, reads_opening(note, sizeof(note)) == rows[i].good);
+        CHECK(rows[i].name, (reads_opening(note, sizeof(note)) == SLG_OK) == rows[i].good);
     }
 }
 
@@ -270,6 +289,7 @@ int main(void)
         cmocka_unit_test(test_worked_bytes),
         cmocka_unit_test(test_fields_out_of_range),
         cmocka_unit_test(test_every_altered_byte_is_seen),
+        cmocka_unit_test(test_other_versions_are_named),
         cmocka_unit_test(test_opening_padding),
         cmocka_unit_test(test_known_storages),
         cmocka_unit_test(test_names),
