@@ -67,8 +67,8 @@ enum slg_store_result {
     SLG_STORE_STORED = 0,
     SLG_STORE_DUPLICATE = 1, /* held already, durable, equal content */
     SLG_STORE_BUSY = 2,      /* queue full: try again */
-    SLG_STORE_READ_ONLY =
-        3, /* disk reserve reached or shard damaged: text says which; try another or later */
+    SLG_STORE_READ_ONLY = 3, /* disk reserve reached, shard damaged, or a batch version of another
+                              * release: text says which; try another or later */
     SLG_STORE_NOT_PLACED =
         4,                 /* this node's map does not place the shard here; epoch says which map */
     SLG_STORE_CONTENT = 5, /* same id, other content (H13): start a new incarnation */

@@ -205,11 +205,14 @@ static void check_item(struct lane *lane, struct item *item)
         decide(item, SLG_STORE_BUSY, "no memory to decode the batch");
         return;
     }
-    if (status == SLG_UNSUPPORTED && slg_batch_peek_version(item->bytes, item->len, &version)) {
+    /* Whole, of another release: the ingester keeps it for a storer that reads it. */
+    if (status == SLG_UNSUPPORTED && slg_batch_peek_version(item->bytes, item->len, &version) &&
+        slg_batch_checksum_fits(item->bytes, item->len)) {
         (void)slg_errorf(&err, status,
-                         "a batch of version %" PRIu64 ", this storer reads version %d", version,
-                         SLG_BATCH_VERSION);
-        decide(item, SLG_STORE_MALFORMED, err.message);
+                         "a batch of version %" PRIu64 ", this storer reads version %d: upgrade %s",
+                         version, SLG_BATCH_VERSION,
+                         version > SLG_BATCH_VERSION ? "this storer" : "the ingester");
+        decide(item, SLG_STORE_READ_ONLY, err.message);
         return;
     }
     if (status != SLG_OK) {
