@@ -6,6 +6,7 @@
 #define SLG_TESTS_HELPER_INGESTER_H
 
 #include "tests/helper/test.h"
+#include "tests/helper/wait.h"
 
 #include <inttypes.h>
 #include <poll.h>
@@ -22,9 +23,8 @@
 #include "proto/rpc.h"
 #include "proto/transport.h"
 
-#define FAKE_BATCH_MAX   ((size_t)20000)
-#define FAKE_HELD_MAX    ((size_t)64)
-#define TEST_DEADLINE_NS (20 * SLG_NS_PER_SEC)
+#define FAKE_BATCH_MAX ((size_t)20000)
+#define FAKE_HELD_MAX  ((size_t)64)
 
 enum fake_act {
     FAKE_STORE,       /* as a good storer */
@@ -268,17 +268,6 @@ static inline void fake_check_sequences(struct fake_storer *fake)
         assert_non_null(fake_find(fake, &id));
     }
 }
-
-/* Poll a condition with a deadline. */
-#define WAIT_UNTIL(condition)                                                                      \
-    do {                                                                                           \
-        int64_t wait_until_ = slg_clock_mono_ns(slg_clock_system()) + TEST_DEADLINE_NS;            \
-        while (!(condition)) {                                                                     \
-            if (slg_clock_mono_ns(slg_clock_system()) > wait_until_)                               \
-                fail_msg("not within the deadline: %s", #condition);                               \
-            (void)poll(NULL, 0, 1);                                                                \
-        }                                                                                          \
-    } while (0)
 
 /* What forward, batcher and the intake need around them. */
 struct bench {

@@ -2,6 +2,7 @@
  * Oracle: a plain socket client below that sees every byte; each hostile row ends with a good request.
  * Covers: proto/http_stream.c */
 #include "tests/helper/test.h"
+#include "tests/helper/wait.h"
 
 #include <arpa/inet.h>
 #include <poll.h>
@@ -17,16 +18,6 @@
 #define BODY_MAX     ((size_t)64 * 1024)
 #define ANSWER_MAX   ((size_t)64 << 20)
 #define STREAM_BYTES ((size_t)50 << 20)
-#define DEADLINE_NS  (20 * SLG_NS_PER_SEC)
-
-#define AWAIT(condition)                                                                           \
-    do {                                                                                           \
-        int64_t deadline_ = slg_clock_mono_ns(slg_clock_system()) + DEADLINE_NS;                   \
-        while (!(condition)) {                                                                     \
-            assert_true(slg_clock_mono_ns(slg_clock_system()) < deadline_);                        \
-            (void)poll(NULL, 0, 1);                                                                \
-        }                                                                                          \
-    } while (0)
 
 /* ---- the handlers ---- */
 
@@ -68,7 +59,7 @@ static void big(void *ctx, struct slg_http_request *request)
 static void wait_for_gone(void *ctx, struct slg_http_request *request)
 {
     struct world *world = ctx;
-    int64_t deadline = slg_clock_mono_ns(slg_clock_system()) + DEADLINE_NS;
+    int64_t deadline = slg_clock_mono_ns(slg_clock_system()) + TEST_DEADLINE_NS;
 
     (void)atomic_fetch_add(&world->waiting, 1);
     while (!slg_http_client_gone(request) && slg_clock_mono_ns(slg_clock_system()) < deadline)
@@ -396,7 +387,7 @@ static void test_idle_clients_are_cut(void **state)
 /* Send the text byte by byte, never silent for long, until the server closes. The bytes that went out. */
 static size_t trickle(int fd, const char *text)
 {
-    int64_t deadline = slg_clock_mono_ns(slg_clock_system()) + DEADLINE_NS;
+    int64_t deadline = slg_clock_mono_ns(slg_clock_system()) + TEST_DEADLINE_NS;
     size_t sent = 0;
 
     for (;;) {
@@ -426,14 +417,14 @@ static void test_heads_that_trickle_are_cut(void **state)
 
     (void)state;
     send_all(waiting_fd, waiting, sizeof(waiting) - 1);
-    AWAIT(atomic_load(&world.waiting) == 1);
+    WAIT_UNTIL(atomic_load(&world.waiting) == 1);
     (void)trickle(fd, "GET /show HTTP/1.1\r\nX: ");
     assert_true(slg_clock_mono_ns(slg_clock_system()) - begin >= 300 * SLG_NS_PER_MS);
     assert_true(slg_clock_mono_ns(slg_clock_system()) - begin < 10 * SLG_NS_PER_SEC);
     close(fd);
     assert_int_equal(atomic_load(&world.gone), 0); /* its head was there in time */
     close(waiting_fd);
-    AWAIT(atomic_load(&world.gone) == 1);
+    WAIT_UNTIL(atomic_load(&world.gone) == 1);
     close(kept_fd);
     kept_fd = dial(server);
     for (int i = 0; i < 3; i++) { /* each answer begins the time anew */
@@ -547,7 +538,7 @@ static void test_streams(void **state)
     body = body_of(&answer, &len);
     assert_false(join_chunks(answer.data + (body - answer.data), len, &len));
     slg_buf_fini(&answer);
-    AWAIT(atomic_load(&world.released) == 3);
+    WAIT_UNTIL(atomic_load(&world.released) == 3);
     slg_http_server_stop(server);
 }
 
@@ -561,15 +552,15 @@ static void test_a_client_that_goes_is_noticed(void **state)
 
     (void)state;
     send_all(fd, wait_request, sizeof(wait_request) - 1);
-    AWAIT(atomic_load(&world.waiting) == 1);
+    WAIT_UNTIL(atomic_load(&world.waiting) == 1);
     assert_int_equal(close(fd), 0);
-    AWAIT(atomic_load(&world.gone) == 1);
+    WAIT_UNTIL(atomic_load(&world.gone) == 1);
 
     fd = dial(server); /* in the middle of a stream: release runs all the same */
     send_all(fd, stream_request, sizeof(stream_request) - 1);
     assert_int_equal(recv(fd, (char[1]){ 0 }, 1, 0), 1);
     assert_int_equal(close(fd), 0);
-    AWAIT(atomic_load(&world.released) == 1);
+    WAIT_UNTIL(atomic_load(&world.released) == 1);
     slg_http_server_stop(server);
 }
 

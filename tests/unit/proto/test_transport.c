@@ -1,6 +1,7 @@
 /* Requests are answered once, by the right peer, or fail with the reason within their time; nothing leaks.
  * Oracle: an echo server of our own; ASan, LeakSanitizer and TSan. Waits have a deadline, nothing sleeps. */
 #include "tests/helper/test.h"
+#include "tests/helper/wait.h"
 
 #include <arpa/inet.h>
 #include <poll.h>
@@ -13,18 +14,7 @@
 #include "proto/limits.h"
 #include "proto/transport.h"
 
-#define DEADLINE_NS (20 * SLG_NS_PER_SEC)
-#define TLS_DIR     SLG_SOURCE_DIR "/tests/helper/tls/"
-
-/* Wait for a condition that other threads bring about. */
-#define AWAIT(condition)                                                                           \
-    do {                                                                                           \
-        int64_t deadline_ = slg_clock_mono_ns(slg_clock_system()) + DEADLINE_NS;                   \
-        while (!(condition)) {                                                                     \
-            assert_true(slg_clock_mono_ns(slg_clock_system()) < deadline_);                        \
-            (void)poll(NULL, 0, 1);                                                                \
-        }                                                                                          \
-    } while (0)
+#define TLS_DIR SLG_SOURCE_DIR "/tests/helper/tls/"
 
 static void echo(void *ctx, struct slg_transport_call *call, const uint8_t *request, size_t len)
 {
@@ -51,7 +41,7 @@ static void keep(void *ctx, struct slg_transport_call *call, const uint8_t *requ
 static void answer_kept(struct keeper *keeper)
 {
     for (int i = 0; i < atomic_load(&keeper->count); i++) {
-        AWAIT(atomic_load(&keeper->calls[i]) != NULL);
+        WAIT_UNTIL(atomic_load(&keeper->calls[i]) != NULL);
         slg_transport_call_reply(atomic_load(&keeper->calls[i]), "late", 4);
     }
 }
@@ -110,7 +100,7 @@ static void test_echo(void **state)
 
         CHECK(urls[i], ask(client, "hello", reply) == SLG_OK);
         CHECK(urls[i], strcmp(reply, "hello") == 0);
-        AWAIT(slg_transport_client_connected(client));
+        WAIT_UNTIL(slg_transport_client_connected(client));
         CHECK(urls[i], ask(client, "", reply) == SLG_OK);
         CHECK(urls[i], strcmp(reply, "") == 0);
         slg_transport_client_stop(client);
@@ -165,16 +155,16 @@ static void test_in_flight_is_bounded(void **state)
     for (int i = 0; i < 3; i++)
         assert_int_equal(slg_transport_request(client, "x", 1, 60000, count_done, &tally), SLG_OK);
     assert_int_equal(slg_transport_request(client, "x", 1, 60000, count_done, &tally), SLG_AGAIN);
-    AWAIT(atomic_load(&keeper.count) == 3);
+    WAIT_UNTIL(atomic_load(&keeper.count) == 3);
     answer_kept(&keeper);
-    AWAIT(atomic_load(&tally.done) == 3);
+    WAIT_UNTIL(atomic_load(&tally.done) == 3);
     assert_int_equal(atomic_load(&tally.by_status[SLG_OK]), 3);
-    AWAIT(slg_transport_request(client, "x", 1, 60000, count_done, &tally) == SLG_OK);
-    AWAIT(atomic_load(&keeper.count) == 4);
+    WAIT_UNTIL(slg_transport_request(client, "x", 1, 60000, count_done, &tally) == SLG_OK);
+    WAIT_UNTIL(atomic_load(&keeper.count) == 4);
     slg_transport_client_stop(client); /* cancels the fourth */
     assert_int_equal(atomic_load(&tally.by_status[SLG_CANCELED]), 1);
     slg_transport_server_stop(server); /* with the fourth in hand */
-    AWAIT(atomic_load(&keeper.calls[3]) != NULL);
+    WAIT_UNTIL(atomic_load(&keeper.calls[3]) != NULL);
     slg_transport_call_reply(atomic_load(&keeper.calls[3]), "late", 4);
     slg_transport_server_destroy(server);
 }
@@ -191,12 +181,12 @@ static void test_a_silent_peer_times_out(void **state)
     assert_int_equal(slg_transport_ask(client, "x", 1, 50, &out), SLG_TIMEOUT);
     assert_int_equal(out.len, 0);
     /* The late answer to the first must not become the answer to the second. */
-    AWAIT(atomic_load(&keeper.count) == 1);
+    WAIT_UNTIL(atomic_load(&keeper.count) == 1);
     answer_kept(&keeper);
     assert_int_equal(slg_transport_ask(client, "y", 1, 50, &out), SLG_TIMEOUT);
-    AWAIT(atomic_load(&keeper.count) == 2);
+    WAIT_UNTIL(atomic_load(&keeper.count) == 2);
     slg_transport_client_stop(client);
-    AWAIT(atomic_load(&keeper.calls[1]) != NULL);
+    WAIT_UNTIL(atomic_load(&keeper.calls[1]) != NULL);
     slg_transport_call_reply(atomic_load(&keeper.calls[1]), "", 0);
     slg_transport_server_stop(server);
     slg_transport_server_destroy(server);
@@ -257,16 +247,16 @@ static void test_a_peer_that_stands_still_is_not_dialed_again(void **state)
     struct slg_transport_client *client = dial_in_a_hurry(url);
 
     (void)state;
-    AWAIT((first = accept(listener, NULL, NULL)) >= 0);
+    WAIT_UNTIL((first = accept(listener, NULL, NULL)) >= 0);
     assert_int_equal(send(first, "\0SP\0\0\x31\0\0", 8, MSG_NOSIGNAL), 8);
-    AWAIT(slg_transport_client_connected(client));
+    WAIT_UNTIL(slg_transport_client_connected(client));
     assert_int_equal(slg_transport_request(client, "x", 1, 600000, count_done, &tally), SLG_OK);
     (void)poll(NULL, 0, 1000); /* several silences */
     assert_int_equal(accept(listener, NULL, NULL), -1);
     assert_int_equal(atomic_load(&tally.done), 0);
     assert_int_equal(close(first), 0); /* it ended after all */
-    AWAIT((first = accept(listener, NULL, NULL)) >= 0);
-    AWAIT(atomic_load(&tally.done) == 1);
+    WAIT_UNTIL((first = accept(listener, NULL, NULL)) >= 0);
+    WAIT_UNTIL(atomic_load(&tally.done) == 1);
     assert_int_equal(atomic_load(&tally.by_status[SLG_UNAVAILABLE]), 1);
     slg_transport_client_stop(client);
     assert_int_equal(close(first), 0);
@@ -283,11 +273,11 @@ static void test_a_peer_at_work_is_waited_for(void **state)
 
     (void)state;
     assert_int_equal(slg_transport_request(client, "x", 1, 60000, count_done, &tally), SLG_OK);
-    AWAIT(atomic_load(&keeper.count) == 1);
+    WAIT_UNTIL(atomic_load(&keeper.count) == 1);
     (void)poll(NULL, 0, 1000); /* that is the work: several silences long */
     assert_int_equal(atomic_load(&tally.done), 0);
     answer_kept(&keeper);
-    AWAIT(atomic_load(&tally.done) == 1);
+    WAIT_UNTIL(atomic_load(&tally.done) == 1);
     assert_int_equal(atomic_load(&tally.by_status[SLG_OK]), 1);
     assert_int_equal(atomic_load(&keeper.count), 1); /* the signs are not the handler's */
     slg_transport_client_stop(client);
@@ -325,17 +315,17 @@ static void test_a_lost_peer_fails_its_requests_and_may_come_back(void **state)
     free_url(url, sizeof(url));
     server = serve(url, keep, &keeper);
     client = dial(url, 4);
-    AWAIT(slg_transport_client_connected(client));
+    WAIT_UNTIL(slg_transport_client_connected(client));
     assert_int_equal(slg_transport_request(client, "x", 1, 60000, count_done, &tally), SLG_OK);
-    AWAIT(atomic_load(&keeper.count) == 1);
+    WAIT_UNTIL(atomic_load(&keeper.count) == 1);
     slg_transport_server_stop(server);
-    AWAIT(atomic_load(&tally.done) == 1);
+    WAIT_UNTIL(atomic_load(&tally.done) == 1);
     assert_int_equal(atomic_load(&tally.by_status[SLG_UNAVAILABLE]), 1);
     answer_kept(&keeper);
     slg_transport_server_destroy(server);
 
     server = serve(url, echo, &served);
-    AWAIT(ask(client, "again", reply) == SLG_OK);
+    WAIT_UNTIL(ask(client, "again", reply) == SLG_OK);
     assert_string_equal(reply, "again");
     assert_int_equal(atomic_load(&served), 1); /* the lost request was not sent again */
     slg_transport_client_stop(client);
@@ -371,11 +361,11 @@ static void test_who_asks_again_at_the_loss_is_told_soon(void **state)
     free_url(url, sizeof(url));
     server = serve(url, keep, &keeper);
     again.client = dial(url, 4);
-    AWAIT(slg_transport_client_connected(again.client));
+    WAIT_UNTIL(slg_transport_client_connected(again.client));
     assert_int_equal(slg_transport_request(again.client, "x", 1, 60000, ask_again, &again), SLG_OK);
-    AWAIT(atomic_load(&keeper.count) == 1);
+    WAIT_UNTIL(atomic_load(&keeper.count) == 1);
     slg_transport_server_stop(server);
-    AWAIT(atomic_load(&again.tally.done) == 2);
+    WAIT_UNTIL(atomic_load(&again.tally.done) == 2);
     assert_int_equal(atomic_load(&again.tally.by_status[SLG_UNAVAILABLE]), 2);
     answer_kept(&keeper);
     slg_transport_server_destroy(server);
@@ -434,7 +424,7 @@ static void test_done_may_ask_again(void **state)
 
     (void)state;
     assert_int_equal(slg_transport_request(client, "next", 4, 10000, ask_next, &chain), SLG_OK);
-    AWAIT(atomic_load(&chain.left) == 0 || atomic_load(&chain.failed) > 0);
+    WAIT_UNTIL(atomic_load(&chain.left) == 0 || atomic_load(&chain.failed) > 0);
     assert_int_equal(atomic_load(&chain.failed), 0);
     slg_transport_client_stop(client);
     slg_transport_server_stop(server);

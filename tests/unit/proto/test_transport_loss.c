@@ -4,6 +4,7 @@
  * byte length, a 4 byte request id, and the text). Without the mending of NNG 1.5 (nng_stream_recv in transport.c)
  * most rows here wait for ever, often within three rounds. Waits have a deadline, nothing sleeps. */
 #include "tests/helper/test.h"
+#include "tests/helper/wait.h"
 
 #include <arpa/inet.h>
 #include <poll.h>
@@ -16,22 +17,12 @@
 #include "base/clock.h"
 #include "proto/transport.h"
 
-#define DEADLINE_NS (20 * SLG_NS_PER_SEC)
 #define ROUND_COUNT 20
 #define BURST_COUNT 200
 #define TEXT_BYTES  100
 #define EACH_BYTES  (8 + 4 + TEXT_BYTES)
 #define ID_REQ      0x30
 #define ID_REP      0x31
-
-#define AWAIT(condition)                                                                           \
-    do {                                                                                           \
-        int64_t deadline_ = slg_clock_mono_ns(slg_clock_system()) + DEADLINE_NS;                   \
-        while (!(condition)) {                                                                     \
-            assert_true(slg_clock_mono_ns(slg_clock_system()) < deadline_);                        \
-            (void)poll(NULL, 0, 1);                                                                \
-        }                                                                                          \
-    } while (0)
 
 static const struct leave_case {
     const char *name;
@@ -82,7 +73,7 @@ static bool greet(int fd, uint8_t id)
     uint8_t greeting[8] = { 0, 'S', 'P', 0, 0, id, 0, 0 }, theirs[8];
     bool greeted;
 
-    set_patience(fd, (struct timeval){ .tv_sec = DEADLINE_NS / SLG_NS_PER_SEC });
+    set_patience(fd, (struct timeval){ .tv_sec = TEST_DEADLINE_NS / SLG_NS_PER_SEC });
     greeted = pass(fd, greeting, sizeof(greeting), true) && pass(fd, theirs, sizeof(theirs), false);
     set_patience(fd,
                  (struct timeval){ .tv_usec = 200000 }); /* a peer that is full reads no further */
@@ -170,13 +161,13 @@ static void check_process_reconnects(const char *name)
 
     (void)snprintf(url, sizeof(url), "%s", slg_transport_server_url(server));
     client = dial(url);
-    AWAIT(slg_transport_client_connected(client));
+    WAIT_UNTIL(slg_transport_client_connected(client));
     slg_transport_server_stop(server);
     slg_transport_server_destroy(server);
     print_message("     %s\n", name); /* the row, should it hang */
-    AWAIT(!slg_transport_client_connected(client));
+    WAIT_UNTIL(!slg_transport_client_connected(client));
     server = serve(url, echo, NULL);
-    AWAIT(slg_transport_client_connected(client));
+    WAIT_UNTIL(slg_transport_client_connected(client));
     slg_transport_client_stop(client);
     slg_transport_server_stop(server);
     slg_transport_server_destroy(server);
@@ -229,7 +220,7 @@ static void count_done(void *ctx, enum slg_status status, const uint8_t *reply, 
 static int accept_client(int listener)
 {
     struct pollfd one = { .fd = listener, .events = POLLIN };
-    int fd = poll(&one, 1, (int)(DEADLINE_NS / SLG_NS_PER_MS)) == 1
+    int fd = poll(&one, 1, (int)(TEST_DEADLINE_NS / SLG_NS_PER_MS)) == 1
                  ? accept4(listener, NULL, NULL, SOCK_CLOEXEC)
                  : -1;
 
@@ -272,7 +263,7 @@ static void test_servers_that_leave_in_a_burst(void **state)
             leave(fd, &leave_cases[i]);
         }
         (void)close(listener);
-        AWAIT(atomic_load(&done) == asked);
+        WAIT_UNTIL(atomic_load(&done) == asked);
         slg_transport_client_stop(client);
     }
 }

@@ -2,6 +2,7 @@
  * copied directory is found out. Covers: storer/copy.c storer/ensure.c storer/peer_links.c storer/repair.c
  * Oracle: what was stored at the one is held by the other. The rounds of a whole cluster: tests/e2e/replication. */
 #include "tests/helper/storer.h"
+#include "tests/helper/wait.h"
 
 #include <poll.h>
 
@@ -9,17 +10,6 @@
 #include "storer/disk.h"
 #include "storer/manifest.h"
 #include "storer/storer.h"
-
-#define DEADLINE_NS (60 * SLG_NS_PER_SEC)
-
-#define AWAIT(condition)                                                                           \
-    do {                                                                                           \
-        int64_t deadline_ = slg_clock_mono_ns(slg_clock_system()) + DEADLINE_NS;                   \
-        while (!(condition)) {                                                                     \
-            assert_true(slg_clock_mono_ns(slg_clock_system()) < deadline_);                        \
-            (void)poll(NULL, 0, 5);                                                                \
-        }                                                                                          \
-    } while (0)
 
 static const char map_text[] =
     "{\"version\":1,\"cluster\":\"c\",\"epoch\":1,\"nodes\":["
@@ -196,7 +186,7 @@ static void test_ensure(void **state)
     start(&p, 0, /* repair= */ false);
     assert_true(sets(&p, 0).refilling); /* alone it does not know whether it forgot something */
     start(&p, 1, /* repair= */ false);
-    AWAIT(!sets(&p, 0).refilling && !sets(&p, 1).refilling);
+    WAIT_UNTIL(!sets(&p, 0).refilling && !sets(&p, 1).refilling);
     for (uint64_t i = 1; i <= 40; i++)
         store(&p, i % 2, i);
     assert_int_equal(held(&p, 0), 20);
@@ -222,16 +212,16 @@ static void test_a_new_disk_is_refilled(void **state)
     set_up(&p);
     start(&p, 0, /* repair= */ true);
     start(&p, 1, /* repair= */ true);
-    AWAIT(!sets(&p, 0).refilling && !sets(&p, 1).refilling);
+    WAIT_UNTIL(!sets(&p, 0).refilling && !sets(&p, 1).refilling);
     store(&p, 0, 1);
     store(&p, 0, 2);
-    AWAIT(held(&p, 1) == 2); /* by rounds */
+    WAIT_UNTIL(held(&p, 1) == 2); /* by rounds */
     stop(&p, 1);
     test_drop_directory(p.one[1].directory);
     p.one[1].directory = test_make_directory();
     start(&p, 1, /* repair= */ true);
     assert_true(sets(&p, 1).refilling);
-    AWAIT(!sets(&p, 1).refilling);
+    WAIT_UNTIL(!sets(&p, 1).refilling);
     assert_int_equal(held(&p, 1), 2);
     stop(&p, 0);
     stop(&p, 1);
@@ -279,23 +269,23 @@ static void test_a_rolled_back_disk_is_found_out(void **state)
     set_up(&p);
     start(&p, 0, /* repair= */ true);
     start(&p, 1, /* repair= */ true);
-    AWAIT(!sets(&p, 0).refilling && !sets(&p, 1).refilling);
-    AWAIT(remembered(&p, 1, "b") == 0); /* it says of itself that it is whole */
-    AWAIT(remembered(&p, 0, "b") >= 0);
+    WAIT_UNTIL(!sets(&p, 0).refilling && !sets(&p, 1).refilling);
+    WAIT_UNTIL(remembered(&p, 1, "b") == 0); /* it says of itself that it is whole */
+    WAIT_UNTIL(remembered(&p, 0, "b") >= 0);
     before = remembered(&p, 0, "b");
     read_record(&p, 1, "storage", &storage);
     read_record(&p, 1, "peers", &peers);
     store(&p, 1, 1);
-    AWAIT(remembered(&p, 0, "b") > before); /* the counter was raised, and told */
+    WAIT_UNTIL(remembered(&p, 0, "b") > before); /* the counter was raised, and told */
     stop(&p, 1);
     write_record(&p, 1, "storage", &storage);
     write_record(&p, 1, "peers", &peers);
     start(&p, 1, /* repair= */ true);
-    AWAIT(remembered(&p, 1, "b") == -1); /* the proof is taken back */
+    WAIT_UNTIL(remembered(&p, 1, "b") == -1); /* the proof is taken back */
     assert_true(sets(&p, 1).refilling);
     stop(&p, 1);
     start(&p, 1, /* repair= */ true);
-    AWAIT(remembered(&p, 0, "b") >= 0);
+    WAIT_UNTIL(remembered(&p, 0, "b") >= 0);
     assert_true(sets(&p, 1).refilling); /* and a start does not give it back */
     assert_int_equal(remembered(&p, 1, "b"), -1);
     stop(&p, 0);

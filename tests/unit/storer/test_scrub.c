@@ -1,6 +1,7 @@
 /* The scrub finds what is damaged, puts aside as little as it can, and goes on where it stood. Covers: storer/scrub.c
  * Oracle: which shards were damaged; what the catalogue says of each afterwards; the sets that were stored. */
 #include "tests/helper/storer.h"
+#include "tests/helper/wait.h"
 
 #include <poll.h>
 #include <stdatomic.h>
@@ -9,18 +10,8 @@
 #include "storer/quarantine.h"
 #include "storer/scrub.h"
 
-#define DEADLINE_NS (60 * SLG_NS_PER_SEC)
 #define SHARD_COUNT 6
 #define BATCH_COUNT 12
-
-#define AWAIT(condition)                                                                           \
-    do {                                                                                           \
-        int64_t deadline_ = slg_clock_mono_ns(slg_clock_system()) + DEADLINE_NS;                   \
-        while (!(condition)) {                                                                     \
-            assert_true(slg_clock_mono_ns(slg_clock_system()) < deadline_);                        \
-            (void)poll(NULL, 0, 5);                                                                \
-        }                                                                                          \
-    } while (0)
 
 struct fixture {
     char *directory;
@@ -193,8 +184,8 @@ static void test_a_pass_finds_all(void **state)
     damage(&f, 3, "table");
     open_catalogue(&f);
     start(&f, /* passes= */ true, /* interval_ns= */ 1, UINT64_C(1) << 40);
-    AWAIT(atomic_load(&f.found) >= 2);
-    AWAIT(progress_of(&f).pass_started_ns > 0);
+    WAIT_UNTIL(atomic_load(&f.found) >= 2);
+    WAIT_UNTIL(progress_of(&f).pass_started_ns > 0);
     stop(&f);
     assert_int_equal(atomic_load(&f.found), 2); /* nothing is found twice */
     check_damage(&f);
@@ -217,7 +208,7 @@ static void test_only_what_was_reported(void **state)
     start(&f, /* passes= */ false, /* interval_ns= */ 1, UINT64_C(1) << 40);
     slg_catalogue_report(f.catalogue, &sound);
     slg_catalogue_report(f.catalogue, &id);
-    AWAIT(atomic_load(&f.found) >= 1);
+    WAIT_UNTIL(atomic_load(&f.found) >= 1);
     assert_false(progress_of(&f).running);
     stop(&f);
     assert_int_equal(atomic_load(&f.found), 1);
@@ -241,18 +232,18 @@ static void test_goes_on_where_it_stood(void **state)
     set_up(&f);
     open_catalogue(&f);
     start(&f, true, 1, UINT64_C(1) << 20);
-    AWAIT(progress_of(&f).running);
+    WAIT_UNTIL(progress_of(&f).running);
     stop(&f);
     for (; starts < 200 && !over; starts++) {
         struct slg_scrub_progress progress;
         uint64_t before = done;
 
         start(&f, true, INT64_C(3600) * SLG_NS_PER_SEC, UINT64_C(1) << 20);
-        AWAIT(progress_of(&f).pass_started_ns > 0);
-        AWAIT(progress_of(&f).done_bytes > before + 100000 || !progress_of(&f).running);
+        WAIT_UNTIL(progress_of(&f).pass_started_ns > 0);
+        WAIT_UNTIL(progress_of(&f).done_bytes > before + 100000 || !progress_of(&f).running);
         stop(&f);
         start(&f, /* passes= */ false, INT64_C(3600) * SLG_NS_PER_SEC, UINT64_C(1) << 20);
-        AWAIT(progress_of(&f).pass_started_ns > 0);
+        WAIT_UNTIL(progress_of(&f).pass_started_ns > 0);
         progress = progress_of(&f);
         stop(&f);
         assert_true(progress.done_bytes >= done);
