@@ -2,10 +2,12 @@
 
 #include <curl/curl.h>
 #include <poll.h>
+#include <string.h>
 
 #define CONNECT_TIMEOUT_MS 5000L
 #define GET_TIMEOUT_MS     120000L
 #define SEND_TIMEOUT_MS    30000
+#define ENDPOINT_SHOWN_MAX 150
 
 struct slg_fetch {
     CURL *curl;
@@ -67,6 +69,14 @@ static void set_options(CURL *curl, const struct slg_fetch_request *request, str
     }
 }
 
+/* For messages: an address and path, without the query that the user has just typed. */
+static int endpoint_len(const char *url)
+{
+    size_t len = strcspn(url, "?");
+
+    return len < ENDPOINT_SHOWN_MAX ? (int)len : ENDPOINT_SHOWN_MAX;
+}
+
 enum slg_status slg_fetch_run(struct slg_fetch *fetch, const struct slg_fetch_request *request,
                               struct slg_buf *out, long *ret_code, struct slg_error *reterr)
 {
@@ -85,13 +95,14 @@ enum slg_status slg_fetch_run(struct slg_fetch *fetch, const struct slg_fetch_re
     code = curl_easy_perform(fetch->curl);
     curl_slist_free_all(headers);
     if (slg_buf_failed(out))
-        return slg_errorf(reterr, SLG_LIMIT, "the answer of %s is over %zu bytes", request->url,
-                          out->bytes_max);
+        return slg_errorf(reterr, SLG_LIMIT, "the answer of %.*s is over %zu bytes",
+                          endpoint_len(request->url), request->url, out->bytes_max);
     if (code == CURLE_OPERATION_TIMEDOUT)
-        return slg_errorf(reterr, SLG_TIMEOUT, "%.150s did not answer in time: %.80s", request->url,
-                          error_text);
+        return slg_errorf(reterr, SLG_TIMEOUT, "%.*s did not answer in time: %.80s",
+                          endpoint_len(request->url), request->url, error_text);
     if (code != CURLE_OK)
-        return slg_errorf(reterr, SLG_UNAVAILABLE, "could not reach %.150s: %.80s", request->url,
+        return slg_errorf(reterr, SLG_UNAVAILABLE, "could not reach %.*s: %.80s",
+                          endpoint_len(request->url), request->url,
                           error_text[0] == '\0' ? curl_easy_strerror(code) : error_text);
     (void)curl_easy_getinfo(fetch->curl, CURLINFO_RESPONSE_CODE, ret_code);
     return SLG_OK;
@@ -130,8 +141,8 @@ enum slg_status slg_fetch_connect(struct slg_fetch *fetch, const char *url,
     slg_buf_fini(&none);
     (void)curl_easy_setopt(fetch->curl, CURLOPT_ERRORBUFFER, NULL);
     if (code != CURLE_OK)
-        return slg_errorf(reterr, SLG_UNAVAILABLE, "could not reach %.150s: %.80s", url,
-                          error_text[0] == '\0' ? curl_easy_strerror(code) : error_text);
+        return slg_errorf(reterr, SLG_UNAVAILABLE, "could not reach %.*s: %.80s", endpoint_len(url),
+                          url, error_text[0] == '\0' ? curl_easy_strerror(code) : error_text);
     return SLG_OK;
 }
 
