@@ -1,7 +1,6 @@
 /* Concurrency
- *   everything            the owning thread
- *   shards[i].unsettled   the forward thread takes one away when a batch is settled; shards never move and a place is
- *                         reused only at 0 */
+ *   everything     the owning thread
+ *   unsettled[i]   the forward thread takes one away when a batch is settled */
 #include "ingester/batcher.h"
 
 #include <errno.h>
@@ -23,7 +22,6 @@ struct shard {
     struct slg_shard_id id;
     uint64_t sequence; /* last one given out */
     int64_t sealed_mono_ns;
-    _Atomic uint32_t unsettled; /* batches sealed and not settled */
 };
 
 struct cached_stream {
@@ -56,7 +54,11 @@ struct slg_batcher {
     struct slg_incarnation incarnation;
     uint64_t incarnation_serial; /* forward's, when it began */
     struct shard *shards;        /* [SHARD_TABLE_SIZE], open addressing */
+    struct shard *shards_before; /* the full table of the incarnation before; NULL: none */
     size_t shard_count;
+    /* Batches sealed and not settled, by the place of their shard: shards of one place seem busy together. Not in the
+     * table, because these batches outlive it. */
+    _Atomic uint32_t unsettled[SHARD_TABLE_SIZE];
     struct builder *builders[SLG_BATCHER_BUILDERS_MAX];
     size_t builder_count;        /* made so far, open or not */
     struct builder *last;        /* where the last entry went */
@@ -115,33 +117,53 @@ static bool same_shard(const struct slg_shard_id *a, const struct slg_shard_id *
            a->slot_count == b->slot_count;
 }
 
-static struct shard *find_shard(struct slg_batcher *b, const struct slg_shard_id *id,
+static struct shard *find_shard(struct shard *table, const struct slg_shard_id *id,
                                 struct shard **ret_free)
 {
     size_t place = shard_place(id);
 
     /* Half of the table is always free, so the walk ends. */
-    while (b->shards[place].used) {
-        if (same_shard(&b->shards[place].id, id))
-            return &b->shards[place];
+    while (table[place].used) {
+        if (same_shard(&table[place].id, id))
+            return &table[place];
         place = (place + 1) % SHARD_TABLE_SIZE;
     }
-    *ret_free = &b->shards[place];
+    *ret_free = &table[place];
     return NULL;
 }
 
-/* All sequences begin again at 1 under a new name. No builder is open, nothing is unsettled: else AGAIN. */
+static void meet_shard(struct slg_batcher *b, struct shard *place, const struct slg_shard_id *id,
+                       int64_t sealed_mono_ns)
+{
+    *place = (struct shard){ .used = true, .id = *id, .sealed_mono_ns = sealed_mono_ns };
+    b->shard_count++;
+}
+
+/* All sequences begin again at 1 under a new name, in a table that knows the shards of open builders only. Batches on
+ * their way keep their ids: to a storer two incarnations are two ingesters. */
 static enum slg_status begin_incarnation(struct slg_batcher *b)
 {
-    for (size_t i = 0; i < SHARD_TABLE_SIZE; i++)
-        if (b->shards[i].used &&
-            atomic_load_explicit(&b->shards[i].unsettled, memory_order_acquire) != 0)
-            return SLG_AGAIN;
-    if (make_incarnation(b->options.clock, &b->incarnation) != SLG_OK)
+    struct shard *table = calloc(SHARD_TABLE_SIZE, sizeof(*table));
+
+    if (table == NULL || make_incarnation(b->options.clock, &b->incarnation) != SLG_OK) {
+        free(table);
         return SLG_AGAIN;
-    for (size_t i = 0; i < SHARD_TABLE_SIZE; i++)
-        b->shards[i].used = false;
+    }
+    free(b->shards_before);
+    b->shards_before = b->shards;
+    b->shards = table;
     b->shard_count = 0;
+    for (size_t i = 0; i < b->builder_count; i++) {
+        struct builder *builder = b->builders[i];
+        struct shard *place = NULL;
+
+        if (builder->shard == NULL || find_shard(table, &builder->shard->id, &place) != NULL)
+            continue;
+        meet_shard(b, place, &builder->shard->id, builder->shard->sealed_mono_ns);
+        builder->shard = place;
+    }
+    slg_log_info("new incarnation begun: %zu shards are all that one remembers",
+                 SLG_BATCHER_SHARDS_MAX);
     return SLG_OK;
 }
 
@@ -160,8 +182,19 @@ static void renew_incarnation(struct slg_batcher *b)
     slg_log_warn("new incarnation begun: a storer holds other content under an id of ours");
 }
 
-static bool take_new_shard(struct slg_batcher *b, int64_t now_mono_ns)
+static _Atomic uint32_t *unsettled_of(struct slg_batcher *b, const struct shard *shard)
 {
+    return &b->unsettled[shard_place(&shard->id)];
+}
+
+/* False: too many in this minute. What the incarnation before had met is not new to the storers. */
+static bool take_new_shard(struct slg_batcher *b, const struct slg_shard_id *id,
+                           int64_t now_mono_ns)
+{
+    struct shard *place;
+
+    if (b->shards_before != NULL && find_shard(b->shards_before, id, &place) != NULL)
+        return true;
     if (now_mono_ns - b->minute_mono_ns >= MINUTE_NS) {
         b->minute_mono_ns = now_mono_ns;
         b->new_shards = 0;
@@ -172,32 +205,25 @@ static bool take_new_shard(struct slg_batcher *b, int64_t now_mono_ns)
     return true;
 }
 
-static uint64_t flush_open(struct slg_batcher *b);
-
 static enum slg_status get_shard(struct slg_batcher *b, const struct slg_shard_id *id,
                                  int64_t now_mono_ns, struct shard **ret_shard)
 {
     struct shard *place = NULL;
-    struct shard *shard = find_shard(b, id, &place);
+    struct shard *shard = find_shard(b->shards, id, &place);
 
     if (shard != NULL) {
         *ret_shard = shard;
         return SLG_OK;
     }
     if (b->shard_count == SLG_BATCHER_SHARDS_MAX) {
-        if (flush_open(b) != 0 || begin_incarnation(b) != SLG_OK)
+        if (begin_incarnation(b) != SLG_OK)
             return SLG_AGAIN;
-        shard = find_shard(b, id, &place);
+        shard = find_shard(b->shards, id, &place);
         SLG_ASSERT(shard == NULL);
     }
-    if (!take_new_shard(b, now_mono_ns))
+    if (!take_new_shard(b, id, now_mono_ns))
         return SLG_UNAVAILABLE; /* told from the LIMIT that is about an entry */
-    place->used = true;
-    place->id = *id;
-    place->sequence = 0;
-    place->sealed_mono_ns = INT64_MIN / 2;
-    atomic_store_explicit(&place->unsettled, 0, memory_order_relaxed);
-    b->shard_count++;
+    meet_shard(b, place, id, /* sealed_mono_ns= */ INT64_MIN / 2);
     *ret_shard = place;
     return SLG_OK;
 }
@@ -233,14 +259,14 @@ static enum slg_status seal(struct slg_batcher *b, struct builder *builder, int6
     batch->entry_count = builder->entry_count;
     batch->listener = builder->listener;
     batch->own = b->options.own;
-    batch->unsettled = &shard->unsettled;
+    batch->unsettled = unsettled_of(b, shard);
     for (size_t i = 0; i < builder->waiter_count; i++)
         batch->waiters[i] = builder->waiters[i];
     batch->waiter_count = builder->waiter_count;
-    atomic_fetch_add_explicit(&shard->unsettled, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(batch->unsettled, 1, memory_order_relaxed);
     status = slg_forward_submit(b->options.forward, batch, b->scratch.data, b->scratch.len);
     if (status != SLG_OK) {
-        atomic_fetch_sub_explicit(&shard->unsettled, 1, memory_order_relaxed);
+        atomic_fetch_sub_explicit(batch->unsettled, 1, memory_order_relaxed);
         batch->waiter_count = 0;
         return SLG_AGAIN;
     }
@@ -464,14 +490,14 @@ enum slg_status slg_batcher_add(struct slg_batcher *b, const struct slg_batcher_
 
 /* ---- time ---- */
 
-static bool due(const struct slg_batcher *b, const struct builder *builder, int64_t now_mono_ns,
+static bool due(struct slg_batcher *b, const struct builder *builder, int64_t now_mono_ns,
                 bool drained)
 {
     if (slg_batch_builder_raw_bytes(builder->builder) >= b->options.raw_bytes_max ||
         now_mono_ns - builder->opened_mono_ns >= b->options.linger_ns_max)
         return true;
     return drained && now_mono_ns - builder->shard->sealed_mono_ns >= b->options.idle_gap_ns &&
-           atomic_load_explicit(&builder->shard->unsettled, memory_order_acquire) == 0;
+           atomic_load_explicit(unsettled_of(b, builder->shard), memory_order_acquire) == 0;
 }
 
 void slg_batcher_tick(struct slg_batcher *b, int64_t now_mono_ns, bool drained)
@@ -600,6 +626,7 @@ void slg_batcher_destroy(struct slg_batcher *b)
         free(b->builders[i]);
     }
     free(b->shards);
+    free(b->shards_before);
     slg_map_unref(b->map);
     slg_buf_fini(&b->scratch);
     free(b);

@@ -5,8 +5,8 @@
  * says that its input is drained (slg_batcher_tick). Compression runs in the same thread.
  *
  * Each batcher is an incarnation of its own, so the threads share no counter and every sequence is contiguous per
- * (incarnation, shard) from 1 (H18). A new incarnation begins when content was refused (H13) or when shards_max
- * shards are remembered.
+ * (incarnation, shard) from 1 (H18). A new incarnation begins when content was refused (H13), or at the shard after
+ * SLG_BATCHER_SHARDS_MAX. It waits for nothing: batches on their way keep their ids.
  *
  * Owner:   one thread. What it is given is copied.
  * Cost:    no allocation, lock, log line or system call per entry; one allocation and one queue operation per batch. */

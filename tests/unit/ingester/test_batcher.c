@@ -318,6 +318,116 @@ static void test_H13_new_incarnation(void **state)
     bench_fini(&b);
 }
 
+/* A stream for each of the map's slots. */
+static void make_streams_by_slot(struct bench *b, struct stream *streams, size_t slot_count)
+{
+    bool met[64] = { 0 };
+    size_t count = 0;
+
+    for (unsigned i = 0; count < slot_count; i++) {
+        struct stream s;
+        char app[16];
+        uint16_t slot;
+
+        (void)snprintf(app, sizeof(app), "app-%u", i);
+        make_stream(&s, app, i + 1);
+        slot = slg_map_shard_of(b->map, T0_NS, &s.ref.id).slot;
+        if (met[slot]) {
+            slg_buf_fini(&s.canonical);
+            continue;
+        }
+        met[slot] = true;
+        streams[slot] = s;
+        count++;
+    }
+}
+
+/* Entries of `count` shards, window after window. */
+static void meet_shards(struct bench *b, struct slg_batcher *batcher, const struct stream *streams,
+                        size_t slot_count, size_t count, struct slg_account_cell *cell)
+{
+    for (size_t i = 0; i < count; i++) {
+        int64_t ts_ns = T0_NS + (int64_t)(i / slot_count) * HOUR_NS;
+
+        assert_int_equal(slg_batcher_wait_room(batcher, mono() + 10 * SLG_NS_PER_SEC), SLG_OK);
+        assert_int_equal(add(b, batcher, &streams[i % slot_count], ts_ns, "x", cell), SLG_OK);
+    }
+    assert_int_equal(slg_batcher_flush(batcher, mono() + 10 * SLG_NS_PER_SEC), 0);
+    WAIT_UNTIL(bench_totals(b).accepted == count);
+}
+
+static struct fake_action hold_all(void *ctx, uint64_t store_count)
+{
+    (void)ctx;
+    (void)store_count;
+    return (struct fake_action){ FAKE_LOSE_AFTER, SLG_STORE_STORED };
+}
+
+/* Stored, and answered at last. */
+static void answer_held(struct fake_storer *fake)
+{
+    pthread_mutex_lock(&fake->lock);
+    fake->script = NULL;
+    for (size_t i = 0; i < fake->held_count; i++)
+        fake_answer(fake, fake->held[i], SLG_STORE_STORED);
+    fake->held_count = 0;
+    pthread_mutex_unlock(&fake->lock);
+}
+
+/* A table that is full in the middle of a window, while no storer answers: a steady flow loses nothing, the new
+ * incarnation begins beside batches of the old one that are on their way, each of the two is whole, and no shard counts
+ * as new twice. */
+static void test_full_table_loses_nothing(void **state)
+{
+    enum { SLOTS = 16, PLACES_LEFT = 8, BUILDERS = 6, COUNT = 400 };
+    struct bench b;
+    struct slg_batcher *batcher;
+    struct slg_account_cell *cell;
+    struct stream streams[SLOTS];
+    struct slg_incarnation first;
+    const size_t met = SLG_BATCHER_SHARDS_MAX - PLACES_LEFT;
+    uint64_t sum = met * slg_hash_xxh3("x", 1);
+
+    (void)state;
+    bench_init(&b, "batcher-full", true);
+    slg_map_unref(b.map);
+    bench_make_map(&b, HOUR_NS, SLOTS);
+    bench_forward(&b, SLG_FORWARD_MEMORY_DEFAULT, /* timeout_ms= */ 60000);
+    cell = slg_account_cell(b.account);
+    batcher = make_batcher(&b, BUILDERS, (unsigned)met + SLOTS);
+    first = *slg_batcher_incarnation(batcher);
+    make_streams_by_slot(&b, streams, SLOTS);
+    meet_shards(&b, batcher, streams, SLOTS, met, cell);
+    assert_memory_equal(&first, slg_batcher_incarnation(batcher), sizeof(first));
+    pthread_mutex_lock(&b.fake.lock);
+    b.fake.script = hold_all;
+    pthread_mutex_unlock(&b.fake.lock);
+    for (int i = 0; i < COUNT; i++) {
+        int64_t step = i < COUNT / 2 ? i % PLACES_LEFT : i % SLOTS;
+        char line[32];
+
+        (void)snprintf(line, sizeof(line), "line %d", i);
+        sum += slg_hash_xxh3(line, strlen(line));
+        assert_int_equal(add(&b, batcher, &streams[step], T0_NS + 300 * HOUR_NS + i, line, cell),
+                         SLG_OK);
+        slg_batcher_tick(batcher, mono(), /* drained= */ i == COUNT / 4);
+    }
+    assert_memory_not_equal(&first, slg_batcher_incarnation(batcher), sizeof(first));
+    answer_held(&b.fake);
+    assert_int_equal(slg_batcher_flush(batcher, mono() + 10 * SLG_NS_PER_SEC), 0);
+    WAIT_UNTIL(bench_totals(&b).accepted == met + COUNT);
+    assert_int_equal(bench_totals(&b).dropped, 0);
+    assert_int_equal(FAKE_READ(&b.fake, entry_count), met + COUNT);
+    assert_true(FAKE_READ(&b.fake, line_hash_sum) == sum);
+    assert_int_equal(FAKE_READ(&b.fake, mistakes) + FAKE_READ(&b.fake, content_count), 0);
+    fake_check_sequences(&b.fake);
+    assert_int_equal(bench_stop(&b, SLG_NS_PER_SEC), 0);
+    slg_batcher_destroy(batcher);
+    for (size_t i = 0; i < SLOTS; i++)
+        slg_buf_fini(&streams[i].canonical);
+    bench_fini(&b);
+}
+
 struct expected {
     struct slg_shard_id shard;
     uint64_t entry_count;
@@ -407,6 +517,7 @@ int main(void)
         cmocka_unit_test(test_memory_is_bounded_and_comes_back),
         cmocka_unit_test(test_waiters_hear_of_each_batch_once),
         cmocka_unit_test(test_H13_new_incarnation),
+        cmocka_unit_test(test_full_table_loses_nothing),
         cmocka_unit_test(test_each_entry_goes_to_its_shard_by_the_map),
     };
 
