@@ -289,7 +289,7 @@ static enum slg_status put_items(struct lane *lane, struct slg_shard_write *writ
     return SLG_OK;
 }
 
-/* One transaction. *ret_broken: the environment has to be reopened. */
+/* One transaction. LIMIT: the map is full, nothing was written. *ret_broken: the environment has to be reopened. */
 static enum slg_status write_items(struct lane *lane, struct slg_shard *shard, struct item **items,
                                    size_t count, bool *ret_broken, struct slg_error *reterr)
 {
@@ -315,6 +315,8 @@ static enum slg_status write_items(struct lane *lane, struct slg_shard *shard, s
     status = slg_shard_write_commit(write, reterr);
     slg_metric_observe_shared(metrics, METRIC_storer_commit_seconds, 0,
                               (uint64_t)(slg_clock_mono_ns(slg_clock_system()) - start_ns));
+    if (status == SLG_LIMIT) /* nothing was written: as if a put had met the end of the map */
+        return status;
     slg_metric_add_shared(
         metrics,
         status == SLG_OK ? METRIC_storer_commits_total : METRIC_storer_commit_failures_total, 0, 1);
@@ -420,7 +422,7 @@ static void store_items(struct lane *lane, struct item **items, size_t count)
         return;
     }
     status = write_items(lane, shard, items, count, &broken, &err);
-    if (status == SLG_LIMIT && !broken) { /* the map is full: go on in a new file */
+    if (status == SLG_LIMIT) { /* the map is full: go on in a new file */
         status = slg_shard_roll(shard, &err);
         if (status == SLG_OK)
             status = write_items(lane, shard, items, count, &broken, &err);

@@ -68,8 +68,10 @@ SLG_MUST_CHECK enum slg_status slg_kv_begin_read(struct slg_kv *kv, struct slg_k
 /* Waits for nobody: the caller is the one writer. */
 SLG_MUST_CHECK enum slg_status slg_kv_begin_write(struct slg_kv *kv, struct slg_kv_txn **ret_txn,
                                                   struct slg_error *reterr);
-/* Frees the transaction, whatever it returns. OK: durable. After any failure what is on disk is unknown: close the
- * environment and open it again. */
+/* Frees the transaction, whatever it returns. OK: durable. LIMIT: the map is full, as after an abort: LMDB takes all
+ * pages that a commit needs (roots, free list) before it writes any (mdb_txn_commit: mdb_freelist_save comes before
+ * mdb_page_flush, and only mdb_page_alloc returns MDB_MAP_FULL). After any other failure what is on disk is unknown:
+ * close the environment and open it again. */
 SLG_MUST_CHECK enum slg_status slg_kv_commit(struct slg_kv_txn *txn, struct slg_error *reterr);
 void slg_kv_abort(struct slg_kv_txn *txn); /* NULL is fine; how a read transaction ends, too */
 

@@ -80,8 +80,8 @@ SLG_MUST_CHECK enum slg_status slg_shard_write_put(struct slg_shard_write *write
                                                    const struct slg_batch_header *header,
                                                    const uint8_t *bytes, size_t len,
                                                    enum slg_shard_put *ret_put);
-/* OK: everything put is durable. Frees the transaction whatever it returns. After a failure: close the shard and
- * open it again before anything else. */
+/* OK: everything put is durable. Frees the transaction whatever it returns. LIMIT: the map is full, nothing was written:
+ * roll and try the group again. After any other failure: close the shard and open it again before anything else. */
 SLG_MUST_CHECK enum slg_status slg_shard_write_commit(struct slg_shard_write *write,
                                                       struct slg_error *reterr);
 void slg_shard_write_abort(struct slg_shard_write *write); /* NULL is fine */

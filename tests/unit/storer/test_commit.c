@@ -15,16 +15,20 @@
 struct fault {
     struct slg_kv_faults faults;
     enum slg_kv_step step;
-    atomic_int skip; /* steps of that kind to let pass; negative: never fail */
+    enum slg_status status; /* of the step that fails */
+    atomic_int skip;        /* steps of that kind to let pass; negative: never fail */
+    atomic_bool no_open;    /* every opening fails, too */
 };
 
 static enum slg_status check_fault(struct slg_kv_faults *faults, enum slg_kv_step step)
 {
     struct fault *fault = (struct fault *)faults;
 
+    if (step == SLG_KV_STEP_OPEN && atomic_load(&fault->no_open))
+        return SLG_IO;
     if (step != fault->step || atomic_load(&fault->skip) < 0)
         return SLG_OK;
-    return atomic_fetch_sub(&fault->skip, 1) == 0 ? SLG_IO : SLG_OK;
+    return atomic_fetch_sub(&fault->skip, 1) == 0 ? fault->status : SLG_OK;
 }
 
 struct fixture {
@@ -34,6 +38,7 @@ struct fixture {
     struct slg_map *map;
     struct slg_catalogue *catalogue;
     struct slg_clock_fake clock;
+    size_t map_bytes;
     struct fault fault;
     struct slg_commit *commit;
 };
@@ -85,14 +90,14 @@ static void start_commit(struct fixture *f, uint64_t reserve)
 static void open_data(struct fixture *f)
 {
     const struct slg_catalogue_options catalogue = { .data_dir = f->directory,
-                                                     .map_bytes = 64 << 20,
+                                                     .map_bytes = f->map_bytes,
                                                      .open_count_max = 8,
                                                      .faults = &f->fault.faults };
 
     assert_int_equal(slg_catalogue_create(&catalogue, &f->catalogue, NULL), SLG_OK);
 }
 
-static void set_up(struct fixture *f, const char *map_node)
+static void set_up_map(struct fixture *f, const char *map_node, size_t map_bytes)
 {
     const struct slg_map_single_options map = { .cluster_id = "c",
                                                 .node_id = map_node,
@@ -104,11 +109,17 @@ static void set_up(struct fixture *f, const char *map_node)
     f->directory = test_make_directory();
     f->registry = slg_metric_registry_create();
     f->metrics = slg_storer_metrics_register(f->registry);
-    f->fault = (struct fault){ .faults = { .check = check_fault }, .skip = -1 };
+    f->map_bytes = map_bytes;
+    f->fault = (struct fault){ .faults = { .check = check_fault }, .status = SLG_IO, .skip = -1 };
     slg_clock_fake_init(&f->clock, TEST_WINDOW_NS + TEST_HOUR_NS, 0);
     assert_int_equal(slg_map_make_single(&map, &f->map, NULL), SLG_OK);
     open_data(f);
     start_commit(f, 0);
+}
+
+static void set_up(struct fixture *f, const char *map_node)
+{
+    set_up_map(f, map_node, 64 << 20);
 }
 
 static void stop(struct fixture *f)
@@ -149,6 +160,14 @@ static uint64_t held_count(struct fixture *f, const struct slg_shard_id *id)
     enum slg_status status = slg_catalogue_totals(f->catalogue, id, &totals, NULL, NULL);
 
     return status == SLG_NOT_FOUND ? 0 : totals.digest.count;
+}
+
+static size_t generation_count(struct fixture *f, const struct slg_shard_id *id)
+{
+    struct slg_shard_totals totals;
+
+    assert_int_equal(slg_catalogue_totals(f->catalogue, id, &totals, NULL, NULL), SLG_OK);
+    return totals.generation_count;
 }
 
 static const struct refuse_case {
@@ -354,6 +373,87 @@ static void test_h13_failed_commits(void **state)
     }
 }
 
+/* The map is full only when the commit takes its last pages: nothing was written, the group goes to the next
+ * generation, once. */
+static void test_full_map_at_the_commit_rolls(void **state)
+{
+    struct slg_shard_id shard = test_shard(0);
+    struct answer answer;
+    struct fixture f;
+
+    (void)state;
+    set_up(&f, "n1");
+    assert_int_equal(store(&f, &shard, 1, "x", &answer), SLG_STORE_STORED);
+    f.fault.step = SLG_KV_STEP_COMMIT;
+    f.fault.status = SLG_LIMIT;
+    atomic_store(&f.fault.skip, 0);
+    assert_int_equal(store(&f, &shard, 2, "x", &answer), SLG_STORE_STORED);
+    assert_int_equal(generation_count(&f, &shard), 2);
+    assert_int_equal(slg_commit_stored_count(f.commit), 2);
+    assert_int_equal(store(&f, &shard, 1, "x", &answer), SLG_STORE_DUPLICATE);
+    assert_int_equal(store(&f, &shard, 2, "x", &answer), SLG_STORE_DUPLICATE);
+    stop(&f);
+    open_data(&f);
+    start_commit(&f, 0);
+    assert_int_equal(held_count(&f, &shard), 2);
+    assert_int_equal(store(&f, &shard, 3, "x", &answer), SLG_STORE_STORED);
+    assert_int_equal(generation_count(&f, &shard), 2);
+    tear_down(&f);
+}
+
+/* No room for the new file: refused, and nothing is suspect. */
+static void test_full_map_without_room_to_roll(void **state)
+{
+    struct slg_shard_id shard = test_shard(0);
+    struct answer answer;
+    struct fixture f;
+
+    (void)state;
+    set_up(&f, "n1");
+    assert_int_equal(store(&f, &shard, 1, "x", &answer), SLG_STORE_STORED);
+    f.fault.step = SLG_KV_STEP_COMMIT;
+    f.fault.status = SLG_LIMIT;
+    atomic_store(&f.fault.no_open, true);
+    atomic_store(&f.fault.skip, 0);
+    assert_int_equal(store(&f, &shard, 2, "x", &answer), SLG_STORE_READ_ONLY);
+    assert_int_equal(held_count(&f, &shard), 1);
+    atomic_store(&f.fault.no_open, false);
+    assert_int_equal(store(&f, &shard, 2, "x", &answer), SLG_STORE_STORED);
+    assert_int_equal(held_count(&f, &shard), 2);
+    tear_down(&f);
+}
+
+/* Small batches, one a commit, fill real maps: the last pages are those of the totals and of the free list. */
+static void test_small_batches_fill_maps(void **state)
+{
+    enum { LINE_BYTES_MAX = 1600, GENERATION_COUNT = 2, BATCH_COUNT_MAX = 2000 };
+    struct slg_shard_id shard = test_shard(0);
+    char line[LINE_BYTES_MAX + 1];
+    uint64_t random = 1, count = 0;
+    struct answer answer;
+    struct fixture f;
+
+    (void)state;
+    set_up_map(&f, "n1", 1 << 20);
+    do {
+        size_t len = 800 + (size_t)(count * 37 % 800);
+
+        for (size_t i = 0; i < len; i++) {
+            random = random * 6364136223846793005U + 1442695040888963407U;
+            line[i] = (char)('!' + (random >> 33) % 90); /* does not compress */
+        }
+        line[len] = '\0';
+        count++;
+        assert_int_equal(store(&f, &shard, count, line, &answer), SLG_STORE_STORED);
+        assert_true(count < BATCH_COUNT_MAX);
+    } while (generation_count(&f, &shard) < GENERATION_COUNT);
+    stop(&f);
+    open_data(&f);
+    start_commit(&f, 0);
+    assert_int_equal(held_count(&f, &shard), count);
+    tear_down(&f);
+}
+
 /* Below the reserve: refused with the reason, what is held is a DUPLICATE; room again: stored. */
 static void test_disk_reserve(void **state)
 {
@@ -388,6 +488,9 @@ int main(void)
         cmocka_unit_test(test_other_versions_are_named),
         cmocka_unit_test(test_many_at_once),
         cmocka_unit_test(test_h13_failed_commits),
+        cmocka_unit_test(test_full_map_at_the_commit_rolls),
+        cmocka_unit_test(test_full_map_without_room_to_roll),
+        cmocka_unit_test(test_small_batches_fill_maps),
         cmocka_unit_test(test_disk_reserve),
     };
 
