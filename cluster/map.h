@@ -11,12 +11,14 @@
 #include "base/hash.h"
 #include "proto/batch.h"
 
-#define SLG_MAP_NODE_COUNT_MAX     ((size_t)64)
-#define SLG_MAP_LAYOUT_COUNT_MAX   ((size_t)256)
-#define SLG_MAP_OVERRIDE_COUNT_MAX ((size_t)4096)
-#define SLG_MAP_REPLICATION_MAX    ((size_t)5)
-#define SLG_MAP_WEIGHT_MAX         ((uint16_t)1000)
-#define SLG_MAP_BYTES_MAX          ((size_t)4 * 1024 * 1024)
+#define SLG_MAP_NODE_COUNT_MAX            ((size_t)64)
+#define SLG_MAP_LAYOUT_COUNT_MAX          ((size_t)256)
+#define SLG_MAP_OVERRIDE_COUNT_MAX        ((size_t)4096)
+#define SLG_MAP_REPLICATION_MAX           ((size_t)5)
+#define SLG_MAP_WEIGHT_MAX                ((uint16_t)1000)
+#define SLG_MAP_BYTES_MAX                 ((size_t)4 * 1024 * 1024)
+/* Of a map that does not say it: 120 days, as retention.default. To keep for ever is a choice that must be written. */
+#define SLG_MAP_RETENTION_SECONDS_DEFAULT (INT64_C(120) * 86400)
 
 enum slg_node_state {
     SLG_NODE_ACTIVE,

@@ -337,7 +337,8 @@ static enum slg_status take_root(struct scope *s, const struct slg_json *root)
     static const struct int_rule version_rule = { "version", 1, 1, INT64_MIN };
     static const struct int_rule epoch_rule = { "epoch", 1, INT64_MAX, INT64_MIN };
     static const struct int_rule retention_rule = { "retention_seconds", 0,
-                                                    INT64_C(100) * 366 * 86400, 0 };
+                                                    INT64_C(100) * 366 * 86400,
+                                                    SLG_MAP_RETENTION_SECONDS_DEFAULT };
     static const struct int_rule keep_rule = { "keep_from_ns", 0, INT64_MAX, 0 };
     struct slg_map *map = &s->owned->map;
     int64_t version = 0, epoch = 0, retention = 0;

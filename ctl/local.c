@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/units.h"
 #include "cluster/map.h"
 #include "ctl/cluster_file.h"
 #include "ctl/ctl.h"
@@ -292,6 +293,26 @@ static enum slg_status add_querier(struct slg_local_cluster *cluster, const stru
 }
 
 /* The map file of the cluster: every storer of equal weight, each a zone of its own. */
+/* What --set retention.default asks for, in seconds. A value that is none is told by the daemons when they start. */
+static int64_t retention_seconds(const struct up_options *up)
+{
+    static const char key[] = "retention.default=";
+    int64_t seconds = SLG_MAP_RETENTION_SECONDS_DEFAULT;
+
+    for (size_t i = 0; i < up->set_count; i++) {
+        const char *value = up->sets[i] + strlen(key);
+        int64_t ns;
+
+        if (strncmp(up->sets[i], key, strlen(key)) != 0)
+            continue;
+        if (strcmp(value, "forever") == 0)
+            seconds = 0;
+        else if (slg_units_parse_duration(value, strlen(value), &ns))
+            seconds = ns / SLG_NS_PER_SEC;
+    }
+    return seconds;
+}
+
 static enum slg_status write_map(const struct slg_local_cluster *cluster,
                                  const struct up_options *up, const char *path,
                                  struct slg_error *reterr)
@@ -320,7 +341,7 @@ static enum slg_status write_map(const struct slg_local_cluster *cluster,
             slg_buf_printf(&text, "%s{\"id\":\"%s\"}", storers++ == 0 ? "" : ",",
                            cluster->processes[i].name);
     }
-    slg_buf_append_text(&text, "]}]}");
+    slg_buf_printf(&text, "]}],\"retention_seconds\":%lld}", (long long)retention_seconds(up));
     status = slg_buf_failed(&text) ? SLG_LIMIT
                                    : slg_map_parse((const char *)text.data, text.len, &map, reterr);
     if (status == SLG_OK)

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "daemon/check.h"
 #include "daemon/role.h"
 
 #define EXIT_FAILED 1
@@ -171,6 +172,10 @@ static int act(const struct slg_args *args)
     enum slg_status status = slg_settings_load(&options, &conf, &error);
     int code;
 
+    if (status == SLG_OK && args->action != SLG_ACTION_PRINT_SETTINGS) {
+        slg_check_files(conf, args->role);
+        status = slg_conf_mistake_count(conf) == 0 ? SLG_OK : SLG_INVALID;
+    }
     if (status != SLG_OK) {
         code = EXIT_USAGE;
         if (conf != NULL)

@@ -1,5 +1,6 @@
 /* The cluster map of this process: read from its file, or made for `silage all`. */
 #include "base/log.h"
+#include "base/units.h"
 #include "daemon/role.h"
 
 #define INPROC_ADDRESS "inproc://silage-storer"
@@ -68,6 +69,21 @@ static enum slg_status make_all(struct slg_parts *parts, struct slg_error *reter
     return slg_map_save(parts->map, path, reterr); /* another retention, name or zone */
 }
 
+static enum slg_status load_file(struct slg_parts *parts, const char *path,
+                                 struct slg_error *reterr)
+{
+    enum slg_status status = slg_map_load(path, &parts->map, reterr);
+    char keep[SLG_UNITS_TEXT_MAX];
+
+    if (status != SLG_OK)
+        return status;
+    slg_units_print_duration(parts->map->retention_ns, keep);
+    slg_log_info("map read path=%s cluster=%s epoch=%llu nodes=%zu retention=%s", path,
+                 parts->map->cluster_id, (unsigned long long)parts->map->epoch,
+                 parts->map->node_count, parts->map->retention_ns == 0 ? "forever" : keep);
+    return SLG_OK;
+}
+
 enum slg_status slg_parts_make_map(struct slg_parts *parts, struct slg_error *reterr)
 {
     const char *where = slg_conf_text(parts->conf, "cluster.map");
@@ -75,7 +91,7 @@ enum slg_status slg_parts_make_map(struct slg_parts *parts, struct slg_error *re
     char *address;
 
     if (strncmp(where, "file:", 5) == 0)
-        return slg_map_load(where + 5, &parts->map, reterr);
+        return load_file(parts, where + 5, reterr);
     if (where[0] != '\0')
         return slg_error_hintf(reterr, SLG_UNSUPPORTED, "write file:/PATH",
                                "cluster.map: \"%s\": only map files are supported yet", where);

@@ -30,7 +30,6 @@ static struct slg_querier_limits read_limits(const struct slg_parts *parts)
 
 enum slg_status slg_parts_start_querier(struct slg_parts *parts, struct slg_error *reterr)
 {
-    int64_t keep = slg_conf_number(parts->conf, "retention.default");
     struct slg_querier_options options = {
         .map = parts->map,
         .tls = slg_parts_tls(parts),
@@ -39,7 +38,7 @@ enum slg_status slg_parts_start_querier(struct slg_parts *parts, struct slg_erro
                   .tls_key_file = slg_parts_path(parts, "querier.http.tls_key") },
         .limits = read_limits(parts),
         .partial_warn = strcmp(slg_conf_text(parts->conf, "querier.partial"), "warn") == 0,
-        .retention_ns = keep == SLG_CONF_FOREVER_VALUE ? 0 : keep,
+        .retention_ns = parts->map->retention_ns,
         .registry = parts->registry,
         .revision = SLG_VERSION,
     };

@@ -73,16 +73,16 @@
 static const struct slg_conf_row rows[] = {
     /* node */
     TEXT("node.id", 0, 64, "", 0, "Name of this node in the cluster, stable for its life; empty: the host name"),
-    TEXT("node.zone", 0, 64, "", 0, "What fails together with this node, such as the Proxmox host; copies go to different zones"),
+    TEXT("node.zone", 0, 64, "", 0, "What fails together with this node, such as the Proxmox host; copies go to different zones. With a map file: what that says, or not given"),
     PATH_TEXT("node.data_dir", "/var/lib/silage", "Directory of everything that is kept on this node"),
     /* cluster */
-    TEXT("cluster.id", 1, 64, "silage", 0, "Name of the cluster; nodes of another name are refused"),
-    TEXT("cluster.map", 0, 4096, "", 0, "Where the cluster map is: file:/PATH; etcd is refused until it is supported; empty: a map of one storer, made from the settings"),
+    TEXT("cluster.id", 1, 64, "silage", 0, "Name of the cluster; nodes of another name are refused. With a map file: what that says, or not given"),
+    TEXT("cluster.map", 0, 4096, "", 0, "Where the cluster map is: file:/PATH, which then decides over what this section, node.zone and retention.default say; etcd is refused until it is supported; empty: a map of one storer, made from the settings"),
     INT("cluster.replication", "copies", 1, 5, "1", 0, "Not used yet, the map file says it: R, the storers that hold each batch"),
     INT("cluster.write_quorum", "copies", 1, 5, "1", 0, "Not used yet, the map file says it: W, the copies on disk after which a batch is accepted"),
     INT("cluster.write_quorum_min", "copies", 1, 5, "1", 0, "Not used yet, the map file says it: W_min, the copies that must do while peers are known dead; at most W"),
-    DURATION("cluster.window", MINUTE, DAY, "1h", 0, "Span of event time of one shard; must divide a day"),
-    INT("cluster.slots", "shards", 1, 1024, "1", 0, "K, shards per window, by stream"),
+    DURATION("cluster.window", MINUTE, DAY, "1h", 0, "Span of event time of one shard; must divide a day. With a map file: what that says, or not given"),
+    INT("cluster.slots", "shards", 1, 1024, "1", 0, "K, shards per window, by stream. With a map file: what that says, or not given"),
     /* transport */
     ADDRESS("transport.listen", "127.0.0.1:4410", 0, "Where a storer takes batches and queries from the other daemons"),
     ADDRESS("transport.advertise", "", 0, "The address that others should use; empty: transport.listen"),
@@ -181,7 +181,7 @@ static const struct slg_conf_row rows[] = {
     ENUM("querier.partial", "error|warn", "error", 0, "What an incomplete metric answer is: an error 503, or an answer with a warning"),
     ENUM("querier.auth", "none|tokens", "none", 0, "tokens: refuse to start without querier.http.tokens"),
     /* retention */
-    DURATION("retention.default", HOUR, INT64_MAX, "120d", FOREVER, "How long entries are kept, by their time"),
+    DURATION("retention.default", HOUR, INT64_MAX, "120d", FOREVER, "How long entries are kept, by their time. With a map file: its retention_seconds, or not given"),
     OBJECTS("retention.rules[]", 256, "", 0, "Refused until supported: other times for some streams; the first that matches decides"),
     TEXT("retention.rules[].selector", 2, 4096, "", REQUIRED, "Streams meant, such as {job=\"debug\"}"),
     DURATION("retention.rules[].keep", HOUR, INT64_MAX, "120d", FOREVER, "How long their entries are kept"),

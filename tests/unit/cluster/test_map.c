@@ -64,6 +64,33 @@ static void test_parse(void **state)
     }
 }
 
+/* For ever is a choice: a map that does not say how long is kept as SETTINGS.md promises. */
+static void test_retention(void **state)
+{
+    static const struct retention_case {
+        const char *name, *key;
+        int64_t want_ns;
+    } rows[] = {
+        { "not said", "", INT64_C(120) * 24 * HOUR_NS },
+        { "for ever", ",\"retention_seconds\":0", 0 },
+        { "an hour", ",\"retention_seconds\":3600", HOUR_NS },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < SLG_ARRAY_LEN(rows); i++) {
+        struct slg_map *map = NULL;
+        char json[512];
+        int len = snprintf(json, sizeof(json),
+                           "{\"version\":1,\"cluster\":\"c\",\"epoch\":3," NODES
+                           ",\"layouts\":[" LAYOUT(2, 1) "]%s}",
+                           rows[i].key);
+
+        assert_int_equal(slg_map_parse(json, (size_t)len, &map, NULL), SLG_OK);
+        CHECK(rows[i].name, map->retention_ns == rows[i].want_ns);
+        slg_map_unref(map);
+    }
+}
+
 static struct slg_map *single_map(uint16_t slot_count)
 {
     struct slg_map_single_options options = { .cluster_id = "c",
@@ -129,6 +156,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parse),
+        cmocka_unit_test(test_retention),
         cmocka_unit_test(test_saved_map_is_the_same),
         cmocka_unit_test(test_shards_cover_time_once),
     };
