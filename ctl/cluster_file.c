@@ -1,7 +1,9 @@
 #include "ctl/cluster_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -46,6 +48,12 @@ enum slg_status slg_local_init(struct slg_local_cluster *cluster, const char *di
     return SLG_OK;
 }
 
+static enum slg_status no_cluster(const char *dir, struct slg_error *reterr)
+{
+    return slg_error_hintf(reterr, SLG_NOT_FOUND, "start one with silagectl local up --dir DIR",
+                           "there is no cluster in \"%s\"", dir);
+}
+
 void slg_local_fini(struct slg_local_cluster *cluster)
 {
     slg_arena_destroy(cluster->arena);
@@ -59,6 +67,37 @@ struct slg_local_process *slg_local_find(struct slg_local_cluster *cluster, cons
             return &cluster->processes[i];
     }
     return NULL;
+}
+
+/* ---- one at a time ---- */
+
+enum slg_status slg_local_lock(const char *dir, int *ret_lock, struct slg_error *reterr)
+{
+    char path[4096];
+    int fd = -1, why = ENAMETOOLONG;
+
+    if (snprintf(path, sizeof(path), "%s/lock", dir) < (int)sizeof(path)) {
+        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+        why = errno;
+    }
+    if (fd < 0 && why == ENOENT)
+        return no_cluster(dir, reterr);
+    if (fd < 0)
+        return slg_errorf(reterr, SLG_IO, "could not open \"%s\": %s", path, strerror(why));
+    while (flock(fd, LOCK_EX) != 0) {
+        if (errno == EINTR)
+            continue;
+        why = errno;
+        (void)close(fd); /* nothing was written */
+        return slg_errorf(reterr, SLG_IO, "could not lock \"%s\": %s", path, strerror(why));
+    }
+    *ret_lock = fd;
+    return SLG_OK;
+}
+
+void slg_local_unlock(int lock)
+{
+    (void)close(lock); /* nothing was written */
 }
 
 /* ---- reading ---- */
@@ -84,8 +123,7 @@ static enum slg_status take_process(struct slg_local_cluster *cluster, const str
                                                         text == NULL ? 0 : strlen(text));
     }
     if (process->name == NULL || process->role == NULL || process->argc == 0)
-        return slg_errorf(reterr, SLG_CORRUPT,
-                          "process %zu of cluster.json has no name, role or argv",
+        return slg_errorf(reterr, SLG_CORRUPT, "process %zu has no name, role or argv",
                           cluster->process_count);
     cluster->process_count++;
     return SLG_OK;
@@ -97,7 +135,7 @@ static enum slg_status take_id(struct slg_local_cluster *cluster, const struct s
     const char *id = slg_json_text(slg_json_get(root, "cluster"));
 
     if (id == NULL)
-        return slg_errorf(reterr, SLG_CORRUPT, "cluster.json names no cluster");
+        return slg_errorf(reterr, SLG_CORRUPT, "it names no cluster");
     cluster->id = slg_arena_copy(cluster->arena, id, strlen(id));
     return cluster->id == NULL ? slg_errorf(reterr, SLG_NO_MEMORY, "no memory for cluster.json")
                                : SLG_OK;
@@ -118,21 +156,22 @@ enum slg_status slg_local_load(struct slg_local_cluster *cluster, const char *di
     path = slg_arena_printf(cluster->arena, "%s/cluster.json", dir);
     status = path == NULL ? SLG_NO_MEMORY : slg_file_read(path, FILE_BYTES_MAX, &text, reterr);
     if (status == SLG_NOT_FOUND)
-        status = slg_error_hintf(reterr, status, "start one with silagectl local up --dir DIR",
-                                 "there is no cluster in \"%s\"", dir);
+        status = no_cluster(dir, reterr);
     if (status == SLG_OK)
         status = slg_json_parse(text.data, text.len, &root, reterr);
     processes = slg_json_get(root, "processes");
     if (status == SLG_OK)
         status = take_id(cluster, root, reterr);
     if (status == SLG_OK && slg_json_type(processes) != SLG_JSON_LIST)
-        status = slg_errorf(reterr, SLG_CORRUPT, "cluster.json has no list of processes");
+        status = slg_errorf(reterr, SLG_CORRUPT, "it has no list of processes");
     for (size_t i = 0; status == SLG_OK && i < slg_json_count(processes); i++) {
         if (i == SLG_LOCAL_PROCESS_MAX)
-            status = slg_errorf(reterr, SLG_CORRUPT, "cluster.json has too many processes");
+            status = slg_errorf(reterr, SLG_CORRUPT, "it has too many processes");
         else
             status = take_process(cluster, slg_json_at(processes, i), reterr);
     }
+    if (status == SLG_INVALID || status == SLG_CORRUPT)
+        (void)slg_error_context(reterr, "\"%s\"", path); /* what is wrong with which file */
     slg_json_destroy(root);
     slg_buf_fini(&text);
     return status;
@@ -162,7 +201,8 @@ static void print_process(struct slg_buf *out, struct slg_local_process *process
 enum slg_status slg_local_save(const struct slg_local_cluster *cluster, struct slg_error *reterr)
 {
     char *path = slg_arena_printf(cluster->arena, "%s/cluster.json", cluster->dir);
-    char *fresh = slg_arena_printf(cluster->arena, "%s/cluster.json.new", cluster->dir);
+    char *fresh =
+        slg_arena_printf(cluster->arena, "%s/cluster.json.new", cluster->dir); /* locked */
     struct slg_buf out;
     FILE *file;
     bool good;

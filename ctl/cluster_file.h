@@ -2,10 +2,13 @@
  *
  * Keys per process: name, role, pid (0 = not running), data_dir, log, syslog_udp, syslog_tcp, push, http, transport,
  * argv. A key that has no meaning for a role is absent.
+ * Several silagectl may run at once: who changes the file holds DIR/lock from before it loads until it has saved. A
+ * process is spawned under it and saved at once, so that none runs that the file does not know.
  * Owner: the struct holds its texts; fini frees. Threads: one. */
 #ifndef SLG_CTL_CLUSTER_FILE_H
 #define SLG_CTL_CLUSTER_FILE_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/arena.h"
@@ -18,6 +21,7 @@ struct slg_local_process {
     const char *name; /* "storer-1" */
     const char *role;
     pid_t pid;
+    bool child; /* of this silagectl, and not reaped yet; not in the file */
     const char *data_dir;
     const char *log;
     const char *syslog_udp; /* "127.0.0.1:41001" or NULL */
@@ -40,10 +44,14 @@ struct slg_local_cluster {
 SLG_MUST_CHECK enum slg_status slg_local_init(struct slg_local_cluster *cluster, const char *dir,
                                               struct slg_error *reterr);
 void slg_local_fini(struct slg_local_cluster *cluster);
+/* Wait until no other silagectl holds DIR/lock, and take it. NOT_FOUND: there is no such directory. */
+SLG_MUST_CHECK enum slg_status slg_local_lock(const char *dir, int *ret_lock,
+                                              struct slg_error *reterr);
+void slg_local_unlock(int lock);
 /* NOT_FOUND: there is no cluster in this directory. */
 SLG_MUST_CHECK enum slg_status slg_local_load(struct slg_local_cluster *cluster, const char *dir,
                                               struct slg_error *reterr);
-/* Atomically replace DIR/cluster.json. */
+/* Atomically replace DIR/cluster.json. The caller holds the lock. */
 SLG_MUST_CHECK enum slg_status slg_local_save(const struct slg_local_cluster *cluster,
                                               struct slg_error *reterr);
 /* NULL: no process of that name. */

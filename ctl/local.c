@@ -1,13 +1,11 @@
 /* local: a cluster of real processes on this machine, on loopback ports that were free. */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -16,6 +14,7 @@
 #include "ctl/cluster_file.h"
 #include "ctl/ctl.h"
 #include "ctl/fetch.h"
+#include "ctl/process.h"
 
 #define READY_NS   (30 * SLG_NS_PER_SEC)
 #define STOP_NS    (15 * SLG_NS_PER_SEC)
@@ -36,58 +35,6 @@ struct up_options {
 };
 
 /* ---- processes ---- */
-
-/* Children of an earlier silagectl are not ours to wait for, so a pid is looked at with kill(pid, 0) and /proc. */
-static bool alive(pid_t pid)
-{
-    char path[64], state = 'Z';
-    FILE *file;
-    int c;
-
-    if (pid <= 0 || kill(pid, 0) != 0)
-        return false;
-    (void)waitpid(pid, NULL, WNOHANG); /* our own child may be a zombie */
-    (void)snprintf(path, sizeof(path), "/proc/%lld/stat", (long long)pid);
-    file = fopen(path, "re");
-    if (file == NULL)
-        return false;
-    while ((c = fgetc(file)) != EOF && c != ')')
-        ; /* "pid (name) state": the name may hold spaces */
-    if (c == ')' && fgetc(file) == ' ')
-        state = (char)fgetc(file);
-    (void)fclose(file); /* read only */
-    return state != 'Z' && state != 'X';
-}
-
-static enum slg_status spawn(struct slg_local_process *process, struct slg_error *reterr)
-{
-    char *argv[SLG_LOCAL_ARGS_MAX + 1];
-    int log = open(process->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    pid_t pid;
-
-    SLG_ASSERT(process->argc > 0); /* slg_local_load refuses a process without */
-    if (log < 0 || null < 0)
-        return slg_errorf(reterr, SLG_IO, "could not open \"%s\": %s", process->log,
-                          strerror(errno));
-    for (size_t i = 0; i < process->argc; i++)
-        argv[i] = (char *)(uintptr_t)process->argv[i];
-    argv[process->argc] = NULL;
-    SLG_ASSERT(argv[0] != NULL);
-    pid = fork();
-    if (pid == 0) {
-        (void)setsid(); /* it shall outlive this command; a new child is never a group leader */
-        if (dup2(null, 0) >= 0 && dup2(log, 1) >= 0 && dup2(log, 2) >= 0)
-            (void)execv(argv[0], argv);
-        _exit(127);
-    }
-    (void)close(log); /* the child has its own */
-    (void)close(null);
-    if (pid < 0)
-        return slg_errorf(reterr, SLG_IO, "could not start %s: %s", process->name, strerror(errno));
-    process->pid = pid;
-    return SLG_OK;
-}
 
 static bool port_is_free(int type, uint16_t port)
 {
@@ -122,16 +69,25 @@ static enum slg_status free_port(int type, size_t slot, uint16_t *ret_port,
                       PORT_MIN + PORT_COUNT, strerror(errno));
 }
 
+/* False: reterr says why. body is cleared first. */
 static bool ready(struct slg_fetch *fetch, const struct slg_local_process *process,
-                  struct slg_buf *body)
+                  struct slg_buf *body, struct slg_error *reterr)
 {
     struct slg_fetch_request request = { .timeout_ms = 2000 };
+    size_t line = 0;
     char url[256];
     long code = 0;
 
     (void)snprintf(url, sizeof(url), "%s/ready", process->http);
     request.url = url;
-    return slg_fetch_run(fetch, &request, body, &code, NULL) == SLG_OK && code == 200;
+    if (slg_fetch_run(fetch, &request, body, &code, reterr) != SLG_OK)
+        return false;
+    while (line < body->len && body->data[line] != '\n')
+        line++;
+    if (code != 200)
+        (void)slg_errorf(reterr, SLG_UNAVAILABLE, "%.*s", line < 100 ? (int)line : 100,
+                         line == 0 ? "" : (const char *)body->data);
+    return code == 200;
 }
 
 static enum slg_status wait_ready(struct slg_local_process *process, struct slg_error *reterr)
@@ -139,26 +95,27 @@ static enum slg_status wait_ready(struct slg_local_process *process, struct slg_
     int64_t deadline = slg_clock_mono_ns(slg_clock_system()) + READY_NS;
     struct slg_fetch *fetch = slg_fetch_create();
     enum slg_status status = SLG_TIMEOUT;
+    struct slg_error why = { 0 };
     struct slg_buf body;
 
     slg_buf_init(&body, 65536);
     while (fetch != NULL && status == SLG_TIMEOUT &&
            slg_clock_mono_ns(slg_clock_system()) < deadline) {
-        if (!alive(process->pid))
+        if (!slg_process_alive(process))
             status = SLG_IO;
-        else if (ready(fetch, process, &body))
+        else if (ready(fetch, process, &body, &why))
             status = SLG_OK;
         else
             (void)poll(NULL, 0, POLL_MS); /* the pace of asking */
     }
     slg_fetch_destroy(fetch);
+    slg_buf_fini(&body);
     if (status == SLG_IO)
         (void)slg_errorf(reterr, status, "%s ended at once; see %s", process->name, process->log);
     else if (status == SLG_TIMEOUT)
-        (void)slg_errorf(reterr, status, "%s is not ready after %d s: %.*s; see %s", process->name,
-                         (int)(READY_NS / SLG_NS_PER_SEC), body.len < 100 ? (int)body.len : 100,
-                         body.len == 0 ? "" : (const char *)body.data, process->log);
-    slg_buf_fini(&body);
+        (void)slg_errorf(reterr, status, "%s is not ready after %d s: %.120s; see %s",
+                         process->name, (int)(READY_NS / SLG_NS_PER_SEC), why.message,
+                         process->log);
     return status;
 }
 
@@ -172,22 +129,13 @@ static void wait_joined(const struct slg_local_process *process)
 
     slg_buf_init(&body, 65536);
     while (fetch != NULL && joining && slg_clock_mono_ns(slg_clock_system()) < deadline) {
-        joining = ready(fetch, process, &body) &&
+        joining = ready(fetch, process, &body, NULL) &&
                   memmem(body.data, body.len, "joining", strlen("joining")) != NULL;
         if (joining)
             (void)poll(NULL, 0, POLL_MS); /* the pace of asking */
     }
     slg_fetch_destroy(fetch);
     slg_buf_fini(&body);
-}
-
-static bool wait_gone(pid_t pid)
-{
-    int64_t deadline = slg_clock_mono_ns(slg_clock_system()) + STOP_NS;
-
-    while (alive(pid) && slg_clock_mono_ns(slg_clock_system()) < deadline)
-        (void)poll(NULL, 0, POLL_MS); /* not our child: there is no event to wait for */
-    return !alive(pid);
 }
 
 /* ---- up ---- */
@@ -371,16 +319,17 @@ static enum slg_status plan_cluster(struct slg_local_cluster *cluster, struct up
     return status;
 }
 
-static void print_cluster(const struct slg_local_cluster *cluster)
+static void print_cluster(struct slg_local_cluster *cluster)
 {
     for (size_t i = 0; i < cluster->process_count; i++) {
-        const struct slg_local_process *p = &cluster->processes[i];
+        struct slg_local_process *p = &cluster->processes[i];
 
-        (void)printf(
-            "%-12s %-8s pid %-8lld %s%s%s%s%s\n", p->name, alive(p->pid) ? "running" : "stopped",
-            (long long)p->pid, p->http, p->syslog_udp == NULL ? "" : "  syslog udp ",
-            p->syslog_udp == NULL ? "" : p->syslog_udp, p->syslog_tcp == NULL ? "" : " tcp ",
-            p->syslog_tcp == NULL ? "" : p->syslog_tcp);
+        (void)printf("%-12s %-8s pid %-8lld %s%s%s%s%s\n", p->name,
+                     slg_process_alive(p) ? "running" : "stopped", (long long)p->pid, p->http,
+                     p->syslog_udp == NULL ? "" : "  syslog udp ",
+                     p->syslog_udp == NULL ? "" : p->syslog_udp,
+                     p->syslog_tcp == NULL ? "" : " tcp ",
+                     p->syslog_tcp == NULL ? "" : p->syslog_tcp);
     }
 }
 
@@ -389,48 +338,77 @@ static void stop_all(struct slg_local_cluster *cluster, const char *role)
     for (size_t i = 0; i < cluster->process_count; i++) {
         struct slg_local_process *p = &cluster->processes[i];
 
-        if (strcmp(p->role, role) != 0 || !alive(p->pid))
+        if (strcmp(p->role, role) != 0)
             continue;
-        (void)kill(p->pid, SIGCONT); /* it may be paused; it may have ended meanwhile */
-        (void)kill(p->pid, SIGTERM);
+        (void)!slg_process_signal(p, SIGCONT, NULL); /* it may be paused; it may have ended */
+        (void)!slg_process_signal(p, SIGTERM, NULL);
     }
     for (size_t i = 0; i < cluster->process_count; i++) {
         struct slg_local_process *p = &cluster->processes[i];
 
-        if (strcmp(p->role, role) != 0 || p->pid <= 0)
+        if (strcmp(p->role, role) != 0)
             continue;
-        if (!wait_gone(p->pid)) {
+        if (!slg_process_wait_gone(p, STOP_NS)) {
             (void)fprintf(stderr, "silagectl: %s did not end, killing it\n", p->name);
-            (void)kill(p->pid, SIGKILL);
-            (void)wait_gone(p->pid);
+            (void)!slg_process_signal(p, SIGKILL, NULL); /* it may have ended meanwhile */
+            if (!slg_process_wait_gone(p, STOP_NS))
+                continue; /* it hangs in the kernel: its pid stays known */
         }
         p->pid = 0;
     }
 }
 
-static void down_all(struct slg_local_cluster *cluster)
+/* Write down, under the lock, that processes have ended; others may have been started meanwhile. */
+static enum slg_status forget_ended(const char *dir, struct slg_error *reterr)
+{
+    struct slg_local_cluster cluster = { 0 };
+    int lock = -1;
+    enum slg_status status = slg_local_lock(dir, &lock, reterr);
+
+    if (status != SLG_OK)
+        return status;
+    status = slg_local_load(&cluster, dir, reterr);
+    for (size_t i = 0; status == SLG_OK && i < cluster.process_count; i++)
+        if (!slg_process_alive(&cluster.processes[i]))
+            cluster.processes[i].pid = 0;
+    if (status == SLG_OK)
+        status = slg_local_save(&cluster, reterr);
+    slg_local_unlock(lock);
+    slg_local_fini(&cluster);
+    return status;
+}
+
+static enum slg_status down_all(struct slg_local_cluster *cluster, struct slg_error *reterr)
 {
     /* Against the direction of the data: what is in an ingester's memory still finds its storers. */
     stop_all(cluster, "ingester");
     stop_all(cluster, "querier");
     stop_all(cluster, "storer");
+    return forget_ended(cluster->dir, reterr);
 }
 
-static enum slg_status start_cluster(struct slg_local_cluster *cluster, struct slg_error *reterr)
+/* Under the lock. What was started is known to others before the next is started. */
+static enum slg_status spawn_saved(struct slg_local_cluster *cluster,
+                                   struct slg_local_process *process, struct slg_error *reterr)
+{
+    enum slg_status status = slg_process_spawn(process, reterr);
+
+    if (status == SLG_OK)
+        status = slg_local_save(cluster, reterr);
+    if (status != SLG_OK && slg_process_signal(process, SIGKILL, NULL) == SLG_OK)
+        (void)!slg_process_wait_gone(process, STOP_NS); /* nobody would know of it */
+    return status;
+}
+
+static enum slg_status wait_cluster(struct slg_local_cluster *cluster, struct slg_error *reterr)
 {
     enum slg_status status = SLG_OK;
 
-    for (size_t i = 0; i < cluster->process_count && status == SLG_OK; i++)
-        status = spawn(&cluster->processes[i], reterr);
     for (size_t i = 0; i < cluster->process_count && status == SLG_OK; i++)
         status = wait_ready(&cluster->processes[i], reterr);
     for (size_t i = 0; i < cluster->process_count && status == SLG_OK; i++)
         if (strcmp(cluster->processes[i].role, "storer") == 0)
             wait_joined(&cluster->processes[i]);
-    if (status == SLG_OK)
-        status = slg_local_save(cluster, reterr);
-    if (status != SLG_OK)
-        down_all(cluster);
     return status;
 }
 
@@ -465,35 +443,60 @@ static enum slg_status absolute_dir(const char *dir, char path[4096], struct slg
     return SLG_OK;
 }
 
-static int up(const char *dir, struct up_options *options)
+/* INVALID: processes of another cluster run there. CORRUPT: nobody can know whether they do. */
+static enum slg_status check_free(const char *dir, struct slg_error *reterr)
 {
-    struct slg_local_cluster cluster;
-    struct slg_error error = { 0 };
-    char path[4096];
-    enum slg_status status = absolute_dir(dir, path, &error);
+    struct slg_local_cluster cluster = { 0 };
+    enum slg_status status = slg_local_load(&cluster, dir, reterr);
 
-    if (status != SLG_OK)
-        return slg_ctl_fail(&error);
-    status = slg_local_load(&cluster, path, &error);
     for (size_t i = 0; status == SLG_OK && i < cluster.process_count; i++) {
-        if (alive(cluster.processes[i].pid))
-            status = slg_error_hintf(&error, SLG_INVALID, "end it with silagectl local down",
-                                     "a cluster runs in \"%s\" already", path);
+        if (slg_process_alive(&cluster.processes[i]))
+            status = slg_error_hintf(reterr, SLG_INVALID, "end it with silagectl local down",
+                                     "a cluster runs in \"%s\" already", dir);
     }
     slg_local_fini(&cluster);
-    if (status == SLG_INVALID)
-        return slg_ctl_fail(&error);
-    status = slg_local_init(&cluster, path, &error);
+    return status == SLG_NOT_FOUND ? SLG_OK : status;
+}
+
+/* Under the lock. */
+static enum slg_status spawn_cluster(struct slg_local_cluster *cluster, struct up_options *options,
+                                     const char *dir, struct slg_error *reterr)
+{
+    enum slg_status status = check_free(dir, reterr);
+
     if (status == SLG_OK)
-        status = find_program(&cluster, &options->program, &error);
+        status = slg_local_init(cluster, dir, reterr);
+    if (status == SLG_OK)
+        status = find_program(cluster, &options->program, reterr);
     if (status == SLG_OK) {
-        options->map = slg_arena_printf(cluster.arena, "file:%s/map.json", path);
-        status = options->map == NULL ? SLG_NO_MEMORY : plan_cluster(&cluster, options, &error);
+        options->map = slg_arena_printf(cluster->arena, "file:%s/map.json", dir);
+        status = options->map == NULL ? SLG_NO_MEMORY : plan_cluster(cluster, options, reterr);
     }
+    for (size_t i = 0; i < cluster->process_count && status == SLG_OK; i++)
+        status = spawn_saved(cluster, &cluster->processes[i], reterr);
+    return status;
+}
+
+static int up(const char *dir, struct up_options *options)
+{
+    struct slg_local_cluster cluster = { 0 };
+    struct slg_error error = { 0 };
+    char path[4096];
+    int lock = -1;
+    enum slg_status status = absolute_dir(dir, path, &error);
+
     if (status == SLG_OK)
-        status = start_cluster(&cluster, &error);
+        status = slg_local_lock(path, &lock, &error);
+    if (status != SLG_OK)
+        return slg_ctl_fail(&error);
+    status = spawn_cluster(&cluster, options, path, &error);
+    slg_local_unlock(lock);
+    if (status == SLG_OK)
+        status = wait_cluster(&cluster, &error);
     if (status == SLG_OK)
         print_cluster(&cluster);
+    else if (cluster.process_count > 0)
+        (void)!down_all(&cluster, NULL); /* the first failure is told */
     slg_local_fini(&cluster);
     return status == SLG_OK ? SLG_CTL_OK : slg_ctl_fail(&error);
 }
@@ -526,32 +529,6 @@ static bool window_seconds(const char *text, char seconds[16])
 
 /* ---- one process ---- */
 
-static enum slg_status start_one(struct slg_local_process *p, struct slg_error *reterr)
-{
-    enum slg_status status;
-
-    if (alive(p->pid))
-        return slg_errorf(reterr, SLG_INVALID, "%s runs already, pid %lld", p->name,
-                          (long long)p->pid);
-    status = spawn(p, reterr);
-    return status == SLG_OK ? wait_ready(p, reterr) : status;
-}
-
-static enum slg_status signal_one(struct slg_local_process *p, int signal_number,
-                                  struct slg_error *reterr)
-{
-    if (!alive(p->pid))
-        return slg_errorf(reterr, SLG_INVALID, "%s does not run", p->name);
-    if (kill(p->pid, signal_number) != 0)
-        return slg_errorf(reterr, SLG_IO, "could not signal %s: %s", p->name, strerror(errno));
-    if (signal_number != SIGKILL && signal_number != SIGTERM)
-        return SLG_OK;
-    if (!wait_gone(p->pid))
-        return slg_errorf(reterr, SLG_TIMEOUT, "%s did not end", p->name);
-    p->pid = 0;
-    return SLG_OK;
-}
-
 static const struct {
     const char *word;
     int signal_number; /* 0 = start */
@@ -560,50 +537,106 @@ static const struct {
     { "resume", SIGCONT }, { "start", 0 },
 };
 
+static enum slg_status find_one(struct slg_local_cluster *cluster, const char *dir,
+                                const char *name, struct slg_local_process **ret_process,
+                                struct slg_error *reterr)
+{
+    enum slg_status status = slg_local_load(cluster, dir, reterr);
+
+    if (status != SLG_OK)
+        return status;
+    *ret_process = slg_local_find(cluster, name);
+    if (*ret_process != NULL)
+        return SLG_OK;
+    return slg_errorf(reterr, SLG_NOT_FOUND,
+                      "no process is called \"%s\"; see silagectl local status", name);
+}
+
+static enum slg_status start_one(const char *dir, const char *name, struct slg_error *reterr)
+{
+    struct slg_local_cluster cluster = { 0 };
+    struct slg_local_process *process = NULL;
+    int lock = -1;
+    enum slg_status status = slg_local_lock(dir, &lock, reterr);
+
+    if (status != SLG_OK)
+        return status;
+    status = find_one(&cluster, dir, name, &process, reterr);
+    if (status == SLG_OK && slg_process_alive(process))
+        status = slg_errorf(reterr, SLG_INVALID, "%s runs already, pid %lld", name,
+                            (long long)process->pid);
+    if (status == SLG_OK)
+        status = spawn_saved(&cluster, process, reterr);
+    slg_local_unlock(lock);
+    if (status == SLG_OK)
+        status = wait_ready(process, reterr);
+    slg_local_fini(&cluster);
+    return status;
+}
+
+static enum slg_status signal_one(const char *dir, const char *name, int signal_number,
+                                  struct slg_error *reterr)
+{
+    struct slg_local_cluster cluster = { 0 };
+    struct slg_local_process *process = NULL;
+    enum slg_status status = find_one(&cluster, dir, name, &process, reterr);
+
+    if (status == SLG_OK)
+        status = slg_process_signal(process, signal_number, reterr);
+    if (status == SLG_OK && (signal_number == SIGKILL || signal_number == SIGTERM))
+        status = slg_process_wait_gone(process, STOP_NS)
+                     ? forget_ended(dir, reterr)
+                     : slg_errorf(reterr, SLG_TIMEOUT, "%s did not end", name);
+    slg_local_fini(&cluster);
+    return status;
+}
+
 static int hurt_one(const char *order, const char *name, const char *dir)
 {
-    struct slg_local_cluster cluster;
     struct slg_error error = { 0 };
-    enum slg_status status = slg_local_load(&cluster, dir, &error);
-    struct slg_local_process *process = NULL;
+    enum slg_status status = SLG_OK;
 
-    if (status == SLG_OK) {
-        process = slg_local_find(&cluster, name);
-        if (process == NULL)
-            status = slg_errorf(&error, SLG_NOT_FOUND,
-                                "no process is called \"%s\"; see silagectl "
-                                "local status",
-                                name);
-    }
-    for (size_t i = 0; process != NULL && i < SLG_ARRAY_LEN(orders); i++) {
+    for (size_t i = 0; i < SLG_ARRAY_LEN(orders); i++) {
         if (strcmp(orders[i].word, order) == 0)
             status = orders[i].signal_number == 0
-                         ? start_one(process, &error)
-                         : signal_one(process, orders[i].signal_number, &error);
+                         ? start_one(dir, name, &error)
+                         : signal_one(dir, name, orders[i].signal_number, &error);
     }
-    if (status == SLG_OK)
-        status = slg_local_save(&cluster, &error);
-    slg_local_fini(&cluster);
     return status == SLG_OK ? SLG_CTL_OK : slg_ctl_fail(&error);
+}
+
+/* Under the lock: an `up` that is under way has started all by then. */
+static enum slg_status load_locked(struct slg_local_cluster *cluster, const char *dir,
+                                   struct slg_error *reterr)
+{
+    int lock = -1;
+    enum slg_status status = slg_local_lock(dir, &lock, reterr);
+
+    if (status != SLG_OK)
+        return status;
+    status = slg_local_load(cluster, dir, reterr);
+    slg_local_unlock(lock);
+    return status;
 }
 
 static int down_or_status(const char *dir, bool down)
 {
-    struct slg_local_cluster cluster;
+    struct slg_local_cluster cluster = { 0 };
     struct slg_error error = { 0 };
-    enum slg_status status = slg_local_load(&cluster, dir, &error);
+    enum slg_status status =
+        down ? load_locked(&cluster, dir, &error) : slg_local_load(&cluster, dir, &error);
     int code = SLG_CTL_OK;
 
-    if (status == SLG_OK && down) {
-        down_all(&cluster);
-        status = slg_local_save(&cluster, &error);
-    }
+    if (status == SLG_OK && down)
+        status = down_all(&cluster, &error);
     if (status != SLG_OK) {
         code = slg_ctl_fail(&error);
     } else {
         print_cluster(&cluster);
-        for (size_t i = 0; !down && i < cluster.process_count; i++)
-            code = alive(cluster.processes[i].pid) ? code : SLG_CTL_DEGRADED;
+        for (size_t i = 0; i < cluster.process_count; i++) {
+            if (slg_process_alive(&cluster.processes[i]) == down)
+                code = down ? SLG_CTL_FAILED : SLG_CTL_DEGRADED;
+        }
     }
     slg_local_fini(&cluster);
     return code;

@@ -1,7 +1,9 @@
-/* A local cluster comes back from its file as it was saved; broken files are refused.
- * Oracle: field by field comparison. */
+/* A local cluster comes back from its file as it was saved; broken files are refused by name; the lock is held by one.
+ * Oracle: field by field comparison; flock(2) of another descriptor. */
 #include "tests/helper/test.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "ctl/cluster_file.h"
@@ -67,10 +69,32 @@ static void test_broken_files(void **state)
         assert_non_null(file);
         assert_true(fputs(broken[i], file) >= 0 && fclose(file) == 0);
         CHECK(broken[i], slg_local_load(&found, dir, &error) != SLG_OK);
+        CHECK(broken[i], strstr(error.message, path) != NULL);
         slg_local_fini(&found);
     }
     (void)unlink(path);
     (void)rmdir(dir);
+}
+
+static void test_lock(void **state)
+{
+    char dir[] = "/tmp/silage-local-XXXXXX", path[64];
+    struct slg_error error;
+    int lock = -1, other;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    (void)snprintf(path, sizeof(path), "%s/lock", dir); /* 30 bytes */
+    assert_int_equal(slg_local_lock(dir, &lock, &error), SLG_OK);
+    other = open(path, O_RDWR);
+    assert_true(other >= 0);
+    assert_int_equal(flock(other, LOCK_EX | LOCK_NB), -1);
+    slg_local_unlock(lock);
+    assert_int_equal(flock(other, LOCK_EX | LOCK_NB), 0);
+    (void)close(other);
+    (void)unlink(path);
+    (void)rmdir(dir);
+    assert_int_equal(slg_local_lock(dir, &lock, &error), SLG_NOT_FOUND);
 }
 
 int main(void)
@@ -78,6 +102,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_saved_and_loaded),
         cmocka_unit_test(test_broken_files),
+        cmocka_unit_test(test_lock),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
