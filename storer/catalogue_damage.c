@@ -112,6 +112,7 @@ enum slg_status slg_catalogue_quarantine(struct slg_catalogue *catalogue,
                                  slg_clock_wall_ns(catalogue->clock), reterr);
     slg_catalogue_lock(catalogue);
     catalogue->quarantined_count += status == SLG_OK;
+    entry->suspect = entry->suspect && status != SLG_OK; /* the copy that takes its place is new */
     release(catalogue, entry);
     slg_catalogue_unlock(catalogue);
     if (status == SLG_OK)

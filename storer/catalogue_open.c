@@ -140,7 +140,7 @@ enum slg_status slg_catalogue_open_entry(struct slg_catalogue *catalogue, struct
                                          .create = create,
                                          .read_only = !create,
                                          .faults = catalogue->faults };
-    bool unborn = entry->unborn, moved;
+    bool unborn = entry->unborn, suspect = entry->suspect, moved;
     struct slg_shard *shard = NULL;
     enum slg_status status;
 
@@ -150,6 +150,11 @@ enum slg_status slg_catalogue_open_entry(struct slg_catalogue *catalogue, struct
     if (!unborn)
         note_opening(catalogue, &options.id);
     status = open_shard(catalogue, &options, &shard, &moved, reterr);
+    /* The mark did not get to disk (a disk that fails commits fails manifests, too), but this process knows. */
+    if (status == SLG_OK && suspect && !moved && !slg_shard_suspect(shard) &&
+        slg_shard_mark_suspect(shard, NULL) != SLG_OK) /* an error when it failed first */
+        slg_log_debug("a shard is suspect in memory only shard=%s",
+                      slg_shard_name_of(&options.id).text);
     if (!unborn)
         note_opened(catalogue);
     slg_catalogue_lock(catalogue);
@@ -157,6 +162,7 @@ enum slg_status slg_catalogue_open_entry(struct slg_catalogue *catalogue, struct
     catalogue->quarantined_count += moved;
     entry->state = ENTRY_CLOSED;
     entry->quarantined = status == SLG_UNAVAILABLE;
+    entry->suspect = entry->suspect && !moved;
     if (status == SLG_OK) {
         entry->state = ENTRY_OPEN;
         entry->unborn = false;

@@ -28,7 +28,7 @@ struct entry {
     bool unborn; /* made by a pin, not yet on disk */
     bool dying;  /* to be forgotten: no new pins */
     bool quarantined;
-    bool suspect;
+    bool suspect;    /* when it was closed last: so it is opened, whatever its manifest says */
     bool doubtful;   /* when it was closed last */
     bool reported;   /* damage was met and not looked at yet */
     bool remembered; /* totals and set of a closed shard */

@@ -428,6 +428,35 @@ static void test_broken_is_reopened_by_the_next_pin(void **state)
     test_drop_directory(directory);
 }
 
+/* The copy that takes the place of a suspect one is new: it takes writes. */
+static void test_a_suspect_copy_is_left_behind(void **state)
+{
+    char *directory = test_make_directory();
+    struct slg_catalogue *catalogue = open_catalogue(directory, 4);
+    char shards[1024];
+
+    (void)state;
+    test_join(shards, directory, "shards");
+    for (int64_t i = 0; i < 2; i++) {
+        struct slg_shard_id id = test_shard(i);
+        struct slg_shard *shard;
+
+        store(catalogue, &id, 1);
+        assert_int_equal(slg_catalogue_pin(catalogue, &id, true, &shard, NULL), SLG_OK);
+        assert_int_equal(slg_shard_mark_suspect(shard, NULL), SLG_OK);
+        slg_catalogue_unpin_broken(catalogue, shard);
+        if (i == 0) /* by the scrub, or by the next that opens it */
+            assert_int_equal(slg_catalogue_quarantine(catalogue, &id, "a test", NULL), SLG_OK);
+        else
+            assert_int_equal(
+                slg_shard_quarantine(shards, slg_shard_name_of(&id).text, "a test", NULL), SLG_OK);
+        store(catalogue, &id, 2);
+        assert_int_equal(held_count(catalogue, &id), 1);
+    }
+    slg_catalogue_destroy(catalogue);
+    test_drop_directory(directory);
+}
+
 /* 3,000 shards are known at once: nothing is opened at start. */
 static void test_start_does_not_open(void **state)
 {
@@ -469,6 +498,7 @@ int main(void)
         cmocka_unit_test(test_quarantine_has_an_end),
         cmocka_unit_test(test_reports_are_taken_once),
         cmocka_unit_test(test_broken_is_reopened_by_the_next_pin),
+        cmocka_unit_test(test_a_suspect_copy_is_left_behind),
         cmocka_unit_test(test_start_does_not_open),
     };
 

@@ -373,6 +373,39 @@ static void test_h13_failed_commits(void **state)
     }
 }
 
+/* H13: the mark cannot be written either (here, a directory has its name). This process knows all the same, and notes
+ * it when the disk lets it. */
+static void test_h13_when_the_mark_fails_too(void **state)
+{
+    struct slg_shard_id shard = test_shard(0);
+    char shards[1024], directory[1024], obstacle[1024];
+    struct answer answer;
+    struct fixture f;
+
+    (void)state;
+    set_up(&f, "n1");
+    assert_int_equal(store(&f, &shard, 1, "x", &answer), SLG_STORE_STORED);
+    test_join(shards, f.directory, "shards");
+    test_join(directory, shards, slg_shard_name_of(&shard).text);
+    test_join(obstacle, directory, "manifest.new");
+    assert_int_equal(mkdir(obstacle, 0700), 0);
+    f.fault.step = SLG_KV_STEP_COMMIT;
+    atomic_store(&f.fault.skip, 0);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(store(&f, &shard, 2, "x", &answer), SLG_STORE_READ_ONLY);
+        assert_int_equal(store(&f, &shard, 1, "x", &answer), SLG_STORE_READ_ONLY);
+        assert_int_equal(held_count(&f, &shard), 1);
+    }
+    assert_int_equal(rmdir(obstacle), 0);
+    slg_catalogue_close_idle(f.catalogue, slg_clock_mono_ns(slg_clock_system()), 0);
+    assert_int_equal(store(&f, &shard, 2, "x", &answer), SLG_STORE_READ_ONLY);
+    stop(&f);
+    open_data(&f);
+    start_commit(&f, 0);
+    assert_int_equal(store(&f, &shard, 2, "x", &answer), SLG_STORE_READ_ONLY);
+    tear_down(&f);
+}
+
 /* The map is full only when the commit takes its last pages: nothing was written, the group goes to the next
  * generation, once. */
 static void test_full_map_at_the_commit_rolls(void **state)
@@ -488,6 +521,7 @@ int main(void)
         cmocka_unit_test(test_other_versions_are_named),
         cmocka_unit_test(test_many_at_once),
         cmocka_unit_test(test_h13_failed_commits),
+        cmocka_unit_test(test_h13_when_the_mark_fails_too),
         cmocka_unit_test(test_full_map_at_the_commit_rolls),
         cmocka_unit_test(test_full_map_without_room_to_roll),
         cmocka_unit_test(test_small_batches_fill_maps),
