@@ -96,8 +96,6 @@ static void unpin(struct slg_catalogue *catalogue, struct slg_shard *shard, bool
         entry->state = ENTRY_BROKEN;
     if (entry->state == ENTRY_BROKEN && entry->pin_count == 0)
         slg_catalogue_close_entry(catalogue, entry);
-    else if (entry->dying && entry->pin_count == 0)
-        slg_catalogue_tell(catalogue);
     slg_catalogue_unlock(catalogue);
 }
 

@@ -53,7 +53,8 @@ static enum slg_status forget(struct slg_catalogue *catalogue, const struct slg_
     if (entry->state == ENTRY_OPEN && entry->pin_count == 0)
         slg_catalogue_close_entry(catalogue, entry);
     if (entry->state != ENTRY_CLOSED) {
-        entry->dying = expected == NULL; /* a shard that may grow on stays open to pins */
+        /* Nobody else would clear it, and the caller may not come again: the clock is right again, the bytes fit. */
+        entry->dying = false;
         slg_catalogue_unlock(catalogue);
         return SLG_AGAIN;
     }

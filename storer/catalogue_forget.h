@@ -8,13 +8,12 @@
 
 #include "storer/catalogue.h"
 
-/* Forget a shard with all its files; OK, too, when it is not there. AGAIN: pinned, try later (no new pin is given from
- * then on). IO: it stays. */
+/* Forget a shard with all its files; OK, too, when it is not there. AGAIN: pinned, try later; new pins are given all the
+ * same (what has expired is not asked for any more). IO: it stays. */
 SLG_MUST_CHECK enum slg_status slg_catalogue_forget(struct slg_catalogue *catalogue,
                                                     const struct slg_shard_id *id,
                                                     struct slg_error *reterr);
-/* Likewise, but only while it holds exactly what `expected` is the digest of. INVALID: it does not; AGAIN: pinned
- * (later pins are given all the same). */
+/* Likewise, but only while it holds exactly what `expected` is the digest of. INVALID: it does not. */
 SLG_MUST_CHECK enum slg_status slg_catalogue_forget_if(struct slg_catalogue *catalogue,
                                                        const struct slg_shard_id *id,
                                                        const struct slg_batch_set_digest *expected,

@@ -26,7 +26,7 @@ struct entry {
     struct slg_shard_id id;
     enum entry_state state;
     bool unborn; /* made by a pin, not yet on disk */
-    bool dying;  /* to be forgotten: no new pins */
+    bool dying;  /* is being closed to be forgotten: no new pins */
     bool quarantined;
     bool suspect;    /* when it was closed last: so it is opened, whatever its manifest says */
     bool doubtful;   /* when it was closed last */

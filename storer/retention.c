@@ -50,6 +50,15 @@ static enum slg_status take_window(struct slg_catalogue *catalogue, int64_t now_
     return slg_catalogue_store_storage(catalogue, &storage, reterr);
 }
 
+/* Nothing of the last one went: it was pinned. */
+static enum slg_status give_window_back(struct slg_catalogue *catalogue, struct slg_error *reterr)
+{
+    struct slg_storage storage = *slg_catalogue_storage(catalogue);
+
+    storage.forget_window_count--;
+    return slg_catalogue_store_storage(catalogue, &storage, reterr);
+}
+
 static void say_waiting(const struct slg_shard_id *next, int64_t now_ns)
 {
     static struct slg_log_limit limit = SLG_LOG_LIMIT_INIT(HOUR_NS);
@@ -65,6 +74,7 @@ static enum slg_status forget_old(struct round *round, int64_t now_ns, struct sl
 {
     int64_t cutoff_ns = slg_admit_cutoff_ns(round->retention->map, now_ns);
     int64_t window_ns = -1; /* the one that may go */
+    size_t before = 0;      /* shards forgotten before it was its turn */
     enum slg_status status = SLG_OK;
 
     for (size_t i = 0; status == SLG_OK && i < round->count; i++) {
@@ -75,9 +85,10 @@ static enum slg_status forget_old(struct round *round, int64_t now_ns, struct sl
         /* keep_from was decided for the cluster; only the clock has to be doubted. */
         if (id->window_ns + id->length_ns > round->retention->map->keep_from_ns &&
             id->window_ns != window_ns) {
-            bool may;
+            bool may = true;
 
-            status = take_window(round->retention->catalogue, now_ns, &may, reterr);
+            if (window_ns < 0 || round->forgotten > before) /* else the last one's turn is left */
+                status = take_window(round->retention->catalogue, now_ns, &may, reterr);
             if (status != SLG_OK)
                 return status;
             if (!may) {
@@ -85,9 +96,12 @@ static enum slg_status forget_old(struct round *round, int64_t now_ns, struct sl
                 return SLG_OK;
             }
             window_ns = id->window_ns;
+            before = round->forgotten;
         }
         status = forget(round, id, SLG_STORER_FORGET_TIME, reterr);
     }
+    if (status == SLG_OK && window_ns >= 0 && round->forgotten == before)
+        status = give_window_back(round->retention->catalogue, reterr);
     return status;
 }
 

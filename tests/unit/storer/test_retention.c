@@ -96,6 +96,36 @@ static void test_by_time(void **state)
     tear_down(&f);
 }
 
+/* A clock that jumped, and is right again: the shards that were wanted, and were pinned, live on. Nothing of their
+ * windows went, so others may go. */
+static void test_pinned_is_left_alone(void **state)
+{
+    int64_t expiry_ns = TEST_WINDOW_NS + TEST_HOUR_NS + 10 * DAY_NS; /* of the first window */
+    struct slg_shard *pinned[3], *again;
+    struct fixture f;
+
+    (void)state;
+    set_up(&f, 10);
+    for (int64_t i = 0; i < 3; i++) {
+        struct slg_shard_id id = test_shard(i);
+
+        assert_int_equal(slg_catalogue_pin(f.catalogue, &id, false, &pinned[i], NULL), SLG_OK);
+    }
+    for (int64_t i = 0; i < 6; i++)
+        run(&f, expiry_ns + 2 * TEST_HOUR_NS + i, 0, 0, 10); /* three windows, all of them pinned */
+    run(&f, expiry_ns + 1000 * DAY_NS, 4, 0, 6);
+    for (size_t i = 0; i < 3; i++) {
+        struct slg_shard_id id = test_shard((int64_t)i);
+
+        slg_catalogue_unpin(f.catalogue, pinned[i]);
+        assert_int_equal(slg_catalogue_pin(f.catalogue, &id, true, &again, NULL), SLG_OK);
+        slg_catalogue_unpin(f.catalogue, again);
+    }
+    run(&f, expiry_ns - 1, 0, 0, 6);
+    run(&f, expiry_ns + 2 * TEST_HOUR_NS, 3, 7, 3);
+    tear_down(&f);
+}
+
 static void test_by_keep_from(void **state)
 {
     struct fixture f;
@@ -128,6 +158,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_by_time),
+        cmocka_unit_test(test_pinned_is_left_alone),
         cmocka_unit_test(test_by_keep_from),
         cmocka_unit_test(test_by_bytes),
     };
