@@ -40,9 +40,54 @@ static void test_time_of_retention(void **state)
         CHECK(cases[i].name, slg_age_doubt_ns(&age) == -cases[i].want * HOUR);
         CHECK(cases[i].name, atomic_load(&age.heard) == (cases[i].peers[0] != 99999));
         own.wall_ns += HOUR; /* time goes on */
+        own.mono_ns += HOUR;
         CHECK(cases[i].name, slg_clock_wall_ns(&age.clock) == NOW + (cases[i].want + 1) * HOUR);
-        CHECK(cases[i].name, slg_clock_mono_ns(&age.clock) == 7);
+        CHECK(cases[i].name, slg_clock_mono_ns(&age.clock) == 7 + HOUR);
     }
+}
+
+/* The word of a peer that died does not shield a clock that jumps, and a jump is seen before the next word. */
+static void test_jumps(void **state)
+{
+    static const int64_t jump_ns = INT64_C(4800) * HOUR;
+    struct slg_clock_fake own;
+    struct slg_age age;
+
+    (void)state;
+    slg_clock_fake_init(&own, NOW, 7);
+    slg_age_init(&age, &own.clock);
+    slg_age_hear(&age, 0, NOW); /* then it dies */
+    own.wall_ns += HOUR;
+    own.mono_ns += HOUR;
+    slg_age_hear(&age, 1, NOW + HOUR);
+    assert_int_equal(slg_age_doubt_ns(&age), 0);
+    own.wall_ns += jump_ns;
+    assert_int_equal(slg_age_doubt_ns(&age), jump_ns);
+    slg_age_hear(&age, 1, NOW + HOUR);
+    assert_int_equal(slg_age_doubt_ns(&age), jump_ns);
+    own.wall_ns += HOUR; /* now both are away */
+    own.mono_ns += HOUR;
+    assert_int_equal(slg_age_doubt_ns(&age), jump_ns);
+    own.wall_ns -= jump_ns; /* right again */
+    assert_int_equal(slg_age_doubt_ns(&age), 0);
+}
+
+/* One that died ahead of everybody does not outvote the one that lives. */
+static void test_the_living_count(void **state)
+{
+    struct slg_clock_fake own;
+    struct slg_age age;
+
+    (void)state;
+    slg_clock_fake_init(&own, NOW, 7);
+    slg_age_init(&age, &own.clock);
+    slg_age_hear(&age, 0, NOW + 5 * HOUR);
+    slg_age_hear(&age, 1, NOW - 2 * HOUR);
+    assert_int_equal(slg_age_doubt_ns(&age), 0);
+    own.wall_ns += SLG_AGE_FRESH_NS + 1;
+    own.mono_ns += SLG_AGE_FRESH_NS + 1;
+    slg_age_hear(&age, 1, NOW + SLG_AGE_FRESH_NS + 1 - 2 * HOUR);
+    assert_int_equal(slg_age_doubt_ns(&age), 2 * HOUR);
 }
 
 static void test_what_is_no_time(void **state)
@@ -70,6 +115,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_time_of_retention),
+        cmocka_unit_test(test_jumps),
+        cmocka_unit_test(test_the_living_count),
         cmocka_unit_test(test_what_is_no_time),
     };
 
