@@ -6,9 +6,9 @@
 
 #include "cluster/placement.h"
 
-int64_t slg_admit_cutoff_ns(const struct slg_map *map, int64_t now_ns)
+int64_t slg_admit_cutoff_ns(const struct slg_map *map, int64_t keep_from_ns, int64_t now_ns)
 {
-    int64_t cutoff = map->keep_from_ns;
+    int64_t cutoff = keep_from_ns > map->keep_from_ns ? keep_from_ns : map->keep_from_ns;
 
     if (map->retention_ns > 0 && now_ns - map->retention_ns > cutoff)
         cutoff = now_ns - map->retention_ns;
@@ -43,7 +43,8 @@ enum slg_store_result slg_admit_batch(const struct slg_admit *admit,
                                       struct slg_error *reterr)
 {
     const struct slg_shard_id *shard = &header->id.shard;
-    int64_t cutoff_ns = slg_admit_cutoff_ns(admit->map, admit->now_ns - admit->doubt_ns);
+    int64_t cutoff_ns =
+        slg_admit_cutoff_ns(admit->map, admit->keep_from_ns, admit->now_ns - admit->doubt_ns);
 
     if (header->ts_max_ns < cutoff_ns) {
         (void)slg_errorf(reterr, SLG_INVALID,

@@ -10,12 +10,13 @@
 struct slg_admit {
     const struct slg_map *map;
     const char *node_id;
-    int64_t now_ns;   /* wall */
-    int64_t doubt_ns; /* for retention it is so much earlier (storer/age.h) */
+    int64_t keep_from_ns; /* this storer's own (storer/catalogue_storage.h) */
+    int64_t now_ns;       /* wall */
+    int64_t doubt_ns;     /* for retention it is so much earlier (storer/age.h) */
 };
 
-/* Entries before this time are gone: by retention and by keep_from. 0 when nothing is. */
-int64_t slg_admit_cutoff_ns(const struct slg_map *map, int64_t now_ns);
+/* Entries before this time are gone: by retention, and by keep_from, the map's or this storer's own. 0 when nothing is. */
+int64_t slg_admit_cutoff_ns(const struct slg_map *map, int64_t keep_from_ns, int64_t now_ns);
 
 /* SLG_STORE_STORED: yes. NOT_PLACED, EXPIRED, FUTURE: no, and reterr says why. flags: SLG_STORE_FLAG_ bits. */
 SLG_MUST_CHECK enum slg_store_result slg_admit_batch(const struct slg_admit *admit,

@@ -7,6 +7,7 @@
 #define SLG_STORER_CATALOGUE_PRIVATE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/queue.h>
 
 #include "storer/catalogue.h"
@@ -61,6 +62,7 @@ struct slg_catalogue {
     struct slg_kv_faults *faults;
     struct slg_clock *clock;
     struct slg_storage storage;
+    _Atomic int64_t keep_from_ns; /* that of storage, for every thread */
     size_t reported_count;
     uint64_t quarantined_count; /* since the start */
 };

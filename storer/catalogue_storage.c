@@ -1,6 +1,7 @@
 #include "storer/catalogue_storage.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <sys/random.h>
 
 #include "storer/catalogue_private.h"
@@ -29,6 +30,8 @@ enum slg_status slg_catalogue_store_storage(struct slg_catalogue *catalogue,
         slg_catalogue_unlock(catalogue);
         catalogue->storage.forget_period_ns = storage->forget_period_ns;
         catalogue->storage.forget_window_count = storage->forget_window_count;
+        catalogue->storage.keep_from_ns = storage->keep_from_ns;
+        atomic_store(&catalogue->keep_from_ns, storage->keep_from_ns);
     }
     return status;
 }
@@ -41,6 +44,11 @@ uint64_t slg_catalogue_storage_counter(struct slg_catalogue *catalogue)
     counter = catalogue->storage.counter;
     slg_catalogue_unlock(catalogue);
     return counter;
+}
+
+int64_t slg_catalogue_keep_from_ns(const struct slg_catalogue *catalogue)
+{
+    return atomic_load(&catalogue->keep_from_ns);
 }
 
 /* A new directory's record. */
@@ -72,5 +80,6 @@ enum slg_status slg_catalogue_load_storage(struct slg_catalogue *catalogue,
     if (status != SLG_OK)
         return status;
     catalogue->storage = storage;
+    atomic_store(&catalogue->keep_from_ns, storage.keep_from_ns);
     return is_new ? slg_catalogue_store_storage(catalogue, &storage, reterr) : SLG_OK;
 }

@@ -12,6 +12,8 @@
 const struct slg_storage *slg_catalogue_storage(const struct slg_catalogue *catalogue);
 /* The record's counter now; any thread. */
 uint64_t slg_catalogue_storage_counter(struct slg_catalogue *catalogue);
+/* Windows that end by then were forgotten by bytes (storer/retention.h) and do not come back; 0: none. Any thread. */
+int64_t slg_catalogue_keep_from_ns(const struct slg_catalogue *catalogue);
 /* Put the counter and what was forgotten on disk; storage->id is not looked at. IO (a full disk, too): nothing has
  * changed. */
 SLG_MUST_CHECK enum slg_status slg_catalogue_store_storage(struct slg_catalogue *catalogue,

@@ -9,6 +9,7 @@
 #include "proto/wire.h"
 #include "storer/admit.h"
 #include "storer/catalogue_damage.h"
+#include "storer/catalogue_storage.h"
 #include "storer/disk.h"
 
 /* Concurrency
@@ -189,6 +190,7 @@ static void check_item(struct lane *lane, struct item *item)
     const struct slg_batch_view *view;
     struct slg_admit admit = { .map = options->map,
                                .node_id = options->node_id,
+                               .keep_from_ns = slg_catalogue_keep_from_ns(options->catalogue),
                                .now_ns = slg_clock_wall_ns(options->clock),
                                .doubt_ns =
                                    options->age == NULL ? 0 : slg_age_doubt_ns(options->age) };

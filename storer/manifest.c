@@ -6,12 +6,13 @@
 #include "base/cursor.h"
 #include "base/hash.h"
 
-#define STORAGE_VERSION 1
-#define OPENING_VERSION 1
-#define SCRUB_VERSION   1
-#define KNOWN_VERSION   1
-#define OPENING_HEAD    ((size_t)8) /* magic, version, crash count, name length */
-#define CHECKSUM_BYTES  ((size_t)8)
+#define STORAGE_VERSION       ((uint16_t)2)
+#define STORAGE_VERSION_FIRST ((uint16_t)1) /* without keep_from_ns */
+#define OPENING_VERSION       1
+#define SCRUB_VERSION         1
+#define KNOWN_VERSION         1
+#define OPENING_HEAD          ((size_t)8) /* magic, version, crash count, name length */
+#define CHECKSUM_BYTES        ((size_t)8)
 
 static_assert(OPENING_HEAD + SLG_SHARD_NAME_BYTES_MAX + CHECKSUM_BYTES == SLG_OPENING_BYTES,
               "the note is head, name and checksum");
@@ -148,23 +149,31 @@ void slg_storage_encode(struct slg_buf *out, const struct slg_storage *storage)
     slg_buf_append_u64be(out, storage->counter);
     slg_buf_append_u64be(out, (uint64_t)storage->forget_period_ns);
     slg_buf_append_u32be(out, storage->forget_window_count);
+    slg_buf_append_u64be(out, (uint64_t)storage->keep_from_ns);
     append_checksum(out, start);
 }
 
 enum slg_status slg_storage_decode(const uint8_t *bytes, size_t len,
                                    struct slg_storage *ret_storage, struct slg_error *reterr)
 {
-    struct slg_storage storage;
+    struct slg_storage storage = { .keep_from_ns = 0 };
     struct slg_cursor c;
     const uint8_t *id;
+    bool is_first = false;
     enum slg_status status = open_record(bytes, len, "SLGD", STORAGE_VERSION, &c, reterr);
 
-    if (status != SLG_OK)
+    if (status == SLG_UNSUPPORTED) {
+        is_first = open_record(bytes, len, "SLGD", STORAGE_VERSION_FIRST, &c, NULL) == SLG_OK;
+        if (!is_first)
+            return status;
+    } else if (status != SLG_OK) {
         return status;
+    }
     if (!slg_cursor_take_bytes(&c, sizeof(storage.id), &id) ||
         !slg_cursor_take_u64be(&c, &storage.counter) ||
         !take_i64be(&c, &storage.forget_period_ns) ||
-        !slg_cursor_take_u32be(&c, &storage.forget_window_count) || slg_cursor_left(&c) > 0)
+        !slg_cursor_take_u32be(&c, &storage.forget_window_count) ||
+        (!is_first && !take_i64be(&c, &storage.keep_from_ns)) || slg_cursor_left(&c) > 0)
         return slg_errorf(reterr, SLG_CORRUPT, "%zu bytes are not the length of this record", len);
     memcpy(storage.id, id, sizeof(storage.id));
     *ret_storage = storage;

@@ -47,6 +47,7 @@ struct slg_storage {
     uint64_t counter;             /* only grows; peers remember the last that they saw (H6) */
     int64_t forget_period_ns;     /* start of the hour in which windows were last forgotten */
     uint32_t forget_window_count; /* windows forgotten by time in that hour */
+    int64_t keep_from_ns;         /* windows that end by then were forgotten by bytes; only grows */
 };
 void slg_storage_encode(struct slg_buf *out, const struct slg_storage *storage);
 SLG_MUST_CHECK enum slg_status slg_storage_decode(const uint8_t *bytes, size_t len,

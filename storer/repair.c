@@ -15,6 +15,7 @@
 #include "cluster/placement.h"
 #include "storer/admit.h"
 #include "storer/catalogue_forget.h"
+#include "storer/catalogue_storage.h"
 #include "storer/copy.h"
 #include "storer/heal.h"
 
@@ -82,7 +83,9 @@ static int64_t now_mono(void)
 
 static int64_t cutoff_ns(const struct slg_repair *repair)
 {
-    return slg_admit_cutoff_ns(repair->options.map, slg_clock_wall_ns(repair->options.clock));
+    return slg_admit_cutoff_ns(repair->options.map,
+                               slg_catalogue_keep_from_ns(repair->options.catalogue),
+                               slg_clock_wall_ns(repair->options.clock));
 }
 
 /* ---- memory of looks ---- */

@@ -72,7 +72,7 @@ static void say_waiting(const struct slg_shard_id *next, int64_t now_ns)
 
 static enum slg_status forget_old(struct round *round, int64_t now_ns, struct slg_error *reterr)
 {
-    int64_t cutoff_ns = slg_admit_cutoff_ns(round->retention->map, now_ns);
+    int64_t cutoff_ns = slg_admit_cutoff_ns(round->retention->map, 0, now_ns);
     int64_t window_ns = -1; /* the one that may go */
     size_t before = 0;      /* shards forgotten before it was its turn */
     enum slg_status status = SLG_OK;
@@ -105,22 +105,48 @@ static enum slg_status forget_old(struct round *round, int64_t now_ns, struct sl
     return status;
 }
 
-static enum slg_status forget_surplus(struct round *round, int64_t now_ns, struct slg_error *reterr)
+/* The end of the newest window that must go so that the others fit, never that which holds now. */
+static int64_t surplus_end(const struct round *round, int64_t keep_from_ns, int64_t now_ns)
 {
     const struct slg_retention *retention = round->retention;
-    enum slg_status status = SLG_OK;
     uint64_t bytes = 0;
 
     for (size_t i = 0; i < round->count; i++)
         bytes += slg_catalogue_used_bytes(retention->catalogue, &round->rows[i].id);
-    for (size_t i = 0; status == SLG_OK && i < round->count && bytes > retention->bytes_max; i++) {
+    for (size_t i = 0; i < round->count; i++) {
         const struct slg_shard_id *id = &round->rows[i].id;
         uint64_t freed = slg_catalogue_used_bytes(retention->catalogue, id);
 
-        if (id->window_ns + id->length_ns > now_ns)
-            break;
-        status = forget(round, id, SLG_STORER_FORGET_BYTES, reterr);
+        if (id->window_ns + id->length_ns > keep_from_ns) {
+            if (bytes <= retention->bytes_max || id->window_ns + id->length_ns > now_ns)
+                break;
+            keep_from_ns = id->window_ns + id->length_ns;
+        }
         bytes -= freed < bytes ? freed : bytes;
+    }
+    return keep_from_ns;
+}
+
+/* keep_from is on disk before anything is unlinked: else other storers' copies would be fetched again. */
+static enum slg_status forget_surplus(struct round *round, int64_t now_ns, struct slg_error *reterr)
+{
+    const struct slg_retention *retention = round->retention;
+    struct slg_storage storage = *slg_catalogue_storage(retention->catalogue);
+    enum slg_status status = SLG_OK;
+
+    if (retention->bytes_max > 0) {
+        int64_t keep_from_ns = surplus_end(round, storage.keep_from_ns, now_ns);
+
+        if (keep_from_ns > storage.keep_from_ns) {
+            storage.keep_from_ns = keep_from_ns;
+            status = slg_catalogue_store_storage(retention->catalogue, &storage, reterr);
+        }
+    }
+    for (size_t i = 0; status == SLG_OK && i < round->count; i++) {
+        const struct slg_shard_id *id = &round->rows[i].id;
+
+        if (id->window_ns + id->length_ns <= storage.keep_from_ns)
+            status = forget(round, id, SLG_STORER_FORGET_BYTES, reterr);
     }
     return status;
 }
@@ -144,7 +170,8 @@ static int compare_age(const void *a, const void *b)
 
 static void forget_quarantined(const struct slg_retention *retention, int64_t now_ns)
 {
-    int64_t cutoff_ns = slg_admit_cutoff_ns(retention->map, now_ns);
+    int64_t cutoff_ns = slg_admit_cutoff_ns(
+        retention->map, slg_catalogue_keep_from_ns(retention->catalogue), now_ns);
     struct slg_quarantine_row *rows = calloc(SLG_QUARANTINE_COUNT_MAX, sizeof(*rows));
     size_t count = rows == NULL ? 0 : slg_quarantine_list(retention->data_dir, rows);
     uint64_t bytes = 0;
@@ -188,7 +215,7 @@ enum slg_status slg_retention_run(const struct slg_retention *retention, int64_t
         (void)slg_errorf(reterr, status, "no memory for the list of shards");
     if (status == SLG_OK)
         status = forget_old(&round, now_wall_ns, reterr);
-    if (status == SLG_OK && retention->bytes_max > 0)
+    if (status == SLG_OK)
         status = forget_surplus(&round, now_wall_ns, reterr);
     if (status == SLG_OK && retention->data_dir != NULL)
         forget_quarantined(retention, now_wall_ns);

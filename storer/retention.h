@@ -2,7 +2,9 @@
  *
  * Reads apply the same cutoff at once (admit.h); forgetting only gives the disk back. By time at most 4 windows an
  * hour go by themselves, for a clock that jumped must not empty a store; the count survives a restart. By bytes the
- * oldest windows go until the rest fits; the window that holds now is never forgotten.
+ * oldest windows go, all slots of each, until the rest fits; the window that holds now is never forgotten. What went by
+ * bytes is remembered in the storage record (keep_from_ns): it is refused from then on, and not fetched from peers that
+ * still have it.
  * Quarantined copies (storer/quarantine.h) go when their window is forgotten by time; and once their shard vouches again, after
  * quarantine_keep_ns, or at once, oldest first, while all of them take more than quarantine_bytes_max.
  * Threads: housekeeping only. */

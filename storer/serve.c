@@ -170,7 +170,9 @@ static enum slg_status check_epoch(const struct slg_serve *serve, uint64_t epoch
 
 static int64_t cutoff_ns(const struct slg_serve *serve)
 {
-    return slg_admit_cutoff_ns(serve->options.map, slg_clock_wall_ns(serve->options.clock));
+    return slg_admit_cutoff_ns(serve->options.map,
+                               slg_catalogue_keep_from_ns(serve->options.catalogue),
+                               slg_clock_wall_ns(serve->options.clock));
 }
 
 /* Who answers, and to a peer what is remembered of it. What the peer told is noted. */

@@ -247,7 +247,7 @@ int64_t sim_wall_ns(const struct sim_world *w, int node)
 bool sim_window_expired(const struct sim_world *w, int node, int shard)
 {
     return w->shards[shard].window_ns + w->shards[shard].length_ns <=
-           slg_admit_cutoff_ns(sim_map(w, node), sim_wall_ns(w, node));
+           slg_admit_cutoff_ns(sim_map(w, node), 0, sim_wall_ns(w, node));
 }
 
 void sim_fini(struct sim_world *w)

@@ -191,6 +191,29 @@ static void test_other_versions_are_named(void **state)
     slg_buf_fini(&out);
 }
 
+/* Directories of version 1 are opened: they forgot nothing by bytes. */
+static void test_storage_of_version_1(void **state)
+{
+    const struct slg_storage storage = {
+        .id = { 1, 2, 3 }, .counter = 7, .forget_window_count = 3, .keep_from_ns = 9
+    };
+    struct slg_storage got;
+    struct slg_buf out;
+
+    (void)state;
+    slg_buf_init(&out, 4096);
+    slg_storage_encode(&out, &storage);
+    assert_int_equal(slg_storage_decode(out.data, out.len, &got, NULL), SLG_OK);
+    assert_true(got.keep_from_ns == 9);
+    out.data[5] = 1;
+    out.len -= 8; /* keep_from_ns */
+    slg_bytes_put_u64be(out.data + out.len - 8, slg_hash_xxh3(out.data, out.len - 8));
+    assert_int_equal(slg_storage_decode(out.data, out.len, &got, NULL), SLG_OK);
+    assert_memory_equal(got.id, storage.id, sizeof(got.id));
+    assert_true(got.counter == 7 && got.forget_window_count == 3 && got.keep_from_ns == 0);
+    slg_buf_fini(&out);
+}
+
 /* The name ends at its length and zeros follow, as FORMATS.md says: found by fuzzing. */
 static void test_opening_padding(void **state)
 {
@@ -290,6 +313,7 @@ int main(void)
         cmocka_unit_test(test_fields_out_of_range),
         cmocka_unit_test(test_every_altered_byte_is_seen),
         cmocka_unit_test(test_other_versions_are_named),
+        cmocka_unit_test(test_storage_of_version_1),
         cmocka_unit_test(test_opening_padding),
         cmocka_unit_test(test_known_storages),
         cmocka_unit_test(test_names),

@@ -2,7 +2,9 @@
  * goes (I4). Oracle: the list of shards that must be left. */
 #include "tests/helper/storer.h"
 
+#include "storer/admit.h"
 #include "storer/catalogue_forget.h"
+#include "storer/catalogue_storage.h"
 #include "storer/retention.h"
 
 #define DAY_NS (24 * TEST_HOUR_NS)
@@ -149,8 +151,30 @@ static void test_by_bytes(void **state)
     assert_true(one > 0);
     f.retention.bytes_max = one * 4 + one / 2;
     run(&f, TEST_WINDOW_NS + 10 * TEST_HOUR_NS, 6, 6, 4);
+    assert_int_equal(slg_catalogue_keep_from_ns(f.catalogue), TEST_WINDOW_NS + 6 * TEST_HOUR_NS);
     f.retention.bytes_max = 1; /* the window of now stays */
     run(&f, TEST_WINDOW_NS + 9 * TEST_HOUR_NS + 1, 3, 9, 1);
+    tear_down(&f);
+}
+
+/* It is remembered, and only grows: what peers still have must not come back (storer/admit.h, storer/repair.c). */
+static void test_what_went_by_bytes_stays_away(void **state)
+{
+    const int64_t keep_from_ns = TEST_WINDOW_NS + 9 * TEST_HOUR_NS;
+    struct fixture f;
+
+    (void)state;
+    set_up(&f, 10);
+    f.retention.bytes_max = 1;
+    run(&f, TEST_WINDOW_NS + 9 * TEST_HOUR_NS + 1, 9, 9, 1);
+    assert_int_equal(slg_catalogue_keep_from_ns(f.catalogue), keep_from_ns);
+    slg_catalogue_destroy(f.catalogue);
+    open_data(&f);
+    assert_int_equal(slg_catalogue_keep_from_ns(f.catalogue), keep_from_ns);
+    f.retention.bytes_max = UINT64_MAX;
+    run(&f, TEST_WINDOW_NS + 9 * TEST_HOUR_NS + 1, 0, 9, 1);
+    assert_int_equal(slg_catalogue_keep_from_ns(f.catalogue), keep_from_ns);
+    assert_int_equal(slg_admit_cutoff_ns(&f.changed, keep_from_ns, keep_from_ns), keep_from_ns);
     tear_down(&f);
 }
 
@@ -161,6 +185,7 @@ int main(void)
         cmocka_unit_test(test_pinned_is_left_alone),
         cmocka_unit_test(test_by_keep_from),
         cmocka_unit_test(test_by_bytes),
+        cmocka_unit_test(test_what_went_by_bytes_stays_away),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
