@@ -443,7 +443,27 @@ static void set_message_5424(const char *p, const char *end, struct slg_syslog_m
     strip_cookies(m);
 }
 
-/* p stands behind PRI. False: it is no RFC 5424 header and nothing was changed but fields that 3164 sets anew. */
+/* Neither the stamp nor what follows is as RFC 5424 has it ("<13>1 5 minute load average", "<134>1 1795360533.9 MX84"):
+ * words behind a number, of which none is a header field. They stay together, marked. */
+static bool take_back(struct slg_syslog_message *m)
+{
+    const struct slg_text none = { 0 };
+
+    m->format = SLG_SYSLOG_FORMAT_RAW;
+    m->flags &= ~(SLG_SYSLOG_TIME_MISSING | SLG_SYSLOG_PARAM_ESCAPED);
+    m->flags |= SLG_SYSLOG_PARSE_ERROR;
+    m->time_text = none;
+    m->host = none;
+    m->app = none;
+    m->pid = none;
+    m->msgid = none;
+    m->param_count = 0;
+    m->param_duplicates = 0;
+    return false;
+}
+
+/* p stands behind PRI. False: it is no RFC 5424 header and nothing was changed but fields that 3164 sets anew, and
+ * PARSE_ERROR. */
 static bool parse_5424(const struct slg_syslog_options *options, int64_t receive_ns, const char *p,
                        const char *end, struct slg_text whole, struct slg_syslog_message *m)
 {
@@ -451,6 +471,7 @@ static bool parse_5424(const struct slg_syslog_options *options, int64_t receive
     const char *from;
     const char *after;
     bool version_1 = *p == '1' && p[1] == ' ';
+    bool stamp_bad = false;
 
     while (*p != ' ')
         p++;
@@ -467,11 +488,14 @@ static bool parse_5424(const struct slg_syslog_options *options, int64_t receive
             if (!version_1 || p == end || !is_digit(*p) || !take_word(&p, end, &m->time_text))
                 return false;
             m->flags |= SLG_SYSLOG_TIME_MISSING;
+            stamp_bad = true;
         }
     }
     m->format = SLG_SYSLOG_FORMAT_5424;
     if (!take_word(&p, end, &m->host) || !take_word(&p, end, &m->app) ||
         !take_word(&p, end, &m->pid) || !take_word(&p, end, &m->msgid)) {
+        if (stamp_bad)
+            return take_back(m);
         m->flags |= SLG_SYSLOG_PARSE_ERROR; /* the header is cut short */
         m->text = whole;
         return true;
@@ -481,6 +505,8 @@ static bool parse_5424(const struct slg_syslog_options *options, int64_t receive
         set_message_5424(after, end, m);
         return true;
     }
+    if (stamp_bad)
+        return take_back(m);
     m->flags |= SLG_SYSLOG_PARSE_ERROR;
     m->param_count = 0;
     m->text = span(p, end);
