@@ -1,5 +1,7 @@
 #include "ingester/syslog.h"
 
+#include "ingester/level.h"
+
 #define NS_PER_SEC   INT64_C(1000000000)
 #define DAY_SEC      INT64_C(86400)
 #define YEAR_UNKNOWN INT64_C(-1)
@@ -20,6 +22,7 @@ struct tag {
     struct slg_text app;
     struct slg_text pid;
     const char *rest; /* behind the colon and one space */
+    bool colon;       /* false: "name[68] text" */
 };
 
 static struct slg_text span(const char *from, const char *to)
@@ -589,6 +592,7 @@ static bool take_tag(const char *p, const char *end, struct tag *tag)
     }
     if (after == NULL)
         return false;
+    tag->colon = after[-1] == ':';
     if (after < end && *after == ' ')
         after++;
     tag->rest = after;
@@ -849,6 +853,12 @@ static bool surely_host(struct slg_text word, struct slg_text outer_host)
            slg_text_equal(word, outer_host);
 }
 
+/* "2026-11-21T22:42:29Z ERROR worker[12]: text" is how many programs write their own log. */
+static bool is_level(struct slg_text word)
+{
+    return slg_level_normalize(word).at != word.at;
+}
+
 bool slg_syslog_inner_header(struct slg_text text, struct slg_syslog_message *ret_message)
 {
     const char *p = text.at;
@@ -871,7 +881,7 @@ bool slg_syslog_inner_header(struct slg_text text, struct slg_syslog_message *re
         p++;
     if (p == end || p == host || left(host, p) > SLG_SYSLOG_HOST_BYTES_MAX || p[-1] == ':')
         return false;
-    if (!take_tag(p + 1, end, &tag) ||
+    if (is_level(span(host, p)) || !take_tag(p + 1, end, &tag) || !tag.colon ||
         (tag.pid.len == 0 && !surely_host(span(host, p), ret_message->host)))
         return false;
     ret_message->time_text = span(text.at, after);

@@ -79,8 +79,8 @@ struct slg_syslog_options {
 void slg_syslog_parse(const struct slg_syslog_options *options, int64_t receive_ns,
                       const void *bytes, size_t len, struct slg_syslog_message *ret_message);
 
-/* Is there an RFC 3164 header (BSD or ISO time, host, tag) at the start of text? Without a pid the host must surely be
- * one: a container id, a name with dots, or ret_message->host. Fills time_text, host, app, pid and text of *ret_message
+/* Is there an RFC 3164 header (BSD or ISO time, host, tag with its colon) at the start of text? A level word is no host,
+ * and without a pid it must surely be one: a container id, a name with dots, or ret_message->host. Fills time_text, host, app, pid and text of *ret_message
  * and nothing else. For headers nested in Docker's. */
 bool slg_syslog_inner_header(struct slg_text text, struct slg_syslog_message *ret_message);
 
