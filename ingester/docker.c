@@ -9,8 +9,7 @@ static bool all_digits(struct slg_text text)
     return text.len > 0;
 }
 
-/* 12 or 64 lower-case hex digits: {{.ID}} and {{.FullID}} of Docker's tag templates. */
-static bool container_id(struct slg_text text)
+bool slg_docker_is_id(struct slg_text text)
 {
     if (text.len != 12 && text.len != 64)
         return false;
@@ -53,7 +52,7 @@ static bool detect(const struct slg_syslog_message *message)
         return false;
     if (message->format == SLG_SYSLOG_FORMAT_5424)
         return message->param_count == 0 && slg_text_equal(message->app, message->msgid);
-    return container_id(message->app) || compose_name(message->app);
+    return slg_docker_is_id(message->app) || compose_name(message->app);
 }
 
 void slg_docker_apply(enum slg_docker_mode mode, struct slg_syslog_message *message)
@@ -65,7 +64,7 @@ void slg_docker_apply(enum slg_docker_mode mode, struct slg_syslog_message *mess
     if (mode == SLG_DOCKER_NO || (mode == SLG_DOCKER_AUTO && !detect(message)))
         return;
     message->flags |= SLG_SYSLOG_DOCKER;
-    if (tag.len > 0 && !container_id(tag))
+    if (tag.len > 0 && !slg_docker_is_id(tag))
         message->container = tag;
     if (slg_text_equal(tag, message->msgid))
         message->msgid.len = 0;

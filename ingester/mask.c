@@ -1,5 +1,7 @@
 #include "ingester/mask.h"
 
+#include "ingester/docker.h"
+
 struct mask {
     char *text; /* app, then after */
     size_t app_len;
@@ -73,12 +75,13 @@ void slg_masks_destroy(struct slg_masks *masks)
 
 uint32_t slg_masks_select(const struct slg_masks *masks, struct slg_text app)
 {
+    bool known = app.len > 0 && !slg_docker_is_id(app);
     uint32_t selected = 0;
 
     for (size_t i = 0; masks != NULL && i < masks->count; i++) {
         const struct mask *mask = &masks->items[i];
 
-        if (mask->app_len == 0 || app.len == 0 ||
+        if (mask->app_len == 0 || !known ||
             memmem(app.at, app.len, mask->text, mask->app_len) != NULL)
             selected |= UINT32_C(1) << i;
     }

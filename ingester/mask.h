@@ -30,7 +30,7 @@ void slg_masks_destroy(struct slg_masks *masks);
 /* The defaults: digits of the hash (or, worse, the password) that Dovecot writes on failed logins. */
 const struct slg_mask_rule *slg_masks_default(size_t *ret_count);
 
-/* Which masks apply to lines of this program (empty: not known): a bit set to keep beside the stream. */
+/* Which masks apply to lines of this program (empty, or the bare id of a container: not known): a bit set to keep beside the stream. */
 uint32_t slg_masks_select(const struct slg_masks *masks, struct slg_text app);
 
 /* Apply the selected masks. Returns line itself when nothing matched, else a masked copy in scratch[line.len]. */
