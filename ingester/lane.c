@@ -131,6 +131,9 @@ static void note(struct slg_lane *lane, const struct slg_record *record, bool tr
         slg_metric_add(lane->metrics, METRIC_ingester_time_adjusted_total, 0, 1);
     if (truncated)
         slg_metric_add(lane->metrics, METRIC_ingester_truncated_messages_total, 0, 1);
+    if (record->metadata_dropped > 0)
+        slg_metric_add(lane->metrics, METRIC_ingester_metadata_dropped_total, 0,
+                       record->metadata_dropped);
 }
 
 static enum slg_drop_reason reason_of(enum slg_status status)
@@ -220,7 +223,8 @@ enum slg_status slg_lane_take_waited(struct slg_lane *lane, const struct slg_lan
     }
     slg_account_received(lane->cell, listener, 1); /* before anybody else can count it */
     if (status == SLG_OK) {
-        if (record.flags != 0 || record.time_adjusted || message->truncated)
+        if (record.flags != 0 || record.time_adjusted || record.metadata_dropped > 0 ||
+            message->truncated)
             note(lane, &record, message->truncated);
         status = add(lane, message, &record, now.mono_ns, ret_new_batch);
     }

@@ -32,6 +32,9 @@
       "messages in no known syslog form; stored whole with parse_error")                           \
     X(ingester_time_adjusted_total, COUNTER, NULL, NULL,                                           \
       "messages whose stamp was outside the believed window; stored at receive time")              \
+    X(ingester_metadata_dropped_total, COUNTER, NULL, NULL,                                        \
+      "metadata left out of entries: structured data named twice (the last is kept) or "           \
+      "over a limit")                                                                              \
     X(ingester_udp_datagrams_total, COUNTER, NULL, NULL, "datagrams read from the sockets")        \
     X(ingester_udp_bytes_total, COUNTER, NULL, NULL, "payload bytes of these datagrams")           \
     X(ingester_udp_reads_total, COUNTER, NULL, NULL, "recvmmsg calls that returned datagrams")     \

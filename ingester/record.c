@@ -206,23 +206,31 @@ static char *append_name(char *out, struct slg_text name)
     return out;
 }
 
-static bool has_name(const struct slg_label *items, size_t count, struct slg_text name)
+/* Add the label, or give its value to the one of that name: of two the last counts. False: one value found no place. */
+static bool set_item(struct slg_label *items, size_t *count, size_t count_max,
+                     const struct slg_label *label)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (slg_text_equal(items[i].name, name))
-            return true;
+    for (size_t i = 0; i < *count; i++) {
+        if (slg_text_equal(items[i].name, label->name)) {
+            items[i].value = label->value;
+            return false;
+        }
     }
-    return false;
+    if (*count == count_max)
+        return false;
+    items[(*count)++] = *label;
+    return true;
 }
 
-/* SD parameters as sd_<id>_<name>, placed where the rules want them. Returns how many found no room. */
+/* SD parameters as sd_<id>_<name>, placed where the rules want them. Names that differ only in bytes that became '_' are
+ * one. Returns how many values are left out. */
 static uint32_t collect_sd(struct slg_recorder *r, const struct slg_record_options *options)
 {
     const struct slg_syslog_message *m = &r->message;
     struct values *v = &r->values;
     char *out = r->sd_text;
     char *out_end = out + sizeof(r->sd_text);
-    uint32_t dropped = 0;
+    uint32_t dropped = m->param_duplicates;
 
     v->sd_count = 0;
     v->sd_label_count = 0;
@@ -254,13 +262,10 @@ static uint32_t collect_sd(struct slg_recorder *r, const struct slg_record_optio
             label.name = target->name;
         if (target != NULL && target->place == SLG_PLACE_LABEL) {
             label.value = cut(label.value, slg_rules_value_bytes_max(options->rules));
-            if (v->sd_label_count < SLG_RULE_PROMOTED_MAX &&
-                !has_name(v->sd_label, v->sd_label_count, label.name))
-                v->sd_label[v->sd_label_count++] = label;
-        } else if (!has_name(v->sd, v->sd_count, label.name)) {
-            v->sd[v->sd_count++] = label;
-        } else {
-            dropped++; /* two names that differ only in bytes that became '_' */
+            if (!set_item(v->sd_label, &v->sd_label_count, SLG_ARRAY_LEN(v->sd_label), &label))
+                dropped++;
+        } else if (!set_item(v->sd, &v->sd_count, SLG_ARRAY_LEN(v->sd), &label)) {
+            dropped++;
         }
     }
     return dropped;

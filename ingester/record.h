@@ -54,7 +54,8 @@ struct slg_record {
     struct slg_text line;
     uint32_t flags; /* of struct slg_syslog_message, for counters */
     bool time_adjusted;
-    uint32_t metadata_dropped; /* items over SLG_METADATA_COUNT_MAX or _BYTES_MAX */
+    uint32_t
+        metadata_dropped; /* items over SLG_METADATA_COUNT_MAX or _BYTES_MAX, and all but the last of one name */
 };
 
 struct slg_recorder;

@@ -512,6 +512,7 @@ static bool parse_5424(const struct slg_syslog_options *options, int64_t receive
         return take_back(m);
     m->flags |= SLG_SYSLOG_PARSE_ERROR;
     m->param_count = 0;
+    m->param_duplicates = 0;
     m->text = span(p, end);
     return true;
 }

@@ -64,7 +64,7 @@ struct slg_syslog_message {
     struct slg_text text;      /* the message proper */
     struct slg_text whole;     /* everything but the trailing LF, CRLF or NUL */
     struct slg_text container; /* set by slg_docker_apply: the container's name */
-    uint32_t param_duplicates; /* parameters given more than once: the last one is kept */
+    uint32_t param_duplicates; /* values left out: the last of a name is kept */
     size_t param_count;
     struct slg_syslog_param params[SLG_SYSLOG_PARAM_COUNT_MAX];
 };

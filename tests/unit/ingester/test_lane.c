@@ -9,17 +9,22 @@ static const struct lane_case {
     uint64_t received, stored;
     enum slg_drop_reason reason; /* when received > stored */
     const char *stream;          /* part of the last stream's labels, "" = not looked at */
+    uint64_t metadata_dropped;
 } cases[] = {
-    { "plain", "192.0.2.1", "<34>Nov 21 23:42:29 mx1 su: hi", false, 1, 1, 0, "app=\"su\"" },
+    { "plain", "192.0.2.1", "<34>Nov 21 23:42:29 mx1 su: hi", false, 1, 1, 0, "app=\"su\"", 0 },
     { "host of the settings", "192.0.2.7", "<13>Nov 21 23:42:29 filterlog[1]: 4", false, 1, 1, 0,
-      "host=\"fw1\"" },
+      "host=\"fw1\"", 0 },
     { "address as host", "192.0.2.9", "<13>Nov 21 23:42:29 filterlog[1]: 4", false, 1, 1, 0,
-      "host=\"192.0.2.9\"" },
-    { "not allowed", "203.0.113.1", "<13>x", false, 1, 0, SLG_DROP_NOT_ALLOWED, "" },
-    { "empty", "192.0.2.1", "", false, 0, 0, 0, "" },
-    { "only a line end", "192.0.2.1", "\r\n", false, 0, 0, 0, "" },
-    { "no syslog at all", "192.0.2.1", "\x01\xff what", false, 1, 1, 0, "job=\"syslog\"" },
-    { "truncated", "2001:db8::1", "<13>cut", true, 1, 1, 0, "" },
+      "host=\"192.0.2.9\"", 0 },
+    { "not allowed", "203.0.113.1", "<13>x", false, 1, 0, SLG_DROP_NOT_ALLOWED, "", 0 },
+    { "empty", "192.0.2.1", "", false, 0, 0, 0, "", 0 },
+    { "only a line end", "192.0.2.1", "\r\n", false, 0, 0, 0, "", 0 },
+    { "no syslog at all", "192.0.2.1", "\x01\xff what", false, 1, 1, 0, "job=\"syslog\"", 0 },
+    { "truncated", "2001:db8::1", "<13>cut", true, 1, 1, 0, "", 0 },
+    { "structured data named twice", "192.0.2.1",
+      "<13>1 - h a - - [a.b x=\"1\"][a_b x=\"2\" y=\"3\" y=\"4\"] t", false, 1, 1, 0, "", 2 },
+    { "structured data named once", "192.0.2.1", "<13>1 - h a - - [a.b x=\"1\" y=\"2\"] t", false,
+      1, 1, 0, "", 0 },
 };
 
 static struct slg_address address_of(const char *text)
@@ -80,6 +85,8 @@ static void test_messages(void **state)
                              (row->truncated ? 2 : 0));
         CHECK(row->name, slg_metric_read(b.metrics, METRIC_ingester_empty_messages_total, 0) ==
                              (row->received == 0 ? 2 : 0));
+        CHECK(row->name, slg_metric_read(b.metrics, METRIC_ingester_metadata_dropped_total, 0) ==
+                             2 * row->metadata_dropped);
         slg_lane_destroy(lane);
         slg_listener_destroy(listener);
         slg_rules_destroy(rules);

@@ -264,6 +264,10 @@ static void test_rules(void **state)
         { "<12>1 - h a - - [a k=\"9\"] x",
           "{app=\"a\", env=\"prod\", job=\"syslog\", node=\"h\", sd_a_k=\"9\", service_name=\"a\", "
           "severity=\"warning\"} {detected_level=\"warn\", time_missing=\"true\"} x" },
+        { "<12>1 - h a - - [a k=\"8\" l=\"1\"][a k=\"9\"][a l=\"\"][a n=\"3\"][a n=\"4\"] x",
+          "{app=\"a\", env=\"prod\", job=\"syslog\", node=\"h\", sd_a_k=\"9\", service_name=\"a\", "
+          "severity=\"warning\"} {detected_level=\"warn\", time_missing=\"true\", sd_a_n=\"4\"} "
+          "x" },
         { "<12>1 - h a - - - x", "{app=\"a\", env=\"prod\", job=\"syslog\", node=\"h\", "
                                  "service_name=\"a\", severity=\"warning\"} "
                                  "{detected_level=\"warn\", time_missing=\"true\"} x" },
@@ -389,6 +393,55 @@ static void test_long_values(void **state)
     slg_rules_destroy(rules);
 }
 
+static const struct sd_row {
+    const char *name, *data;
+    uint32_t dropped;
+    const char *metadata; /* behind time_missing */
+} sd_rows[] = {
+    { "two names", "[a x=\"1\" y=\"2\"]", 0, "sd_a_x=\"1\", sd_a_y=\"2\"" },
+    { "one name twice", "[a x=\"1\" y=\"2\" x=\"3\"]", 1, "sd_a_x=\"3\", sd_a_y=\"2\"" },
+    { "one id twice", "[a x=\"1\"][b x=\"2\"][a x=\"3\"]", 1, "sd_a_x=\"3\", sd_b_x=\"2\"" },
+    { "ids that become one", "[a.b x=\"1\"][a_b x=\"2\"]", 1, "sd_a_b_x=\"2\"" },
+    { "names that become one", "[a u.id=\"1\" u_id=\"2\" u-id=\"\\\"3\"]", 2,
+      "sd_a_u_id=\"\\\"3\"" },
+    { "id and name that become one", "[a b_x=\"1\"][a_b x=\"2\"]", 1, "sd_a_b_x=\"2\"" },
+    { "names that differ in more", "[a u.id=\"1\" uid=\"2\"]", 0,
+      "sd_a_u_id=\"1\", sd_a_uid=\"2\"" },
+    { "not closed: all is in the text", "[a x=\"1\" x=\"2\"][", 0, NULL },
+};
+
+/* Of structured data under one name the last value is kept, and what is left out is counted. */
+static void test_structured_data(void **state)
+{
+    struct slg_record_options options = default_options();
+    struct slg_record_source source = default_source();
+    struct slg_recorder *recorder;
+    struct slg_buf out;
+
+    (void)state;
+    slg_buf_init(&out, 1 << 16);
+    assert_int_equal(slg_recorder_create(&recorder), SLG_OK);
+    for (size_t i = 0; i < SLG_ARRAY_LEN(sd_rows); i++) {
+        const struct sd_row *row = &sd_rows[i];
+        struct slg_record record;
+        char line[256];
+        char want[256];
+
+        (void)snprintf(line, sizeof(line), "<13>1 - h a - - %s text", row->data);
+        (void)snprintf(want, sizeof(want), "time_missing=\"true\", %s} text", row->metadata);
+        if (row->metadata == NULL)
+            (void)snprintf(want, sizeof(want), "time_missing=\"true\"} %s text", row->data);
+        take(recorder, &options, &source, line, &record);
+        print_record(&out, &record);
+        if (strstr((char *)out.data, want) == NULL)
+            print_error("got %s\n", (char *)out.data);
+        CHECK(row->name, strstr((char *)out.data, want) != NULL);
+        CHECK(row->name, record.metadata_dropped == row->dropped);
+    }
+    slg_recorder_destroy(recorder);
+    slg_buf_fini(&out);
+}
+
 /* A hundred parameters of much text: what is over the limit of metadata is counted, the rest stays. */
 static void test_much_metadata(void **state)
 {
@@ -424,7 +477,7 @@ int main(void)
         cmocka_unit_test(test_rows),          cmocka_unit_test(test_options),
         cmocka_unit_test(test_rules),         cmocka_unit_test(test_equal_stamps),
         cmocka_unit_test(test_many_streams),  cmocka_unit_test(test_long_values),
-        cmocka_unit_test(test_much_metadata),
+        cmocka_unit_test(test_much_metadata), cmocka_unit_test(test_structured_data),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
