@@ -111,6 +111,7 @@ static void trim_slots(struct slots *slots)
     slots->touched_bytes = 0;
 }
 
+/* Each LF or CRLF ends a message; blank lines are none. */
 static void take_lines(struct slg_lane *lane, struct slg_lane_message *message,
                        struct slg_lane_time now)
 {
@@ -123,6 +124,8 @@ static void take_lines(struct slg_lane *lane, struct slg_lane_message *message,
 
         message->bytes = at;
         message->len = (size_t)(stop - at);
+        if (lf != NULL && message->len > 0 && lf[-1] == '\r')
+            message->len--;
         if (message->len > 0)
             slg_lane_take(lane, message, now);
         at = stop + 1;

@@ -133,6 +133,54 @@ static void test_big_and_split_datagrams(void **state)
     close_bench(&u);
 }
 
+/* One datagram each to a listener that splits; how many entries, and the text of the last. */
+static const struct split_row {
+    const char *name, *datagram;
+    uint64_t entries;
+    const char *last;
+} split_rows[] = {
+    { "lf", "<13>Nov 21 23:42:29 h a: 1a\n<13>Nov 21 23:42:29 h a: 1b\n", 2, "1b" },
+    { "crlf", "<13>Nov 21 23:42:29 h a: 2a\r\n<13>Nov 21 23:42:29 h a: 2b\r\n", 2, "2b" },
+    { "blank lines", "\r\n\n<13>Nov 21 23:42:29 h a: 3a\r\n\r\n\n", 1, "3a" },
+    { "one cr only", "<13>Nov 21 23:42:29 h a: 4a\r\r\n", 1, "4a\r" },
+    { "cr without lf", "<13>Nov 21 23:42:29 h a: 5a\r5b\r", 1, "5a\r5b\r" },
+    { "nul at the end", "<13>Nov 21 23:42:29 h a: 6a\n<13>Nov 21 23:42:29 h a: 6b\0", 2, "6b" },
+};
+
+static void test_ends_of_split_lines(void **state)
+{
+    struct udp u;
+    struct slg_listener_options options;
+    uint64_t entries = 0;
+    int fd;
+
+    (void)state;
+    open_bench(&u, "udp-split");
+    options = test_listener_options(SLG_LISTENER_UDP, u.rules);
+    options.split_lines = true;
+    add_listener(&u, options);
+    start(&u, 1);
+    fd = test_connect(slg_listener_address(u.listeners[0]), SOCK_DGRAM);
+    for (size_t i = 0; i < SLG_ARRAY_LEN(split_rows); i++) {
+        const struct split_row *row = &split_rows[i];
+        const char *datagram = row->datagram;
+        size_t nul = strcmp(row->name, "nul at the end") == 0 ? 1 : 0;
+
+        test_send(fd, datagram, strlen(datagram) + nul);
+        entries += row->entries;
+        WAIT_UNTIL(bench_totals(&u.b).accepted >= entries);
+        CHECK(row->name, bench_totals(&u.b).received == entries);
+        pthread_mutex_lock(&u.b.fake.lock);
+        CHECK(row->name, strcmp(u.b.fake.last_line, row->last) == 0);
+        pthread_mutex_unlock(&u.b.fake.lock);
+    }
+    stop(&u);
+    assert_int_equal(bench_totals(&u.b).accepted, entries);
+    assert_int_equal(slg_metric_read(u.b.metrics, METRIC_ingester_empty_messages_total, 0), 0);
+    close(fd);
+    close_bench(&u);
+}
+
 static void test_senders_not_allowed_are_dropped(void **state)
 {
     static const char *const allow[] = { "192.0.2.0/24", "2001:db8::/32" };
@@ -259,6 +307,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_datagrams_are_stored),
         cmocka_unit_test(test_big_and_split_datagrams),
+        cmocka_unit_test(test_ends_of_split_lines),
         cmocka_unit_test(test_senders_not_allowed_are_dropped),
         cmocka_unit_test(test_kernel_drops_are_counted),
         cmocka_unit_test(test_full_memory_drops_with_its_reason),
