@@ -414,6 +414,11 @@ static const char *take_structured_data(const char *p, const char *end,
     return p == end || *p == ' ' ? p : NULL;
 }
 
+static bool is_cookie(const char *p, const char *end)
+{
+    return p < end && *p == '@' && STARTS_WITH(p, end, "@cee:");
+}
+
 static void strip_cookies(struct slg_syslog_message *m)
 {
     const char *p = m->text.at;
@@ -423,7 +428,7 @@ static void strip_cookies(struct slg_syslog_message *m)
         return;
     if (*p == ' ')
         p++;
-    if (!STARTS_WITH(p, end, "@cee:"))
+    if (!is_cookie(p, end))
         return;
     p += 5;
     if (p < end && *p == ' ')
@@ -577,7 +582,7 @@ static bool take_tag(const char *p, const char *end, struct tag *tag)
     while (p < end && left(from, p) <= SLG_SYSLOG_TAG_BYTES_MAX && *p != ' ' && *p != '[' &&
            !(*p == ':' && ends_tag(p + 1, end)))
         p++;
-    if (p == from || p == end || left(from, p) > SLG_SYSLOG_TAG_BYTES_MAX)
+    if (p == from || p == end || left(from, p) > SLG_SYSLOG_TAG_BYTES_MAX || is_cookie(from, end))
         return false;
     tag->app = span(from, p);
     tag->pid = slg_text_make(p, 0);
@@ -634,6 +639,10 @@ static void parse_host_and_tag(const char *p, const char *end, struct slg_syslog
     m->text = span(p, end);
     if (STARTS_WITH(p, end, "last message repeated "))
         return;
+    if (is_cookie(p, end)) { /* neither host nor tag */
+        strip_cookies(m);
+        return;
+    }
     if (!looks_like_ipv6(p, end) && take_tag(p, end, &tag)) {
         struct tag inner;
 
@@ -743,6 +752,8 @@ static bool parse_cisco(const struct slg_syslog_options *options, int64_t receiv
     m->text = span(p, end);
     if (take_tag(p, end, &tag))
         set_tag(&tag, end, m);
+    else
+        strip_cookies(m);
     return true;
 }
 
