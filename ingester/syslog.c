@@ -605,6 +605,37 @@ static bool take_tag(const char *p, const char *end, struct tag *tag)
     return true;
 }
 
+static bool is_tag_byte(char c)
+{
+    return is_alpha(c) || is_digit(c) || c == '-' || c == '_' || c == '.' || c == '/';
+}
+
+/* "app:text", with no space behind the colon; only where a host stands before it. Not a word with a second colon
+ * (Foo::Bar, main.c:12:3, aa:bb:cc), a URL, a path of Windows, an address with port or a time. */
+static bool take_tight_tag(const char *p, const char *end, struct tag *tag)
+{
+    const char *from = p;
+    const char *colon;
+
+    while (p < end && left(from, p) <= SLG_SYSLOG_TAG_BYTES_MAX && is_tag_byte(*p))
+        p++;
+    colon = p;
+    if (left(p, end) < 2 || *p != ':' || left(from, p) > SLG_SYSLOG_TAG_BYTES_MAX ||
+        !is_alpha(*from))
+        return false;
+    p++;
+    if (*p == '/' || *p == '\\' || is_digit(*p))
+        return false;
+    while (p < end && left(colon, p) <= SLG_SYSLOG_TAG_BYTES_MAX && *p != ' ' && *p != ':')
+        p++;
+    if (p < end && *p == ':')
+        return false;
+    *tag = (struct tag){
+        .app = span(from, colon), .pid = span(colon, colon), .rest = colon + 1, .colon = true
+    };
+    return true;
+}
+
 /* Only hex digits, dots and at least two colons: an IPv6 address, whatever it ends in. */
 static bool looks_like_ipv6(const char *p, const char *end)
 {
@@ -666,7 +697,7 @@ static void parse_host_and_tag(const char *p, const char *end, struct slg_syslog
     if (STARTS_WITH(p, end, ": ")) /* Cisco ASA: "asa1 : %ASA-..." */
         p += 2;
     m->text = span(p, end);
-    if (take_tag(p, end, &tag))
+    if (take_tag(p, end, &tag) || take_tight_tag(p, end, &tag))
         set_tag(&tag, end, m);
     else
         strip_cookies(m);

@@ -196,6 +196,54 @@ static const struct row rows_3164[] = {
       30, EVENT, "h", "fail2ban.actions", "712", "", "NOTICE [sshd] Ban" },
     { "q11 sudo pads", "<86>Nov 21 22:42:29 h sudo:  ann : TTY=pts/0 ; PWD=/home", F3164, 0, 86,
       EVENT, "h", "sudo", "", "", " ann : TTY=pts/0 ; PWD=/home" },
+    { "q11 no space behind the colon", "<13>Nov 21 22:42:29 h app:hello without space", F3164, 0,
+      13, EVENT, "h", "app", "", "", "hello without space" },
+    { "q11 no space, one word", "<13>Nov 21 22:42:29 h app:hello", F3164, 0, 13, EVENT, "h", "app",
+      "", "", "hello" },
+    { "q11 no space, path", "<13>Nov 21 22:42:29 h postfix/smtpd:warning", F3164, 0, 13, EVENT, "h",
+      "postfix/smtpd", "", "", "warning" },
+    { "q11 no space, other bytes", "<13>Nov 21 22:42:29 h my-app_1.2:x", F3164, 0, 13, EVENT, "h",
+      "my-app_1.2", "", "", "x" },
+    { "q11 no space, quote", "<13>Nov 21 22:42:29 h app:\"quoted\" x", F3164, 0, 13, EVENT, "h",
+      "app", "", "", "\"quoted\" x" },
+    { "q11 no space, a later colon", "<13>Nov 21 22:42:29 h app:one two: three", F3164, 0, 13,
+      EVENT, "h", "app", "", "", "one two: three" },
+    { "q11 colons inside, no end", "<13>Nov 21 22:42:29 h Foo::Bar has failed", F3164, 0, 13, EVENT,
+      "h", "", "", "", "Foo::Bar has failed" },
+    { "q11 colons inside, no space", "<13>Nov 21 22:42:29 h Foo::Bar:x", F3164, 0, 13, EVENT, "h",
+      "", "", "", "Foo::Bar:x" },
+    { "q11 file and line", "<13>Nov 21 22:42:29 h main.c:123 is reached", F3164, 0, 13, EVENT, "h",
+      "", "", "", "main.c:123 is reached" },
+    { "q11 file, line, column", "<13>Nov 21 22:42:29 h a.c:b:c x", F3164, 0, 13, EVENT, "h", "", "",
+      "", "a.c:b:c x" },
+    { "q11 a clock", "<13>Nov 21 22:42:29 h 12:34:56 started", F3164, 0, 13, EVENT, "h", "", "", "",
+      "12:34:56 started" },
+    { "q11 name and port", "<13>Nov 21 22:42:29 h mx1.example.org:25 refused", F3164, 0, 13, EVENT,
+      "h", "", "", "", "mx1.example.org:25 refused" },
+    { "q11 address and port", "<13>Nov 21 22:42:29 h 203.0.113.9:51122 [x] fe", F3164, 0, 13, EVENT,
+      "h", "", "", "", "203.0.113.9:51122 [x] fe" },
+    { "q11 ipv6", "<13>Nov 21 22:42:29 h fe80::1 is down", F3164, 0, 13, EVENT, "h", "", "", "",
+      "fe80::1 is down" },
+    { "q11 ipv6, letters first", "<13>Nov 21 22:42:29 h fd00:db8:a::b is down", F3164, 0, 13, EVENT,
+      "h", "", "", "", "fd00:db8:a::b is down" },
+    { "q11 mac", "<13>Nov 21 22:42:29 h aa:bb:cc:dd:ee:ff is new", F3164, 0, 13, EVENT, "h", "", "",
+      "", "aa:bb:cc:dd:ee:ff is new" },
+    { "q11 a url", "<13>Nov 21 22:42:29 h https://example.org/ is down", F3164, 0, 13, EVENT, "h",
+      "", "", "", "https://example.org/ is down" },
+    { "q11 windows", "<13>Nov 21 22:42:29 h C:\\Windows is full", F3164, 0, 13, EVENT, "h", "", "",
+      "", "C:\\Windows is full" },
+    { "q11 key and value", "<13>Nov 21 22:42:29 h key=a:b x", F3164, 0, 13, EVENT, "h", "", "", "",
+      "key=a:b x" },
+    { "q11 user at host", "<13>Nov 21 22:42:29 h bob@mx1:x y", F3164, 0, 13, EVENT, "h", "", "", "",
+      "bob@mx1:x y" },
+    { "q11 word in brackets", "<13>Nov 21 22:42:29 h (sd-pam):x y", F3164, 0, 13, EVENT, "h", "",
+      "", "", "(sd-pam):x y" },
+    { "q11 json", "<13>Nov 21 22:42:29 h {\"a\":1}", F3164, 0, 13, EVENT, "h", "", "", "",
+      "{\"a\":1}" },
+    { "q11 no space, no host", "<13>Nov 21 22:42:29 app:hello world", F3164, 0, 13, EVENT,
+      "app:hello", "", "", "", "world" },
+    { "q11 no space, no time", "<13>app:hello world", F3164, NOTIME, 13, 0, "", "", "", "",
+      "app:hello world" },
     { "q12 no tag", "<13>Nov 21 22:42:29 host plain words", F3164, 0, 13, EVENT, "host", "", "", "",
       "plain words" },
     { "q12 no tag, a url", "<13>Nov 21 22:42:29 host http://example.org/ is down", F3164, 0, 13,
@@ -559,6 +607,13 @@ static void test_long_names(void **state)
     len = snprintf(line, sizeof(line), "<38>Nov 21 22:42:29 h %.128s[1]: x", word);
     slg_syslog_parse(&options, RECEIVED, line, (size_t)len, m);
     assert_int_equal(m->app.len, 128);
+    len = snprintf(line, sizeof(line), "<38>Nov 21 22:42:29 h %.128s:x", word);
+    slg_syslog_parse(&options, RECEIVED, line, (size_t)len, m);
+    assert_int_equal(m->app.len, 128);
+    len = snprintf(line, sizeof(line), "<38>Nov 21 22:42:29 h %.129s:x", word);
+    slg_syslog_parse(&options, RECEIVED, line, (size_t)len, m);
+    assert_int_equal(m->app.len, 0);
+    assert_int_equal(m->text.len, 131);
     len = snprintf(line, sizeof(line), "<38>Nov 21 22:42:29 h %.129s[1]: x", word);
     slg_syslog_parse(&options, RECEIVED, line, (size_t)len, m);
     assert_int_equal(m->app.len, 0);
