@@ -161,6 +161,14 @@ static void add_set(struct slg_local_cluster *cluster, struct slg_local_process 
     add_arg(cluster, process, "%s", assignment);
 }
 
+/* A directory of its own. Ingesters use it to tell, after an unclean end, that lines may be lost. */
+static void add_data(struct slg_local_cluster *cluster, struct slg_local_process *process)
+{
+    process->data_dir = slg_arena_printf(cluster->arena, "%s/%s", cluster->dir, process->name);
+    add_arg(cluster, process, "--data");
+    add_arg(cluster, process, "%s", process->data_dir);
+}
+
 static enum slg_status add_process(struct slg_local_cluster *cluster, const struct up_options *up,
                                    const char *role, int64_t number, uint16_t ports[4],
                                    struct slg_error *reterr)
@@ -200,12 +208,9 @@ static enum slg_status add_storer(struct slg_local_cluster *cluster, const struc
     if (status != SLG_OK)
         return status;
     process->transport = slg_arena_printf(cluster->arena, "tcp://127.0.0.1:%u", ports[1]);
-    process->data_dir =
-        slg_arena_printf(cluster->arena, "%s/storer-%lld", cluster->dir, (long long)number);
     add_arg(cluster, process, "--set");
     add_arg(cluster, process, "transport.listen=127.0.0.1:%u", ports[1]);
-    add_arg(cluster, process, "--data");
-    add_arg(cluster, process, "%s", process->data_dir);
+    add_data(cluster, process);
     if (!up->repair)
         add_set(cluster, process, "storer.repair.enabled=false");
     return SLG_OK;
@@ -229,6 +234,7 @@ static enum slg_status add_ingester(struct slg_local_cluster *cluster, const str
     add_arg(cluster, process, "--set");
     add_arg(cluster, process, "ingester.syslog[1].listen=127.0.0.1:%u", ports[1]);
     add_set(cluster, process, "ingester.syslog[1].protocol=tcp");
+    add_data(cluster, process);
     return SLG_OK;
 }
 
