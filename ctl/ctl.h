@@ -19,6 +19,7 @@
 struct slg_ctl {
     const char *addr;  /* read API, without a slash at the end */
     const char *admin; /* admin API of any ingester or storer */
+    const char *token; /* sent to both, and where `load` pushes; NULL: none */
     bool json;         /* -o json */
 };
 

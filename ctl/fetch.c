@@ -4,6 +4,9 @@
 #include <poll.h>
 #include <string.h>
 
+#include "ctl/url.h"
+#include "proto/label.h"
+
 #define CONNECT_TIMEOUT_MS 5000L
 #define GET_TIMEOUT_MS     120000L
 #define SEND_TIMEOUT_MS    30000
@@ -11,9 +14,10 @@
 
 struct slg_fetch {
     CURL *curl;
+    const char *token;
 };
 
-struct slg_fetch *slg_fetch_create(void)
+struct slg_fetch *slg_fetch_create(const char *token)
 {
     struct slg_fetch *fetch = calloc(1, sizeof(*fetch));
 
@@ -24,7 +28,13 @@ struct slg_fetch *slg_fetch_create(void)
         free(fetch);
         return NULL;
     }
+    fetch->token = token;
     return fetch;
+}
+
+const char *slg_fetch_token(const struct slg_fetch *fetch)
+{
+    return fetch->token;
 }
 
 void slg_fetch_destroy(struct slg_fetch *fetch)
@@ -45,9 +55,12 @@ static size_t take_body(char *bytes, size_t size, size_t count, void *arg)
 
 /* curl copies every text but the body, which outlives the request. The options exist in every supported version, so
  * the results of curl_easy_setopt say nothing new. */
-static void set_options(CURL *curl, const struct slg_fetch_request *request, struct slg_buf *out,
-                        char *error_text)
+static void set_options(const struct slg_fetch *fetch, const struct slg_fetch_request *request,
+                        struct slg_buf *out, char *error_text)
 {
+    struct slg_url_parts parts;
+    CURL *curl = fetch->curl;
+
     curl_easy_reset(curl);
     (void)curl_easy_setopt(curl, CURLOPT_URL, request->url);
     (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
@@ -63,29 +76,36 @@ static void set_options(CURL *curl, const struct slg_fetch_request *request, str
         (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body);
         (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
     }
-    if (request->token != NULL) {
+    if (slg_url_is_loopback(request->url))
+        (void)curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+    if (fetch->token != NULL && slg_url_split(request->url, &parts) && parts.userinfo == NULL) {
         (void)curl_easy_setopt(curl, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
-        (void)curl_easy_setopt(curl, CURLOPT_XOAUTH2_BEARER, request->token);
+        (void)curl_easy_setopt(curl, CURLOPT_XOAUTH2_BEARER, fetch->token);
     }
 }
 
-/* For messages: an address and path, without the query that the user has just typed. */
-static int endpoint_len(const char *url)
+/* For messages: address and path, without a password and without the query that the user has just typed. */
+static struct slg_text endpoint_of(const char *url)
 {
-    size_t len = strcspn(url, "?");
+    struct slg_url_parts parts;
+    size_t len;
 
-    return len < ENDPOINT_SHOWN_MAX ? (int)len : ENDPOINT_SHOWN_MAX;
+    if (slg_url_split(url, &parts) && parts.userinfo != NULL)
+        url = parts.host;
+    len = strcspn(url, "?");
+    return slg_text_make(url, len < ENDPOINT_SHOWN_MAX ? len : ENDPOINT_SHOWN_MAX);
 }
 
 enum slg_status slg_fetch_run(struct slg_fetch *fetch, const struct slg_fetch_request *request,
                               struct slg_buf *out, long *ret_code, struct slg_error *reterr)
 {
     char error_text[CURL_ERROR_SIZE] = "", content_type[128];
+    struct slg_text endpoint = endpoint_of(request->url);
     struct curl_slist *headers = NULL;
     CURLcode code;
 
     slg_buf_clear(out);
-    set_options(fetch->curl, request, out, error_text);
+    set_options(fetch, request, out, error_text);
     if (request->content_type != NULL) {
         (void)snprintf(content_type, sizeof(content_type), "Content-Type: %s",
                        request->content_type); /* ours and short */
@@ -96,13 +116,13 @@ enum slg_status slg_fetch_run(struct slg_fetch *fetch, const struct slg_fetch_re
     curl_slist_free_all(headers);
     if (slg_buf_failed(out))
         return slg_errorf(reterr, SLG_LIMIT, "the answer of %.*s is over %zu bytes",
-                          endpoint_len(request->url), request->url, out->bytes_max);
+                          (int)endpoint.len, endpoint.at, out->bytes_max);
     if (code == CURLE_OPERATION_TIMEDOUT)
         return slg_errorf(reterr, SLG_TIMEOUT, "%.*s did not answer in time: %.80s",
-                          endpoint_len(request->url), request->url, error_text);
+                          (int)endpoint.len, endpoint.at, error_text);
     if (code != CURLE_OK)
-        return slg_errorf(reterr, SLG_UNAVAILABLE, "could not reach %.*s: %.80s",
-                          endpoint_len(request->url), request->url,
+        return slg_errorf(reterr, SLG_UNAVAILABLE, "could not reach %.*s: %.80s", (int)endpoint.len,
+                          endpoint.at,
                           error_text[0] == '\0' ? curl_easy_strerror(code) : error_text);
     (void)curl_easy_getinfo(fetch->curl, CURLINFO_RESPONSE_CODE, ret_code);
     return SLG_OK;
@@ -130,19 +150,21 @@ enum slg_status slg_fetch_connect(struct slg_fetch *fetch, const char *url,
                                   struct slg_error *reterr)
 {
     struct slg_fetch_request request = { .url = url };
+    struct slg_text endpoint = endpoint_of(url);
     char error_text[CURL_ERROR_SIZE] = "";
     struct slg_buf none;
     CURLcode code;
 
     slg_buf_init(&none, 1);
-    set_options(fetch->curl, &request, &none, error_text);
+    set_options(fetch, &request, &none, error_text);
     (void)curl_easy_setopt(fetch->curl, CURLOPT_CONNECT_ONLY, 1L);
     code = curl_easy_perform(fetch->curl);
     slg_buf_fini(&none);
     (void)curl_easy_setopt(fetch->curl, CURLOPT_ERRORBUFFER, NULL);
     if (code != CURLE_OK)
-        return slg_errorf(reterr, SLG_UNAVAILABLE, "could not reach %.*s: %.80s", endpoint_len(url),
-                          url, error_text[0] == '\0' ? curl_easy_strerror(code) : error_text);
+        return slg_errorf(reterr, SLG_UNAVAILABLE, "could not reach %.*s: %.80s", (int)endpoint.len,
+                          endpoint.at,
+                          error_text[0] == '\0' ? curl_easy_strerror(code) : error_text);
     return SLG_OK;
 }
 

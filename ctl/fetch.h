@@ -1,6 +1,7 @@
 /* ctl/fetch.h - one HTTP request, waiting for its answer: libcurl behind a small interface (only file: fetch.c).
  *
- * Follows no redirects, speaks http and https only, reads the environment's proxy settings as curl does.
+ * Follows no redirects, speaks http and https only. Proxies are those of the environment (http_proxy, no_proxy), as for
+ * curl; to loopback none is used. Messages do not show what stands before an '@' in a URL: it may be a password.
  * Threads: one. */
 #ifndef SLG_CTL_FETCH_H
 #define SLG_CTL_FETCH_H
@@ -15,13 +16,13 @@ struct slg_fetch_request {
     const void *body; /* NULL: GET */
     size_t body_len;
     const char *content_type;
-    const char *token; /* bearer token or NULL */
     long timeout_ms;
 };
 
 struct slg_fetch; /* a connection that is kept between requests */
 
-SLG_MUST_CHECK struct slg_fetch *slg_fetch_create(void);
+/* token: of every request whose URL has no userinfo ("user:password@"); borrowed; NULL: none. */
+SLG_MUST_CHECK struct slg_fetch *slg_fetch_create(const char *token);
 void slg_fetch_destroy(struct slg_fetch *fetch); /* NULL is fine */
 
 /* OK: *ret_code is the HTTP code, whatever it is, and out (cleared first) the body. UNAVAILABLE: no connection;
@@ -36,6 +37,8 @@ SLG_MUST_CHECK enum slg_status slg_fetch_get(struct slg_fetch *fetch, const char
 
 /* ---- a connection for another protocol: WebSocket ---- */
 
+/* What was given to create. */
+const char *slg_fetch_token(const struct slg_fetch *fetch);
 /* Open a connection, with TLS for https, and nothing more. */
 SLG_MUST_CHECK enum slg_status slg_fetch_connect(struct slg_fetch *fetch, const char *url,
                                                  struct slg_error *reterr);

@@ -5,29 +5,39 @@
 
 #include "base/cursor.h"
 #include "ctl/answer.h"
+#include "ctl/url.h"
 #include "proto/websocket.h"
 
 #define HEAD_BYTES_MAX    ((size_t)64 * 1024)
 #define READ_BYTES        ((size_t)64 * 1024)
 #define MESSAGE_BYTES_MAX ((size_t)64 << 20)
+#define AUTHORIZATION_MAX ((size_t)128 * 1024) /* a secret in base64 */
 #define ANSWER_MS         30000
 #define SILENCE_MS        30000 /* the server pings every second */
 
 /* ---- the handshake ---- */
 
-enum slg_status slg_live_request(struct slg_buf *out, const char *url, const char *key,
-                                 struct slg_error *reterr)
+enum slg_status slg_live_request(struct slg_buf *out, const char *url, const char *token,
+                                 const char *key, struct slg_error *reterr)
 {
-    const char *host = strstr(url, "://");
-    const char *path = host == NULL ? NULL : strchr(host + 3, '/');
+    struct slg_url_parts parts;
+    struct slg_buf who;
 
-    if (path == NULL || path == host + 3 || strpbrk(url, " \r\n") != NULL)
+    if (!slg_url_split(url, &parts) || parts.path[0] != '/' || strpbrk(url, " \r\n") != NULL)
         return slg_errorf(reterr, SLG_INVALID, "\"%.150s\" is no URL", url);
     slg_buf_printf(out,
                    "GET %s HTTP/1.1\r\nHost: %.*s\r\nUser-Agent: silagectl/" SLG_VERSION
-                   "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                   "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n\r\n",
-                   path, (int)(path - host - 3), host + 3, key);
+                   "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n",
+                   parts.path, (int)parts.host_len, parts.host);
+    slg_buf_init(&who, AUTHORIZATION_MAX);
+    slg_url_authorization(&who, url, token);
+    if (who.len > 0) {
+        slg_buf_append_text(out, "Authorization: ");
+        slg_buf_append(out, who.data, who.len);
+        slg_buf_append_text(out, "\r\n");
+    }
+    slg_buf_fini(&who);
+    slg_buf_printf(out, "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n\r\n", key);
     return SLG_OK;
 }
 
@@ -114,7 +124,7 @@ static enum slg_status shake_hands(struct live *live, const char *url, struct sl
     if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
         return slg_errorf(reterr, SLG_IO, "the system gave no random bytes");
     slg_websocket_key(random, key);
-    status = slg_live_request(&live->frame, url, key, reterr);
+    status = slg_live_request(&live->frame, url, slg_fetch_token(live->fetch), key, reterr);
     if (status == SLG_OK)
         status = slg_fetch_connect(live->fetch, url, reterr);
     if (status == SLG_OK)

@@ -8,9 +8,11 @@
 #include "ctl/ctl.h"
 #include "ctl/fetch.h"
 
-/* The request for url ("http://host:port/path?query"). INVALID: url is none. */
+/* The request for url ("http://user:password@host:port/path?query"), with the token if url has no userinfo; token may
+ * be NULL. INVALID: url is none. */
 SLG_MUST_CHECK enum slg_status slg_live_request(struct slg_buf *out, const char *url,
-                                                const char *key, struct slg_error *reterr);
+                                                const char *token, const char *key,
+                                                struct slg_error *reterr);
 
 /* What the server answered. OK: the connection is a WebSocket, *ret_len bytes are the answer's. AGAIN: more is needed.
  * UNSUPPORTED: it knows no tail over WebSocket, or something between does not pass it: poll instead.

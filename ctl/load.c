@@ -29,6 +29,7 @@ enum target_kind {
 struct load {
     enum target_kind kind;
     const char *url;
+    const char *token; /* for pushes and for --verify, or NULL */
     int fd;
     struct slg_fetch *fetch;
     struct slg_buf push; /* body under construction */
@@ -94,7 +95,7 @@ static enum slg_status open_target(struct load *load, const char *to, struct slg
                           "--to \"%s\" must begin with udp://, tcp:// or http://", to);
     if (load->kind != TARGET_HTTP)
         return open_socket(load, reterr);
-    load->fetch = slg_fetch_create();
+    load->fetch = slg_fetch_create(load->token);
     return load->fetch == NULL ? slg_errorf(reterr, SLG_NO_MEMORY, "no memory") : SLG_OK;
 }
 
@@ -285,6 +286,7 @@ static int verify_load(struct load *load, const char *addr, int64_t from_ns)
 {
     struct slg_verify_outcome outcome;
     struct slg_verify_range range = { .addr = addr,
+                                      .token = load->token,
                                       .from_ns = from_ns,
                                       .to_ns = slg_clock_wall_ns(slg_clock_system()) +
                                                60 * SLG_NS_PER_SEC,
@@ -356,12 +358,11 @@ static int run_load(struct slg_ctl *ctl, int argc, char **argv)
         { "--verify", &verify, "read API to check against: http://127.0.0.1:3100", false },
         { "--file", &file, "send the lines of this file as they are instead", false },
     };
-    struct load load = { .fd = -1 };
+    struct load load = { .fd = -1, .token = ctl->token };
     int64_t seed_number;
     size_t count;
     int code;
 
-    (void)ctl;
     if (!slg_ctl_options(&slg_ctl_verb_load, argc, argv, options, SLG_ARRAY_LEN(options), words, 0,
                          &count) ||
         !slg_ctl_number("--rate", rate, 0, 100000000, 1000, &load.rate) ||

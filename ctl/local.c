@@ -93,7 +93,7 @@ static bool ready(struct slg_fetch *fetch, const struct slg_local_process *proce
 static enum slg_status wait_ready(struct slg_local_process *process, struct slg_error *reterr)
 {
     int64_t deadline = slg_clock_mono_ns(slg_clock_system()) + READY_NS;
-    struct slg_fetch *fetch = slg_fetch_create();
+    struct slg_fetch *fetch = slg_fetch_create(NULL);
     enum slg_status status = SLG_TIMEOUT;
     struct slg_error why = { 0 };
     struct slg_buf body;
@@ -123,7 +123,7 @@ static enum slg_status wait_ready(struct slg_local_process *process, struct slg_
 static void wait_joined(const struct slg_local_process *process)
 {
     int64_t deadline = slg_clock_mono_ns(slg_clock_system()) + JOIN_NS;
-    struct slg_fetch *fetch = slg_fetch_create();
+    struct slg_fetch *fetch = slg_fetch_create(NULL);
     struct slg_buf body;
     bool joining = true;
 

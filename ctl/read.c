@@ -25,7 +25,7 @@ struct reader {
 
 static bool reader_init(struct reader *r, struct slg_ctl *ctl)
 {
-    *r = (struct reader){ .ctl = ctl, .fetch = slg_fetch_create() };
+    *r = (struct reader){ .ctl = ctl, .fetch = slg_fetch_create(ctl->token) };
     slg_buf_init(&r->url, URL_BYTES_MAX);
     slg_buf_init(&r->body, SLG_FETCH_BYTES_MAX);
     slg_buf_init(&r->out, SLG_FETCH_BYTES_MAX);

@@ -18,7 +18,7 @@ static enum slg_status admin_get(struct admin *admin, const struct slg_ctl *ctl,
     struct slg_buf url;
     enum slg_status status;
 
-    *admin = (struct admin){ .fetch = slg_fetch_create() };
+    *admin = (struct admin){ .fetch = slg_fetch_create(ctl->token) };
     slg_buf_init(&admin->body, SLG_FETCH_BYTES_MAX);
     if (admin->fetch == NULL)
         return slg_errorf(reterr, SLG_NO_MEMORY, "no memory");

@@ -271,7 +271,7 @@ static void compare_multisets(struct slg_verify *verify, struct pager *p,
 enum slg_status slg_verify_run(struct slg_verify *verify, const struct slg_verify_range *range,
                                struct slg_verify_outcome *ret_outcome, struct slg_error *reterr)
 {
-    struct pager p = { .range = range, .fetch = slg_fetch_create() };
+    struct pager p = { .range = range, .fetch = slg_fetch_create(range->token) };
     enum slg_status status = SLG_NO_MEMORY;
 
     slg_buf_init(&p.url, 65536);

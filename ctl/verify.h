@@ -20,6 +20,7 @@ void slg_verify_add(struct slg_verify *verify, const void *line, size_t len);
 
 struct slg_verify_range {
     const char *addr;     /* read API */
+    const char *token;    /* for it, or NULL */
     const char *selector; /* "{host=~\"load-.*\"}" */
     int64_t from_ns;
     int64_t to_ns;

@@ -108,10 +108,10 @@ def request(base, path, params=None, method="GET", body=None, headers=None, time
         connection.close()
 
 
-def metrics(base):
+def metrics(base, headers=None):
     """{"name{labels}": value} of a /metrics page."""
     found = {}
-    for line in request(base, "/metrics").body.decode().splitlines():
+    for line in request(base, "/metrics", headers=headers).body.decode().splitlines():
         if line and not line.startswith("#"):
             name, value = line.rsplit(" ", 1)
             found[name] = float(value)

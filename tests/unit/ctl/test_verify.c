@@ -143,7 +143,7 @@ static void test_verify(void **state)
 
 static void test_fetch_errors(void **state)
 {
-    struct slg_fetch *fetch = slg_fetch_create();
+    struct slg_fetch *fetch = slg_fetch_create(NULL);
     struct slg_error error = { 0 };
     struct slg_buf out;
 
