@@ -15,7 +15,16 @@ static enum slg_status dead_path(const struct slg_catalogue *catalogue, const ch
     return slg_disk_join(ret_path, catalogue->shards_dir.text, dead, reterr);
 }
 
-/* The rename is what counts: from then on no start finds the shard, whatever the unlinks do. */
+static void remove_remains(const struct slg_disk_path *dead)
+{
+    struct slg_error err;
+
+    if (slg_disk_remove_directory(dead->text, &err) != SLG_OK)
+        slg_log_failure(SLG_LOG_WARN, "remains of a forgotten shard stay", &err);
+}
+
+/* The rename is what counts: from then on no start finds the shard, whatever the unlinks do. What they leave waits for
+ * the next sweep. */
 static enum slg_status remove_shard(struct slg_catalogue *catalogue, const struct slg_shard_id *id,
                                     struct slg_error *reterr)
 {
@@ -33,7 +42,9 @@ static enum slg_status remove_shard(struct slg_catalogue *catalogue, const struc
         return slg_errorf(reterr, SLG_IO, "could not rename \"%s\": %s", alive.text,
                           strerror(errno));
     status = slg_disk_sync_directory(catalogue->shards_dir.text, reterr);
-    return status == SLG_OK ? slg_disk_remove_directory(dead.text, reterr) : status;
+    if (status == SLG_OK)
+        remove_remains(&dead);
+    return status;
 }
 
 /* expected NULL: whatever it holds. */
@@ -108,16 +119,14 @@ void slg_catalogue_sweep(const struct slg_catalogue *catalogue)
     DIR *dir = opendir(catalogue->shards_dir.text);
     struct slg_disk_path path;
     struct dirent *item;
-    struct slg_error err;
 
     if (dir == NULL)
         return;
     while ((item = readdir(dir)) != NULL) {
         if (strncmp(item->d_name, DEAD_PREFIX, strlen(DEAD_PREFIX)) != 0)
             continue;
-        if (slg_disk_join(&path, catalogue->shards_dir.text, item->d_name, &err) != SLG_OK ||
-            slg_disk_remove_directory(path.text, &err) != SLG_OK)
-            slg_log_failure(SLG_LOG_WARN, "remains of a forgotten shard stay", &err);
+        if (slg_disk_join(&path, catalogue->shards_dir.text, item->d_name, NULL) == SLG_OK)
+            remove_remains(&path);
     }
     (void)closedir(dir); /* only read from */
 }

@@ -9,7 +9,8 @@
 #include "storer/catalogue.h"
 
 /* Forget a shard with all its files; OK, too, when it is not there. AGAIN: pinned, try later; new pins are given all the
- * same (what has expired is not asked for any more). IO: it stays. */
+ * same (what has expired is not asked for any more). IO: it stays. Files of it that cannot be unlinked are logged, and
+ * left to the sweep. */
 SLG_MUST_CHECK enum slg_status slg_catalogue_forget(struct slg_catalogue *catalogue,
                                                     const struct slg_shard_id *id,
                                                     struct slg_error *reterr);

@@ -175,7 +175,7 @@ enum slg_status slg_disk_remove_directory(const char *path, struct slg_error *re
         return SLG_OK;
     if (dir == NULL)
         return slg_errorf(reterr, SLG_IO, "could not open \"%s\": %s", path, strerror(errno));
-    while (status == SLG_OK && (item = readdir(dir)) != NULL) {
+    while ((item = readdir(dir)) != NULL) { /* one that stays keeps no other */
         if (is_dots(item->d_name))
             continue;
         if (unlinkat(dirfd(dir), item->d_name, 0) != 0 && errno != ENOENT)

@@ -38,7 +38,8 @@ SLG_MUST_CHECK enum slg_status slg_disk_read(const char *directory, const char *
 /* mkdir, and fsync of the parent; fine when it is there already. */
 SLG_MUST_CHECK enum slg_status slg_disk_make_directory(const char *path, struct slg_error *reterr);
 SLG_MUST_CHECK enum slg_status slg_disk_sync_directory(const char *path, struct slg_error *reterr);
-/* Unlink the files of a directory and the directory; a subdirectory inside is an error. NOT_FOUND is success. */
+/* Unlink the files of a directory and the directory; NOT_FOUND is success. IO: something stays, a subdirectory among
+ * it; the rest goes. */
 SLG_MUST_CHECK enum slg_status slg_disk_remove_directory(const char *path,
                                                          struct slg_error *reterr);
 /* Bytes that the files of a directory occupy on disk (blocks, not lengths); 0 when it cannot be read. */

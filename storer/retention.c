@@ -14,23 +14,27 @@ struct round {
     const struct slg_catalogue_row *rows; /* oldest first */
     size_t count;
     size_t forgotten;
+    struct slg_error failure; /* of the first shard that the disk keeps; it keeps no other */
 };
 
-static enum slg_status forget(struct round *round, const struct slg_shard_id *id,
-                              enum slg_storer_forget reason, struct slg_error *reterr)
+static void forget(struct round *round, const struct slg_shard_id *id,
+                   enum slg_storer_forget reason)
 {
     const struct slg_retention *retention = round->retention;
-    enum slg_status status = slg_catalogue_forget(retention->catalogue, id, reterr);
+    struct slg_error err;
+    enum slg_status status = slg_catalogue_forget(retention->catalogue, id, &err);
 
     if (status == SLG_AGAIN)
-        return SLG_OK; /* a query has it pinned: next round */
-    if (status != SLG_OK)
-        return status;
+        return; /* a query has it pinned: next round */
+    if (status != SLG_OK) {
+        if (round->failure.status == SLG_OK)
+            round->failure = err;
+        return;
+    }
     slg_log_info("shard forgotten shard=%s reason=%s", slg_shard_name_of(id).text,
                  reason == SLG_STORER_FORGET_TIME ? "time" : "bytes");
     slg_metric_add_shared(retention->metrics, METRIC_storer_forgotten_shards_total, reason, 1);
     round->forgotten++;
-    return SLG_OK;
 }
 
 /* May another window go in this hour? Counts it, on disk, before anything is unlinked. */
@@ -50,7 +54,7 @@ static enum slg_status take_window(struct slg_catalogue *catalogue, int64_t now_
     return slg_catalogue_store_storage(catalogue, &storage, reterr);
 }
 
-/* Nothing of the last one went: it was pinned. */
+/* Nothing of the last one went: it was pinned, or the disk keeps it. */
 static enum slg_status give_window_back(struct slg_catalogue *catalogue, struct slg_error *reterr)
 {
     struct slg_storage storage = *slg_catalogue_storage(catalogue);
@@ -77,7 +81,7 @@ static enum slg_status forget_old(struct round *round, int64_t now_ns, struct sl
     size_t before = 0;      /* shards forgotten before it was its turn */
     enum slg_status status = SLG_OK;
 
-    for (size_t i = 0; status == SLG_OK && i < round->count; i++) {
+    for (size_t i = 0; i < round->count; i++) {
         const struct slg_shard_id *id = &round->rows[i].id;
 
         if (id->window_ns + id->length_ns > cutoff_ns)
@@ -98,11 +102,11 @@ static enum slg_status forget_old(struct round *round, int64_t now_ns, struct sl
             window_ns = id->window_ns;
             before = round->forgotten;
         }
-        status = forget(round, id, SLG_STORER_FORGET_TIME, reterr);
+        forget(round, id, SLG_STORER_FORGET_TIME);
     }
-    if (status == SLG_OK && window_ns >= 0 && round->forgotten == before)
-        status = give_window_back(round->retention->catalogue, reterr);
-    return status;
+    if (window_ns >= 0 && round->forgotten == before)
+        return give_window_back(round->retention->catalogue, reterr);
+    return SLG_OK;
 }
 
 /* The end of the newest window that must go so that the others fit, never that which holds now. */
@@ -146,7 +150,7 @@ static enum slg_status forget_surplus(struct round *round, int64_t now_ns, struc
         const struct slg_shard_id *id = &round->rows[i].id;
 
         if (id->window_ns + id->length_ns <= storage.keep_from_ns)
-            status = forget(round, id, SLG_STORER_FORGET_BYTES, reterr);
+            forget(round, id, SLG_STORER_FORGET_BYTES);
     }
     return status;
 }
@@ -199,27 +203,45 @@ static void forget_quarantined(const struct slg_retention *retention, int64_t no
     free(rows);
 }
 
+static enum slg_status list_shards(struct round *round, struct slg_arena *arena,
+                                   struct slg_error *reterr)
+{
+    struct slg_catalogue_row *rows;
+    enum slg_status status;
+
+    slg_arena_reset(arena);
+    status =
+        slg_catalogue_list(round->retention->catalogue, 0, INT64_MAX, arena, &rows, &round->count);
+    if (status != SLG_OK)
+        return slg_errorf(reterr, status, "no memory for the list of shards");
+    round->rows = rows;
+    return SLG_OK;
+}
+
 enum slg_status slg_retention_run(const struct slg_retention *retention, int64_t now_wall_ns,
                                   size_t *ret_forgotten, struct slg_error *reterr)
 {
     struct slg_arena *arena = slg_arena_create(SLG_CATALOGUE_SHARD_COUNT_MAX * 64);
     struct round round = { .retention = retention };
-    struct slg_catalogue_row *rows;
     enum slg_status status;
 
     if (arena == NULL)
         return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for the list of shards");
-    status = slg_catalogue_list(retention->catalogue, 0, INT64_MAX, arena, &rows, &round.count);
-    round.rows = rows;
-    if (status != SLG_OK)
-        (void)slg_errorf(reterr, status, "no memory for the list of shards");
+    status = list_shards(&round, arena, reterr);
     if (status == SLG_OK)
         status = forget_old(&round, now_wall_ns, reterr);
     if (status == SLG_OK)
+        status = list_shards(&round, arena, reterr); /* those that are left */
+    if (status == SLG_OK)
         status = forget_surplus(&round, now_wall_ns, reterr);
-    if (status == SLG_OK && retention->data_dir != NULL)
+    if (retention->data_dir != NULL)
         forget_quarantined(retention, now_wall_ns);
     slg_arena_destroy(arena);
     *ret_forgotten = round.forgotten;
+    if (status == SLG_OK && round.failure.status != SLG_OK) {
+        status = round.failure.status;
+        if (reterr != NULL)
+            *reterr = round.failure;
+    }
     return status;
 }

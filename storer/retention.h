@@ -27,7 +27,8 @@ struct slg_retention {
     uint64_t quarantine_bytes_max;
 };
 
-/* One round. *ret_forgotten counts shards; what is pinned is left for the next round. IO. */
+/* One round. *ret_forgotten counts shards; what is pinned is left for the next round. IO: a shard stays, the first one
+ * is named, the others went all the same; or nothing went, for it could not be noted. */
 SLG_MUST_CHECK enum slg_status slg_retention_run(const struct slg_retention *retention,
                                                  int64_t now_wall_ns, size_t *ret_forgotten,
                                                  struct slg_error *reterr);

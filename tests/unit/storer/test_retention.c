@@ -2,6 +2,8 @@
  * goes (I4). Oracle: the list of shards that must be left. */
 #include "tests/helper/storer.h"
 
+#include <errno.h>
+
 #include "storer/admit.h"
 #include "storer/catalogue_forget.h"
 #include "storer/catalogue_storage.h"
@@ -62,20 +64,41 @@ static void tear_down(struct fixture *f)
     test_drop_directory(f->directory);
 }
 
-/* The shards from `first` on are left, and no others. */
-static void run(struct fixture *f, int64_t now_ns, size_t forgotten, int64_t first, size_t left)
+/* `left` shards are left, the oldest of them `first`. */
+static void run_to(struct fixture *f, int64_t now_ns, enum slg_status status, size_t forgotten,
+                   int64_t first, size_t left)
 {
     struct slg_arena *arena = slg_arena_create(1 << 20);
     struct slg_catalogue_row *rows;
     size_t got, count;
 
-    assert_int_equal(slg_retention_run(&f->retention, now_ns, &got, NULL), SLG_OK);
+    assert_int_equal(slg_retention_run(&f->retention, now_ns, &got, NULL), status);
     assert_int_equal(got, forgotten);
     assert_int_equal(slg_catalogue_list(f->catalogue, 0, INT64_MAX, arena, &rows, &count), SLG_OK);
     assert_int_equal(count, left);
     if (count > 0)
         assert_int_equal(rows[0].id.window_ns, TEST_WINDOW_NS + first * TEST_HOUR_NS);
     slg_arena_destroy(arena);
+}
+
+/* The shards from `first` on are left, and no others. */
+static void run(struct fixture *f, int64_t now_ns, size_t forgotten, int64_t first, size_t left)
+{
+    run_to(f, now_ns, SLG_OK, forgotten, first, left);
+}
+
+/* DIRECTORY/shards/[prefix]NAME of a shard, with a directory in it that slg_disk_remove_directory leaves alone. */
+static void put_obstacle(struct fixture *f, const char *prefix, int64_t window_index)
+{
+    struct slg_shard_id id = test_shard(window_index);
+    char shards[1024], name[128], shard[1024], obstacle[1024];
+
+    (void)snprintf(name, sizeof(name), "%s%s", prefix, slg_shard_name_of(&id).text);
+    test_join(shards, f->directory, "shards");
+    test_join(shard, shards, name);
+    test_join(obstacle, shard, "backup");
+    assert_true(mkdir(shard, 0700) == 0 || errno == EEXIST);
+    assert_int_equal(mkdir(obstacle, 0700), 0);
 }
 
 static void test_by_time(void **state)
@@ -125,6 +148,25 @@ static void test_pinned_is_left_alone(void **state)
     }
     run(&f, expiry_ns - 1, 0, 0, 6);
     run(&f, expiry_ns + 2 * TEST_HOUR_NS, 3, 7, 3);
+    tear_down(&f);
+}
+
+/* Files that stay keep no shard, a shard that stays keeps no other, by time and by bytes. */
+static void test_what_stays_keeps_no_other(void **state)
+{
+    int64_t expiry_ns = TEST_WINDOW_NS + TEST_HOUR_NS + 10 * DAY_NS; /* of the first window */
+    struct fixture f;
+
+    (void)state;
+    set_up(&f, 12);
+    put_obstacle(&f, "", 0);
+    run(&f, expiry_ns, 1, 1, 11); /* what is left of it is no shard */
+    put_obstacle(&f, "dead-", 1); /* in the way of the rename */
+    put_obstacle(&f, "dead-", 2);
+    run_to(&f, expiry_ns + 1000 * DAY_NS, SLG_IO, 4, 1, 7);
+    run(&f, expiry_ns + 1000 * DAY_NS + 1, 0, 1, 7); /* 4 of this hour */
+    f.retention.bytes_max = 1;
+    run_to(&f, TEST_WINDOW_NS + 10 * TEST_HOUR_NS, SLG_IO, 3, 1, 4);
     tear_down(&f);
 }
 
@@ -183,6 +225,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_by_time),
         cmocka_unit_test(test_pinned_is_left_alone),
+        cmocka_unit_test(test_what_stays_keeps_no_other),
         cmocka_unit_test(test_by_keep_from),
         cmocka_unit_test(test_by_bytes),
         cmocka_unit_test(test_what_went_by_bytes_stays_away),
