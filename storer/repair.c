@@ -170,9 +170,11 @@ static enum slg_status ask_sets(struct slg_repair *repair, size_t node,
                                 const struct slg_rpc_sets *sets,
                                 struct slg_rpc_sets_reply *ret_reply)
 {
+    static struct slg_log_limit limit = SLG_LOG_LIMIT_INIT(3600 * SLG_NS_PER_SEC);
     struct slg_buf request, reply;
     struct slg_error err;
     enum slg_status status;
+    uint64_t suppressed;
     char *kept;
 
     slg_buf_init(&request, SLG_MESSAGE_BYTES_MAX);
@@ -187,6 +189,11 @@ static enum slg_status ask_sets(struct slg_repair *repair, size_t node,
     }
     slg_buf_fini(&request);
     slg_buf_fini(&reply);
+    if (status == SLG_LIMIT && slg_log_limit_allow(&limit, now_mono(), &suppressed))
+        slg_log_warn(
+            "a storer has more shards than one answer holds, copies are not compared: choose "
+            "longer windows or fewer slots node=%s shards_max=%zu",
+            repair->options.map->nodes[node].id, SLG_QUERY_SHARD_COUNT_MAX);
     return status;
 }
 

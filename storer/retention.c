@@ -1,5 +1,7 @@
 #include "storer/retention.h"
 
+#include <inttypes.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "storer/admit.h"
@@ -37,9 +39,16 @@ static void forget(struct round *round, const struct slg_shard_id *id,
     round->forgotten++;
 }
 
+/* Short windows expire faster than 4 an hour: those of 4 hours may go. */
+static uint64_t windows_per_hour(int64_t length_ns)
+{
+    return SLG_RETENTION_WINDOWS_PER_HOUR *
+           (length_ns < HOUR_NS ? (uint64_t)((HOUR_NS + length_ns - 1) / length_ns) : 1);
+}
+
 /* May another window go in this hour? Counts it, on disk, before anything is unlinked. */
-static enum slg_status take_window(struct slg_catalogue *catalogue, int64_t now_ns, bool *ret_may,
-                                   struct slg_error *reterr)
+static enum slg_status take_window(struct slg_catalogue *catalogue, int64_t length_ns,
+                                   int64_t now_ns, bool *ret_may, struct slg_error *reterr)
 {
     struct slg_storage storage = *slg_catalogue_storage(catalogue);
 
@@ -47,7 +56,7 @@ static enum slg_status take_window(struct slg_catalogue *catalogue, int64_t now_
         storage.forget_period_ns = now_ns - now_ns % HOUR_NS;
         storage.forget_window_count = 0;
     }
-    *ret_may = storage.forget_window_count < SLG_RETENTION_WINDOWS_PER_HOUR;
+    *ret_may = storage.forget_window_count < windows_per_hour(length_ns);
     if (!*ret_may)
         return SLG_OK;
     storage.forget_window_count++;
@@ -69,9 +78,9 @@ static void say_waiting(const struct slg_shard_id *next, int64_t now_ns)
     uint64_t suppressed;
 
     if (slg_log_limit_allow(&limit, now_ns, &suppressed))
-        slg_log_warn("expired shards wait: 4 windows an hour are forgotten by themselves, is the "
-                     "clock right? next=%s",
-                     slg_shard_name_of(next).text);
+        slg_log_warn("expired shards wait: %" PRIu64
+                     " windows an hour are forgotten by themselves, is the clock right? next=%s",
+                     windows_per_hour(next->length_ns), slg_shard_name_of(next).text);
 }
 
 static enum slg_status forget_old(struct round *round, int64_t now_ns, struct slg_error *reterr)
@@ -92,7 +101,8 @@ static enum slg_status forget_old(struct round *round, int64_t now_ns, struct sl
             bool may = true;
 
             if (window_ns < 0 || round->forgotten > before) /* else the last one's turn is left */
-                status = take_window(round->retention->catalogue, now_ns, &may, reterr);
+                status =
+                    take_window(round->retention->catalogue, id->length_ns, now_ns, &may, reterr);
             if (status != SLG_OK)
                 return status;
             if (!may) {

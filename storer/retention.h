@@ -1,7 +1,7 @@
 /* storer/retention.h - forgets whole windows: by time (retention, keep_from) and by bytes (DESIGN sections 7, 6 H10).
  *
  * Reads apply the same cutoff at once (admit.h); forgetting only gives the disk back. By time at most 4 windows an
- * hour go by themselves, for a clock that jumped must not empty a store; the count survives a restart. By bytes the
+ * hour (or those of 4 hours, when they are shorter) go by themselves, for a clock that jumped must not empty a store; the count survives a restart. By bytes the
  * oldest windows go, all slots of each, until the rest fits; the window that holds now is never forgotten. What went by
  * bytes is remembered in the storage record (keep_from_ns): it is refused from then on, and not fetched from peers that
  * still have it.

@@ -475,6 +475,20 @@ void slg_storer_destroy(struct slg_storer *storer)
     free(storer);
 }
 
+/* The shards that this storer will hold when the data is as old as it may get, at today's layout. */
+static void warn_of_many_shards(const struct slg_map *map)
+{
+    const struct slg_map_layout *layout = &map->layouts[map->layout_count - 1];
+    uint64_t windows = (uint64_t)(map->retention_ns / layout->window_length_ns) + 1;
+    uint64_t count = windows * layout->slot_count * layout->replication / map->node_count;
+
+    if (count > SLG_QUERY_SHARD_COUNT_MAX)
+        slg_log_warn("window, slots and retention make more shards a storer than are held well: "
+                     "choose longer windows, fewer slots or a shorter retention shards=%" PRIu64
+                     " well=%zu at_most=%zu",
+                     count, SLG_QUERY_SHARD_COUNT_MAX, SLG_CATALOGUE_SHARD_COUNT_MAX);
+}
+
 enum slg_status slg_storer_start(struct slg_storer *storer, struct slg_error *reterr)
 {
     enum slg_status status = open_data(storer, reterr);
@@ -495,6 +509,7 @@ enum slg_status slg_storer_start(struct slg_storer *storer, struct slg_error *re
         slg_storer_stop(storer);
         return status;
     }
+    warn_of_many_shards(storer->options.map);
     slg_log_info("storer started node=%s data_dir=%s shards=%zu read_only=%s",
                  storer->options.node_id, storer->options.data_dir,
                  slg_catalogue_count(storer->catalogue).shard_count,

@@ -168,6 +168,38 @@ static void test_what_stays_keeps_no_other(void **state)
     f.retention.bytes_max = 1;
     run_to(&f, TEST_WINDOW_NS + 10 * TEST_HOUR_NS, SLG_IO, 3, 1, 4);
     tear_down(&f);
+/* Windows shorter than an hour expire faster than 4 an hour. */
+static void test_short_windows(void **state)
+{
+    static const struct {
+        const char *name;
+        int64_t length_ns;
+        size_t want;
+    } rows[] = {
+        { "a quarter", SLG_NS_PER_SEC * 900, 16 },
+        { "25 minutes", SLG_NS_PER_SEC * 1500, 12 },
+        { "a day", DAY_NS, 4 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < SLG_ARRAY_LEN(rows); i++) {
+        struct fixture f;
+        size_t forgotten;
+
+        set_up(&f, 0);
+        for (int64_t k = 0; k < 17; k++) {
+            struct slg_shard_id id = { .window_ns = k * rows[i].length_ns,
+                                       .length_ns = rows[i].length_ns,
+                                       .slot_count = 1 };
+            struct slg_shard *shard;
+
+            assert_int_equal(slg_catalogue_pin(f.catalogue, &id, true, &shard, NULL), SLG_OK);
+            slg_catalogue_unpin(f.catalogue, shard);
+        }
+        assert_int_equal(slg_retention_run(&f.retention, 1000 * DAY_NS, &forgotten, NULL), SLG_OK);
+        CHECK(rows[i].name, forgotten == rows[i].want);
+        tear_down(&f);
+    }
 }
 
 static void test_by_keep_from(void **state)
@@ -229,6 +261,9 @@ int main(void)
         cmocka_unit_test(test_by_keep_from),
         cmocka_unit_test(test_by_bytes),
         cmocka_unit_test(test_what_went_by_bytes_stays_away),
+        cmocka_unit_test(test_by_time),       cmocka_unit_test(test_pinned_is_left_alone),
+        cmocka_unit_test(test_short_windows), cmocka_unit_test(test_by_keep_from),
+        cmocka_unit_test(test_by_bytes),      cmocka_unit_test(test_what_went_by_bytes_stays_away),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
