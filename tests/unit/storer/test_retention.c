@@ -168,6 +168,8 @@ static void test_what_stays_keeps_no_other(void **state)
     f.retention.bytes_max = 1;
     run_to(&f, TEST_WINDOW_NS + 10 * TEST_HOUR_NS, SLG_IO, 3, 1, 4);
     tear_down(&f);
+}
+
 /* Windows shorter than an hour expire faster than 4 an hour. */
 static void test_short_windows(void **state)
 {
@@ -258,12 +260,10 @@ int main(void)
         cmocka_unit_test(test_by_time),
         cmocka_unit_test(test_pinned_is_left_alone),
         cmocka_unit_test(test_what_stays_keeps_no_other),
+        cmocka_unit_test(test_short_windows),
         cmocka_unit_test(test_by_keep_from),
         cmocka_unit_test(test_by_bytes),
         cmocka_unit_test(test_what_went_by_bytes_stays_away),
-        cmocka_unit_test(test_by_time),       cmocka_unit_test(test_pinned_is_left_alone),
-        cmocka_unit_test(test_short_windows), cmocka_unit_test(test_by_keep_from),
-        cmocka_unit_test(test_by_bytes),      cmocka_unit_test(test_what_went_by_bytes_stays_away),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
