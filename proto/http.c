@@ -85,6 +85,7 @@ struct slg_http_request {
     } headers[ANSWER_HEADER_COUNT_MAX];
     size_t header_count;
     bool answered;
+    int64_t answered_mono_ns;
     enum MHD_Result queued;
     struct slg_http_socket *upgrade; /* until its thread runs */
     bool upgraded;
@@ -316,12 +317,34 @@ static void queue_response(struct slg_http_request *request, unsigned code,
 {
     SLG_ASSERT(!request->answered);
     request->answered = true;
+    request->answered_mono_ns = slg_clock_mono_ns(slg_clock_system());
     if (response == NULL) {
         request->queued = MHD_NO; /* no memory: the connection closes */
         return;
     }
     request->queued = MHD_queue_response(request->connection, code, response);
     MHD_destroy_response(response);
+}
+
+/* Until when the connection must have got on; SLG_DEADLINE_NEVER: while a handler works. */
+static void expect(struct slg_http_server *server, struct MHD_Connection *connection,
+                   int64_t deadline_mono_ns)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+    if (info != NULL && info->socket_context != NULL)
+        slg_http_guard_set(server->guard, info->socket_context, deadline_mono_ns);
+}
+
+/* The time in which so many bytes of the answer must be out. */
+static void expect_sent(const struct slg_http_request *request, uint64_t bytes)
+{
+    const struct slg_http_server_options *options = &request->server->options;
+
+    expect(request->server, request->connection,
+           request->answered_mono_ns + options->idle_timeout_ms * SLG_NS_PER_MS +
+               (int64_t)bytes * (SLG_NS_PER_SEC / options->send_bytes_per_second_min));
 }
 
 void slg_http_answer(struct slg_http_request *request, unsigned code, const char *content_type,
@@ -345,6 +368,7 @@ void slg_http_answer(struct slg_http_request *request, unsigned code, const char
     if (response != NULL)
         add_headers(request, response, content_type, gzipped);
     queue_response(request, code, response);
+    expect_sent(request, len);
 }
 
 /* ---- streams ---- */
@@ -360,7 +384,7 @@ static ssize_t read_stream(void *ctx, uint64_t position, char *out, size_t out_m
     enum slg_status status;
     size_t len = 0;
 
-    (void)position;
+    expect_sent(answer->request, position);
     while ((status = slg_http_stream_read(answer->stream, out, out_max, &len)) == SLG_AGAIN)
         if (slg_http_sockets_stopping(answer->request->server->sockets) ||
             slg_http_client_gone(answer->request))
@@ -563,17 +587,6 @@ static int64_t head_deadline_mono_ns(const struct slg_http_server *server, unsig
            server->options.head_timeout_ms * SLG_NS_PER_MS;
 }
 
-/* Until when the next head must be whole; SLG_DEADLINE_NEVER: one is. */
-static void expect_head(struct slg_http_server *server, struct MHD_Connection *connection,
-                        int64_t deadline_mono_ns)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-
-    if (info != NULL && info->socket_context != NULL)
-        slg_http_guard_set(server->guard, info->socket_context, deadline_mono_ns);
-}
-
 static void connection_noticed(void *ctx, struct MHD_Connection *connection, void **socket_ctx,
                                enum MHD_ConnectionNotificationCode code)
 {
@@ -600,7 +613,7 @@ static void request_completed(void *ctx, struct MHD_Connection *connection, void
     (void)code;
     allow_silence(connection, keep_seconds);
     if (request == NULL || !request->upgraded)
-        expect_head(server, connection, head_deadline_mono_ns(server, keep_seconds));
+        expect(server, connection, head_deadline_mono_ns(server, keep_seconds));
     if (request != NULL)
         free_request(request);
     *request_ctx = NULL;
@@ -693,7 +706,7 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
     (void)version;
     if (request == NULL) {
         slg_http_sockets_join(server->sockets);
-        expect_head(server, connection, SLG_DEADLINE_NEVER);
+        expect(server, connection, SLG_DEADLINE_NEVER);
         request = start_request(server, connection, method, path);
         *request_ctx = request;
         if (request == NULL)
@@ -777,6 +790,8 @@ enum slg_status slg_http_server_start(const struct slg_http_server_options *opti
     server->options = *options;
     if (options->head_timeout_ms == 0)
         server->options.head_timeout_ms = SLG_HTTP_HEAD_MS_DEFAULT;
+    if (options->send_bytes_per_second_min == 0)
+        server->options.send_bytes_per_second_min = SLG_HTTP_SEND_RATE_DEFAULT;
     server->listen_fd = -1;
     status = make_parts(server, reterr);
     if (status == SLG_OK)

@@ -28,7 +28,9 @@ struct slg_http_request;
 typedef void slg_http_handler(void *ctx, struct slg_http_request *request);
 
 /* A head of 150 KiB takes 20 s over 60 kbit/s; who needs longer sends it byte by byte to hold the connection. */
-#define SLG_HTTP_HEAD_MS_DEFAULT 30000
+#define SLG_HTTP_HEAD_MS_DEFAULT   30000
+/* Four answers of 64 MiB at once over 1 Mbit/s, with two minutes beforehand, keep it. */
+#define SLG_HTTP_SEND_RATE_DEFAULT 32768
 
 #define SLG_HTTP_GET    1U
 #define SLG_HTTP_POST   2U
@@ -54,6 +56,8 @@ struct slg_http_server_options {
         idle_timeout_ms; /* silence while an answer is made or sent; at most 10 s of it while a request comes, 30 s between two */
     /* From the connection (TLS included), or 30 s after an answer, until a request's head is whole; 0: the default. */
     int32_t head_timeout_ms;
+    /* An answer that is still being sent after idle_timeout_ms must have left at this rate; 0: the default. */
+    int32_t send_bytes_per_second_min;
     const char *const *allow; /* CIDRs that may connect; NULL = any */
     size_t allow_count;
     const char *const *

@@ -144,6 +144,7 @@ static struct slg_http_server *serve(struct world *world,
         options.allow = more->allow;
         options.allow_count = more->allow_count;
         options.head_timeout_ms = more->head_timeout_ms;
+        options.send_bytes_per_second_min = more->send_bytes_per_second_min;
     }
     if (slg_http_server_start(&options, &server, &error) != SLG_OK)
         fail_msg("%s", error.message);
@@ -437,6 +438,51 @@ static void test_heads_that_trickle_are_cut(void **state)
     slg_http_server_stop(server);
 }
 
+/* Reads 64 KiB every 10 ms, never silent, until the answer ends or the time is over. */
+static bool answer_ends(int fd, int64_t within_ms, size_t *ret_len)
+{
+    int64_t end = slg_clock_mono_ns(slg_clock_system()) + within_ms * SLG_NS_PER_MS;
+    static char piece[65536];
+    ssize_t len;
+
+    for (*ret_len = 0; slg_clock_mono_ns(slg_clock_system()) < end; *ret_len += (size_t)len) {
+        len = recv(fd, piece, sizeof(piece), 0);
+        if (len <= 0)
+            return true;
+        (void)poll(NULL, 0, 10);
+    }
+    return false;
+}
+
+/* After the idle time (2 s) an answer must leave at a rate; one that does is not cut. */
+static void test_answers_that_trickle_are_cut(void **state)
+{
+    static const char request[] = "GET /stream HTTP/1.1\r\nHost: x\r\n\r\n";
+    static const struct rate_case {
+        const char *name;
+        int32_t rate_min;
+        int64_t within_ms;
+        bool ends;
+    } rows[] = { { "too slow", 1000000000, 7000, true }, { "fast enough", 10000, 2600, false } };
+
+    (void)state;
+    for (size_t i = 0; i < SLG_ARRAY_LEN(rows); i++) {
+        struct slg_http_server_options more = { .head_timeout_ms = 1600,
+                                                .send_bytes_per_second_min = rows[i].rate_min };
+        struct world world = { .gone = 0 };
+        struct slg_http_server *server = serve(&world, &more);
+        int fd = dial(server);
+        size_t len;
+
+        send_all(fd, request, sizeof(request) - 1);
+        CHECK(rows[i].name, answer_ends(fd, rows[i].within_ms, &len) == rows[i].ends);
+        CHECK(rows[i].name, len < STREAM_BYTES);
+        close(fd);
+        WAIT_UNTIL(atomic_load(&world.released) == 1);
+        slg_http_server_stop(server);
+    }
+}
+
 /* Value of Content-Length, or the whole rest: the body behind the headers. */
 static const uint8_t *body_of(const struct slg_buf *answer, size_t *ret_len)
 {
@@ -690,6 +736,7 @@ int main(void)
         cmocka_unit_test(test_chunked_body_over_the_limit),
         cmocka_unit_test(test_idle_clients_are_cut),
         cmocka_unit_test(test_heads_that_trickle_are_cut),
+        cmocka_unit_test(test_answers_that_trickle_are_cut),
         cmocka_unit_test(test_gzip_answers),
         cmocka_unit_test(test_streams),
         cmocka_unit_test(test_a_client_that_goes_is_noticed),
