@@ -1,5 +1,5 @@
-/* Concurrency: every field of struct slg_gate and every waiter in its list is guarded by `lock`. A waiter lives on
- * the stack of its thread and is unlinked before that thread returns. */
+/* Concurrency: every field of struct slg_gate, every waiter in its list and every job in its lists is guarded by `lock`.
+ * A waiter lives on the stack of its thread and is unlinked before that thread returns. */
 #include "base/gate.h"
 
 #include <pthread.h>
@@ -10,28 +10,31 @@
 
 struct waiter {
     struct waiter *next; /* in order of arrival */
-    uint64_t client_hash;
+    struct slg_gate_job *job;
     bool admitted;
     pthread_cond_t wake;
 };
 
 struct slg_gate {
     pthread_mutex_t lock;
-    size_t place_count;
-    size_t waiting_max;
-    size_t waiting_count;
+    struct slg_gate_options options;
     struct waiter *first;
-    size_t inside_count;
-    uint64_t inside[SLG_GATE_PLACES_MAX]; /* client of each job inside */
+    size_t waiting_count;
+    size_t inside_counts[SLG_GATE_LANE_COUNT];
+    struct slg_gate_job *inside, *keeping;
 };
 
-struct slg_gate *slg_gate_create(size_t place_count, size_t waiting_max)
+struct slg_gate *slg_gate_create(const struct slg_gate_options *options)
 {
     struct slg_gate *gate;
 
-    SLG_ASSERT(place_count >= 1);
-    SLG_ASSERT(place_count <= SLG_GATE_PLACES_MAX);
-    SLG_ASSERT(waiting_max <= SLG_GATE_WAITING_MAX);
+    for (size_t lane = 0; lane < SLG_GATE_LANE_COUNT; lane++) {
+        SLG_ASSERT(options->place_counts[lane] >= 1);
+        SLG_ASSERT(options->place_counts[lane] <= SLG_GATE_PLACES_MAX);
+    }
+    SLG_ASSERT(options->waiting_max <= SLG_GATE_WAITING_MAX);
+    SLG_ASSERT(options->client_bytes_max <= options->address_bytes_max);
+    SLG_ASSERT(options->address_bytes_max <= options->bytes_max);
     gate = calloc(1, sizeof(*gate));
     if (gate == NULL)
         return NULL;
@@ -39,8 +42,7 @@ struct slg_gate *slg_gate_create(size_t place_count, size_t waiting_max)
         free(gate);
         return NULL;
     }
-    gate->place_count = place_count;
-    gate->waiting_max = waiting_max;
+    gate->options = *options;
     return gate;
 }
 
@@ -48,32 +50,85 @@ void slg_gate_destroy(struct slg_gate *gate)
 {
     if (gate == NULL)
         return;
-    SLG_ASSERT(gate->inside_count == 0);
+    SLG_ASSERT(gate->inside == NULL);
+    SLG_ASSERT(gate->keeping == NULL);
     SLG_ASSERT(gate->first == NULL);
     (void)pthread_mutex_destroy(&gate->lock); /* nobody holds it */
     free(gate);
 }
 
-static size_t count_inside(const struct slg_gate *gate, uint64_t client_hash)
+static size_t count_inside(const struct slg_gate *gate, const struct slg_gate_job *job)
 {
     size_t count = 0;
 
-    for (size_t i = 0; i < gate->inside_count; i++)
-        count += gate->inside[i] == client_hash;
+    for (const struct slg_gate_job *at = gate->inside; at != NULL; at = at->next)
+        count += at->lane == job->lane && at->client_hash == job->client_hash;
     return count;
 }
 
-/* The last place is kept for a client that has none: one that fills the gate with slow jobs does not close it. */
-static bool has_place(const struct slg_gate *gate, size_t own_count)
+/* The last place is kept for a client that has none: one that fills the lane with slow jobs does not close it. */
+static bool has_place(const struct slg_gate *gate, enum slg_gate_lane lane, size_t own_count)
 {
-    size_t left = gate->place_count - gate->inside_count;
+    size_t places = gate->options.place_counts[lane];
+    size_t left = places - gate->inside_counts[lane];
 
-    return left > 1 || (left == 1 && (own_count == 0 || gate->place_count == 1));
+    return left > 1 || (left == 1 && (own_count == 0 || places == 1));
 }
 
-static void take_place(struct slg_gate *gate, uint64_t client_hash)
+/* May the job, which is in neither list, hold so many bytes? */
+static bool has_room(const struct slg_gate *gate, const struct slg_gate_job *job, size_t bytes)
 {
-    gate->inside[gate->inside_count++] = client_hash;
+    const struct slg_gate_job *const lists[] = { gate->inside, gate->keeping };
+    size_t client = bytes, address = bytes, all = bytes;
+
+    for (size_t i = 0; i < SLG_ARRAY_LEN(lists); i++) {
+        for (const struct slg_gate_job *at = lists[i]; at != NULL; at = at->next) {
+            bool same_address = at->address_hash == job->address_hash;
+
+            client += same_address && at->client_hash == job->client_hash ? at->bytes : 0;
+            address += same_address ? at->bytes : 0;
+            all += at->bytes;
+        }
+    }
+    return client <= gate->options.client_bytes_max && address <= gate->options.address_bytes_max &&
+           all <= gate->options.bytes_max;
+}
+
+static bool is_admissible(const struct slg_gate *gate, const struct slg_gate_job *job,
+                          size_t own_count)
+{
+    return has_place(gate, job->lane, own_count) &&
+           (job->bytes == 0 || has_room(gate, job, job->bytes));
+}
+
+static void link_job(struct slg_gate_job **list, struct slg_gate_job *job)
+{
+    job->next = *list;
+    *list = job;
+}
+
+static void unlink_job(struct slg_gate_job **list, struct slg_gate_job *job)
+{
+    while (*list != job) {
+        SLG_ASSERT(*list != NULL);
+        list = &(*list)->next;
+    }
+    *list = job->next;
+    job->next = NULL;
+}
+
+static void take_place(struct slg_gate *gate, struct slg_gate_job *job)
+{
+    link_job(&gate->inside, job);
+    gate->inside_counts[job->lane]++;
+    job->state = SLG_GATE_INSIDE;
+}
+
+static void give_place_back(struct slg_gate *gate, struct slg_gate_job *job)
+{
+    unlink_job(&gate->inside, job);
+    gate->inside_counts[job->lane]--;
+    job->state = SLG_GATE_OUTSIDE;
 }
 
 static void unlink_waiter(struct slg_gate *gate, struct waiter *waiter)
@@ -86,27 +141,39 @@ static void unlink_waiter(struct slg_gate *gate, struct waiter *waiter)
     gate->waiting_count--;
 }
 
-/* Give free places to waiters, the least served client first. */
+/* The next one in this lane: of those that may come in, the first of the least served client. NULL: nobody. */
+static struct waiter *find_next(const struct slg_gate *gate, enum slg_gate_lane lane)
+{
+    struct waiter *best = NULL;
+    size_t best_inside = SIZE_MAX;
+
+    for (struct waiter *w = gate->first; w != NULL && best_inside > 0; w = w->next) {
+        size_t inside;
+
+        if (w->job->lane != lane)
+            continue;
+        inside = count_inside(gate, w->job);
+        if (inside < best_inside && is_admissible(gate, w->job, inside)) {
+            best = w;
+            best_inside = inside;
+        }
+    }
+    return best;
+}
+
+/* Give free places to waiters. */
 static void admit_waiters(struct slg_gate *gate)
 {
-    while (gate->first != NULL) {
-        struct waiter *best = gate->first;
-        size_t best_inside = count_inside(gate, best->client_hash);
+    for (size_t lane = 0; lane < SLG_GATE_LANE_COUNT; lane++) {
+        struct waiter *next;
 
-        for (struct waiter *w = best->next; w != NULL && best_inside > 0; w = w->next) {
-            size_t inside = count_inside(gate, w->client_hash);
-
-            if (inside < best_inside) {
-                best = w;
-                best_inside = inside;
-            }
+        while (gate->inside_counts[lane] < gate->options.place_counts[lane] &&
+               (next = find_next(gate, (enum slg_gate_lane)lane)) != NULL) {
+            unlink_waiter(gate, next);
+            take_place(gate, next->job);
+            next->admitted = true;
+            (void)pthread_cond_signal(&next->wake); /* cannot fail */
         }
-        if (!has_place(gate, best_inside))
-            return;
-        unlink_waiter(gate, best);
-        take_place(gate, best->client_hash);
-        best->admitted = true;
-        (void)pthread_cond_signal(&best->wake); /* cannot fail */
     }
 }
 
@@ -148,7 +215,7 @@ static enum slg_status enqueue(struct slg_gate *gate, struct waiter *waiter)
     pthread_condattr_t attr;
     struct waiter **last = &gate->first;
 
-    if (gate->waiting_count >= gate->waiting_max)
+    if (gate->waiting_count >= gate->options.waiting_max)
         return SLG_AGAIN;
     if (pthread_condattr_init(&attr) != 0)
         return SLG_NO_MEMORY;
@@ -165,16 +232,18 @@ static enum slg_status enqueue(struct slg_gate *gate, struct waiter *waiter)
     return SLG_OK;
 }
 
-enum slg_status slg_gate_enter(struct slg_gate *gate, uint64_t client_hash,
+enum slg_status slg_gate_enter(struct slg_gate *gate, struct slg_gate_job *job,
                                int64_t deadline_mono_ns, slg_gate_give_up *give_up, void *arg)
 {
-    struct waiter waiter = { .client_hash = client_hash };
+    struct waiter waiter = { .job = job };
     enum slg_status status = SLG_OK;
 
-    (void)pthread_mutex_lock(&gate->lock); /* cannot fail on an ordinary mutex */
+    SLG_ASSERT(job->state == SLG_GATE_OUTSIDE);
+    SLG_ASSERT(job->bytes <= gate->options.client_bytes_max); /* else it would wait for ever */
+    (void)pthread_mutex_lock(&gate->lock);                    /* cannot fail on an ordinary mutex */
     /* Whoever waits has no claim to the place: it would have been given. */
-    if (has_place(gate, count_inside(gate, client_hash))) {
-        take_place(gate, client_hash);
+    if (is_admissible(gate, job, count_inside(gate, job))) {
+        take_place(gate, job);
     } else {
         status = enqueue(gate, &waiter);
         if (status == SLG_OK) {
@@ -188,35 +257,67 @@ enum slg_status slg_gate_enter(struct slg_gate *gate, uint64_t client_hash,
     return status;
 }
 
-void slg_gate_leave(struct slg_gate *gate, uint64_t client_hash)
+enum slg_status slg_gate_keep(struct slg_gate *gate, struct slg_gate_job *job, size_t bytes)
 {
-    size_t at = 0;
+    enum slg_status status = SLG_OK;
 
     (void)pthread_mutex_lock(&gate->lock);
-    while (at < gate->inside_count && gate->inside[at] != client_hash)
-        at++;
-    SLG_ASSERT(at < gate->inside_count);
-    gate->inside[at] = gate->inside[--gate->inside_count];
+    SLG_ASSERT(job->state == SLG_GATE_INSIDE);
+    give_place_back(gate, job);
+    if (bytes <= job->bytes || has_room(gate, job, bytes)) {
+        job->bytes = bytes;
+        job->state = SLG_GATE_KEEPS;
+        link_job(&gate->keeping, job);
+    } else {
+        status = SLG_AGAIN;
+    }
+    admit_waiters(gate);
+    (void)pthread_mutex_unlock(&gate->lock);
+    return status;
+}
+
+void slg_gate_leave(struct slg_gate *gate, struct slg_gate_job *job)
+{
+    if (job->state == SLG_GATE_OUTSIDE)
+        return;
+    (void)pthread_mutex_lock(&gate->lock);
+    if (job->state == SLG_GATE_INSIDE)
+        give_place_back(gate, job);
+    else
+        unlink_job(&gate->keeping, job);
+    job->state = SLG_GATE_OUTSIDE;
     admit_waiters(gate);
     (void)pthread_mutex_unlock(&gate->lock);
 }
 
-size_t slg_gate_inside_count(struct slg_gate *gate)
+size_t slg_gate_inside_count(struct slg_gate *gate, enum slg_gate_lane lane)
 {
     size_t count;
 
     (void)pthread_mutex_lock(&gate->lock);
-    count = gate->inside_count;
+    count = gate->inside_counts[lane];
     (void)pthread_mutex_unlock(&gate->lock);
     return count;
 }
 
-size_t slg_gate_waiting_count(struct slg_gate *gate)
+size_t slg_gate_waiting_count(struct slg_gate *gate, enum slg_gate_lane lane)
 {
-    size_t count;
+    size_t count = 0;
 
     (void)pthread_mutex_lock(&gate->lock);
-    count = gate->waiting_count;
+    for (const struct waiter *w = gate->first; w != NULL; w = w->next)
+        count += w->job->lane == lane;
     (void)pthread_mutex_unlock(&gate->lock);
     return count;
+}
+
+size_t slg_gate_kept_bytes(struct slg_gate *gate)
+{
+    size_t bytes = 0;
+
+    (void)pthread_mutex_lock(&gate->lock);
+    for (const struct slg_gate_job *job = gate->keeping; job != NULL; job = job->next)
+        bytes += job->bytes;
+    (void)pthread_mutex_unlock(&gate->lock);
+    return bytes;
 }

@@ -167,7 +167,7 @@ static const struct slg_conf_row rows[] = {
     PATH_TEXT("querier.http.tls_key", "", "Its private key, PEM"),
     INT("querier.http.connections_max", "connections", 1, 4096, "256", 0, "Connections at once; one address may hold three quarters of them"),
     DURATION("querier.limits.timeout", SEC, HOUR, "1m", 0, "Longest time of one query"),
-    SIZE("querier.limits.memory_max", MIB, (int64_t)SLG_QUERY_MEMORY_BYTES_MAX, "64MiB", 0, "Memory of one query"),
+    SIZE("querier.limits.memory_max", MIB, (int64_t)SLG_QUERY_MEMORY_BYTES_MAX, "64MiB", 0, "Memory of one query. Queries of one client that run, and their answers until they are sent, hold at most this times querier.limits.concurrent_max (2 at least); of one address half as much again; of all twice as much"),
     INT("querier.limits.series_max", "series", 1, 1000000, "500", 0, "Series in the answer of a metric query, as Loki's max_query_series"),
     SIZE("querier.limits.bytes_max", MIB, 16 * TIB, "64GiB", 0, "Raw bytes that one query may read"),
     INT("querier.limits.lines_max", "entries", 1, 1000000, "5000", 0, "Largest limit of a log query, as Loki's max_entries_limit_per_query"),

@@ -35,6 +35,8 @@ struct slg_fanout_options {
     struct slg_metric_table *metrics; /* querier/metrics.h, borrowed; NULL: nothing is counted */
 };
 
+#define SLG_FANOUT_TEXT_BYTES 512
+
 struct slg_fanout; /* opaque */
 
 /* NO_MEMORY. */

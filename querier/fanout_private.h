@@ -80,7 +80,7 @@ struct slg_fanout {
     struct slg_hedge_watch watches[SLG_MAP_NODE_COUNT_MAX];
     unsigned silent_count; /* storers that were given up because they said nothing */
     struct slg_scan_stats stats;
-    char incomplete[512]; /* "" = complete */
+    char incomplete[SLG_FANOUT_TEXT_BYTES]; /* "" = complete */
 };
 
 /* Forget what is still under way, and begin to ask for something else. */

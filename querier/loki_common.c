@@ -14,13 +14,17 @@ bool slg_api_canceled(void *api_client)
 }
 
 /* Fairness is per person where Grafana tells who asks, else per address. */
-uint64_t slg_api_client_hash(const struct slg_http_request *request)
+struct slg_gate_job slg_api_job(const struct slg_http_request *request, enum slg_gate_lane lane)
 {
     const char *user = slg_http_header(request, "X-Grafana-User");
     const char *peer = slg_http_peer(request);
     uint64_t hash = slg_hash_xxh3(peer, strlen(peer));
 
-    return user == NULL ? hash : slg_hash_xxh3_seeded(user, strlen(user), hash);
+    return (struct slg_gate_job){
+        .lane = lane,
+        .address_hash = hash,
+        .client_hash = user == NULL ? hash : slg_hash_xxh3_seeded(user, strlen(user), hash),
+    };
 }
 
 static unsigned code_of(enum slg_status status)
@@ -326,9 +330,11 @@ enum slg_status slg_api_enter(struct api_client *client, int64_t started_mono_ns
 {
     struct slg_querier *querier = client->querier;
     int64_t deadline = started_mono_ns + querier->options.limits.query_timeout_ms * SLG_NS_PER_MS;
-    enum slg_status status = slg_gate_enter(querier->gate, slg_api_client_hash(client->request),
-                                            deadline, slg_api_canceled, client);
+    enum slg_status status;
 
+    client->place = slg_api_job(client->request, SLG_GATE_LONG);
+    client->place.bytes = querier->options.limits.memory_bytes_max;
+    status = slg_gate_enter(querier->gate, &client->place, deadline, slg_api_canceled, client);
     if (status == SLG_AGAIN)
         return slg_errorf(reterr, SLG_AGAIN, "%zu queries wait already: try again later",
                           querier->options.limits.waiting_max);
@@ -339,7 +345,16 @@ enum slg_status slg_api_enter(struct api_client *client, int64_t started_mono_ns
     return SLG_OK;
 }
 
-void slg_api_leave(const struct api_client *client)
+enum slg_status slg_api_keep(struct api_client *client, size_t bytes, struct slg_error *reterr)
 {
-    slg_gate_leave(client->querier->gate, slg_api_client_hash(client->request));
+    if (slg_gate_keep(client->querier->gate, &client->place, bytes) == SLG_OK)
+        return SLG_OK;
+    return slg_errorf(reterr, SLG_AGAIN,
+                      "answers to this client that it has not read yet hold too much memory: "
+                      "try again later");
+}
+
+void slg_api_leave(struct api_client *client)
+{
+    slg_gate_leave(client->querier->gate, &client->place);
 }

@@ -17,6 +17,8 @@ struct job {
     struct slg_arena *arena; /* rows of a log answer */
     struct slg_streams *streams;
     struct slg_answer answer;
+    struct slg_scan_stats stats;         /* of fanout, which ends before the answer is sent */
+    char warning[SLG_FANOUT_TEXT_BYTES]; /* likewise */
     int64_t started_mono_ns;
     unsigned run_count; /* more than one: storers were lost on the way */
     char flags[SLG_API_FLAGS_BYTES];
@@ -31,6 +33,7 @@ static void free_job(void *arg)
     slg_fanout_destroy(job->fanout);
     slg_query_destroy(job->query);
     slg_arena_destroy(job->arena);
+    slg_api_leave(&job->client);
     free(job);
 }
 
@@ -196,13 +199,42 @@ static enum slg_status run_admitted(struct job *job, struct slg_error *reterr)
     return slg_fanout_evaluate(job->fanout, from_ns, to_ns, &work, job, reterr);
 }
 
+/* While the answer is sent, which may take long, it holds what it is made of and nothing else. */
+static enum slg_status shrink(struct job *job, struct slg_error *reterr)
+{
+    bool log = slg_query_is_log(job->query);
+
+    if (job->fanout != NULL) {
+        job->stats = *slg_fanout_stats(job->fanout);
+        job->answer.stats = &job->stats;
+    }
+    if (job->answer.warning != NULL) {
+        (void)snprintf(job->warning, sizeof(job->warning), "%s", job->answer.warning); /* fits */
+        job->answer.warning = job->warning;
+    }
+    slg_fanout_destroy(job->fanout);
+    job->fanout = NULL;
+    if (log) {
+        slg_query_destroy(job->query);
+        job->query = NULL;
+    }
+    return slg_api_keep(&job->client,
+                        log ? slg_arena_used_bytes(job->arena) : slg_query_used_bytes(job->query),
+                        reterr);
+}
+
 static enum slg_status run_gated(struct job *job, struct slg_error *reterr)
 {
     enum slg_status status = slg_api_enter(&job->client, job->started_mono_ns, reterr);
 
     if (status != SLG_OK)
         return status;
-    status = run_admitted(job, reterr);
+    if (slg_query_leaf_count(job->query) == 0)
+        status = slg_query_finish(job->query, &job->answer.result, reterr);
+    else
+        status = run_admitted(job, reterr);
+    if (status == SLG_OK)
+        return shrink(job, reterr);
     slg_api_leave(&job->client);
     return status;
 }
@@ -234,7 +266,8 @@ static enum slg_status run_query(struct job *job, bool instant, struct slg_error
         status = check_legacy(job, reterr);
     if (status != SLG_OK)
         return status;
-    if (slg_query_leaf_count(job->query) == 0) /* Grafana's health check needs no storer */
+    /* Grafana's health check needs no storer, and waits for nothing. */
+    if (instant && slg_query_leaf_count(job->query) == 0)
         return slg_query_finish(job->query, &job->answer.result, reterr);
     return run_gated(job, reterr);
 }
@@ -254,12 +287,12 @@ static void count_job(const struct job *job, enum slg_status status, int64_t too
 
     slg_metric_add_shared(metrics, METRIC_querier_queries_total, slg_api_outcome(status), 1);
     slg_metric_observe_shared(metrics, METRIC_querier_query_seconds, 0, (uint64_t)took_ns);
-    if (job->fanout == NULL)
+    if (job->answer.stats == NULL)
         return;
     slg_metric_add_shared(metrics, METRIC_querier_scanned_bytes_total, 0,
-                          slg_fanout_stats(job->fanout)->bytes_read);
+                          job->answer.stats->bytes_read);
     slg_metric_add_shared(metrics, METRIC_querier_scanned_lines_total, 0,
-                          slg_fanout_stats(job->fanout)->lines_read);
+                          job->answer.stats->lines_read);
 }
 
 /* Keep what a log reader may see: Grafana's tags, without odd bytes. */

@@ -147,7 +147,7 @@ static enum slg_status start_tail(struct api_client *client, const struct wish *
         .metrics = querier->metrics,
         .tenant = slg_text_of(QUERIER_TENANT),
         .query = wish->query,
-        .client_hash = slg_api_client_hash(client->request),
+        .place = slg_api_job(client->request, SLG_GATE_LONG),
         .start_ns = wish->start_ns,
         .limit = wish->limit,
         .delay_ns = wish->delay_ns,

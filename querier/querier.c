@@ -16,6 +16,8 @@
 #define BODY_BYTES_MAX                                                                             \
     (SLG_QUERY_TEXT_BYTES_MAX * 4) /* a percent-encoded query and its parameters */
 #define IDLE_TIMEOUT_MS 120000
+/* Requests that take a moment have places of their own, so many for each query that may run. */
+#define SHORT_PLACES    4
 
 static const char *const outcomes[] = { "ok",          "bad_request", "limit",   "timeout",
                                         "unavailable", "canceled",    "refused", "failed" };
@@ -76,9 +78,11 @@ static void refresh_gauges(void *arg)
     struct slg_querier *querier = arg;
 
     slg_metric_gauge_shared(querier->metrics, METRIC_querier_running_queries, 0,
-                            (int64_t)slg_gate_inside_count(querier->gate));
+                            (int64_t)slg_gate_inside_count(querier->gate, SLG_GATE_LONG));
     slg_metric_gauge_shared(querier->metrics, METRIC_querier_waiting_queries, 0,
-                            (int64_t)slg_gate_waiting_count(querier->gate));
+                            (int64_t)slg_gate_waiting_count(querier->gate, SLG_GATE_LONG));
+    slg_metric_gauge_shared(querier->metrics, METRIC_querier_unsent_bytes, 0,
+                            (int64_t)slg_gate_kept_bytes(querier->gate));
     slg_metric_gauge_shared(querier->metrics, METRIC_querier_running_tails, 0,
                             (int64_t)atomic_load(&querier->tail_count));
 }
@@ -118,6 +122,26 @@ static enum slg_status start_http(struct slg_querier *querier, struct slg_error 
     return slg_http_server_start(&http, &querier->http, reterr);
 }
 
+/* A client may hold what its queries may hold that run at once, and no less than one runs beside one answer that is
+ * being sent. Half as much again is for other clients of its address, and as much as that for other addresses. */
+static struct slg_gate *make_gate(const struct slg_querier_limits *limits)
+{
+    size_t queries = limits->concurrent_max < 2 ? 2 : limits->concurrent_max;
+    size_t bytes = queries * limits->memory_bytes_max;
+    size_t shorts = limits->concurrent_max * SHORT_PLACES;
+    struct slg_gate_options options = {
+        .place_counts = { [SLG_GATE_LONG] = limits->concurrent_max,
+                          [SLG_GATE_SHORT] =
+                              shorts < SLG_GATE_PLACES_MAX ? shorts : SLG_GATE_PLACES_MAX },
+        .waiting_max = limits->waiting_max,
+        .client_bytes_max = bytes,
+        .address_bytes_max = bytes + bytes / 2,
+        .bytes_max = 2 * bytes,
+    };
+
+    return slg_gate_create(&options);
+}
+
 enum slg_status slg_querier_start(const struct slg_querier_options *options,
                                   struct slg_querier **ret_querier, struct slg_error *reterr)
 {
@@ -130,7 +154,7 @@ enum slg_status slg_querier_start(const struct slg_querier_options *options,
     atomic_init(&querier->stopping, false);
     atomic_init(&querier->tail_count, 0);
     slg_hedge_pace_init(&querier->pace);
-    querier->gate = slg_gate_create(options->limits.concurrent_max, options->limits.waiting_max);
+    querier->gate = make_gate(&options->limits);
     querier->metrics =
         slg_metric_register(options->registry, metric_rows, SLG_ARRAY_LEN(metric_rows));
     if (querier->gate == NULL || querier->metrics == NULL)

@@ -28,9 +28,11 @@ struct slg_querier {
 struct api_client {
     struct slg_querier *querier;
     struct slg_http_request *request;
+    struct slg_gate_job place; /* between slg_api_enter and slg_api_leave */
 };
 bool slg_api_canceled(void *api_client);
-uint64_t slg_api_client_hash(const struct slg_http_request *request);
+/* Who asks, as the gate sees it: outside, with nothing to hold. */
+struct slg_gate_job slg_api_job(const struct slg_http_request *request, enum slg_gate_lane lane);
 
 /* HTTP code and body of a failure. `full_text` (may be NULL or empty) replaces error->message. */
 void slg_api_fail(struct slg_http_request *request, const struct slg_error *error,
@@ -74,7 +76,11 @@ SLG_MUST_CHECK enum slg_status slg_api_check_entries(const struct slg_querier_li
 /* Wait for a place among the running queries. AGAIN, TIMEOUT, CANCELED. After OK: slg_api_leave. */
 SLG_MUST_CHECK enum slg_status slg_api_enter(struct api_client *client, int64_t started_mono_ns,
                                              struct slg_error *reterr);
-void slg_api_leave(const struct api_client *client);
+/* Give the place to the next; the answer, not sent yet, holds so many bytes until slg_api_leave. AGAIN: what this client
+ * has not read yet holds too many. */
+SLG_MUST_CHECK enum slg_status slg_api_keep(struct api_client *client, size_t bytes,
+                                            struct slg_error *reterr);
+void slg_api_leave(struct api_client *client); /* also when it never entered */
 /* `step`, or the default for the range. */
 SLG_MUST_CHECK enum slg_status slg_api_step(const struct slg_http_request *request,
                                             int64_t start_ns, int64_t end_ns, int64_t *ret_step_ns,

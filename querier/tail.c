@@ -533,12 +533,12 @@ static enum slg_status read_history(struct slg_tail *tail, struct history *histo
         return slg_errorf(reterr, SLG_LIMIT, "the history covers too many shards");
     e.shards = shards;
     e.nodes = nodes;
-    status = slg_gate_enter(tail->options.gate, tail->options.client_hash,
-                            mono_now() + e.timeout_ns, is_canceled, tail);
+    status = slg_gate_enter(tail->options.gate, &tail->options.place, mono_now() + e.timeout_ns,
+                            is_canceled, tail);
     if (status != SLG_OK)
         return slg_errorf(reterr, status, "the queue of queries is full or too slow");
     status = evaluate(tail, &e, reterr);
-    slg_gate_leave(tail->options.gate, tail->options.client_hash);
+    slg_gate_leave(tail->options.gate, &tail->options.place);
     return status;
 }
 

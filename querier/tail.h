@@ -24,7 +24,7 @@ struct slg_tail_options {
     struct slg_text query; /* copied */
     struct slg_text flags; /* of X-Loki-Response-Encoding-Flags; copied */
     bool categorize;
-    uint64_t client_hash;
+    struct slg_gate_job place; /* who asks */
     int64_t start_ns;
     uint64_t limit; /* lines of history */
     int64_t delay_ns;

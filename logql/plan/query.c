@@ -322,6 +322,12 @@ void slg_query_destroy(struct slg_query *q)
     free(q);
 }
 
+size_t slg_query_used_bytes(const struct slg_query *q)
+{
+    return slg_arena_used_bytes(q->arena) +
+           (q->page_arena == NULL ? 0 : slg_arena_used_bytes(q->page_arena));
+}
+
 bool slg_query_is_log(const struct slg_query *q)
 {
     return q->root == NULL;

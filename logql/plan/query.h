@@ -96,6 +96,9 @@ SLG_MUST_CHECK enum slg_status slg_query_finish(struct slg_query *query,
                                                 const struct slg_result **ret_result,
                                                 struct slg_error *reterr);
 
+/* Memory that the result, and all else of the query, holds: at most memory_bytes_max. */
+size_t slg_query_used_bytes(const struct slg_query *query);
+
 /* The last failure in full, "" when there was none. NUL-terminated; lives as long as the query. */
 const char *slg_query_error_text(const struct slg_query *query);
 

@@ -286,6 +286,8 @@ enum slg_status slg_query_finish(struct slg_query *q, const struct slg_result **
     SLG_ASSERT(!slg_query_is_log(q));
     SLG_ASSERT(!q->finished);
     q->finished = true;
+    slg_arena_destroy(q->page_arena); /* no page comes any more */
+    q->page_arena = NULL;
     if (!slg_windows_init(&steps, q->params.start_ns, q->params.end_ns, q->params.step_ns, 0, 0))
         return slg_errorf(reterr, SLG_INVALID,
                           "end timestamp must not be before or equal to start time");
