@@ -240,7 +240,8 @@ static inline void test_make_map(struct test_world *world, unsigned replication)
     struct slg_buf text;
 
     slg_buf_init(&text, 65536);
-    slg_buf_append_text(&text, "{\"version\":1,\"cluster\":\"c\",\"epoch\":1,\"nodes\":[");
+    slg_buf_append_text(&text, "{\"version\":1,\"cluster\":\"c\",\"epoch\":1,"
+                               "\"retention_seconds\":0,\"nodes\":[");
     for (size_t i = 0; i < world->count; i++)
         slg_buf_printf(&text, "%s{\"id\":\"s%zu\",\"address\":\"%s\"}", i == 0 ? "" : ",", i,
                        slg_transport_server_url(world->fakes[i].server));
