@@ -1,5 +1,6 @@
 #include "ctl/ctl.h"
 
+#include <errno.h>
 #include <inttypes.h>
 
 #include "base/clock.h"
@@ -111,10 +112,13 @@ int slg_ctl_fail(const struct slg_error *error)
 
 void slg_ctl_print(const struct slg_buf *text)
 {
-    if (text->len > 0 && fwrite(text->data, 1, text->len, stdout) != text->len)
-        exit(SLG_CTL_FAILED); /* the reader has gone */
-    if (fflush(stdout) != 0)
+    errno = 0;
+    if ((text->len > 0 && fwrite(text->data, 1, text->len, stdout) != text->len) ||
+        fflush(stdout) != 0) {
+        if (errno != EPIPE) /* else the reader has gone */
+            (void)fprintf(stderr, "silagectl: could not write the output: %s\n", strerror(errno));
         exit(SLG_CTL_FAILED);
+    }
 }
 
 void slg_ctl_time(int64_t ts_ns, char text[40])

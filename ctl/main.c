@@ -1,6 +1,7 @@
 /* silagectl: finds the verb and runs it. */
 #include "ctl/ctl.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/secret.h"
@@ -141,6 +142,10 @@ int main(int argc, char **argv)
     } else {
         ctl.token = reference == NULL ? NULL : (const char *)token.data;
         code = run(&ctl, count, argv);
+    }
+    if (fflush(stdout) != 0 || ferror(stdout) != 0) {
+        (void)fprintf(stderr, "silagectl: could not write the output: %s\n", strerror(errno));
+        code = SLG_CTL_FAILED;
     }
     if (token.len > 0)
         explicit_bzero(token.data, token.len);

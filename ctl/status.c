@@ -4,6 +4,9 @@
 #include "ctl/copies.h"
 #include "ctl/ctl.h"
 #include "ctl/fetch.h"
+#include "ctl/url.h"
+
+#define SIGN_OF_LIFE_MS 5000
 
 /* GET {admin}/admin/cluster: every storer of the map. The text and its tree live until fini. */
 struct admin {
@@ -11,6 +14,32 @@ struct admin {
     struct slg_buf body;
     struct slg_json *root;
 };
+
+/* A daemon that stands still takes the connection and says nothing; /ready it answers at once, whatever it says, while
+ * its survey of a large cluster may take long. */
+static enum slg_status ask(struct admin *admin, struct slg_buf *url, const char *addr,
+                           struct slg_error *reterr)
+{
+    struct slg_fetch_request request = { .timeout_ms = SIGN_OF_LIFE_MS };
+    enum slg_status status;
+    long code;
+
+    slg_url_start(url, addr, "/ready");
+    slg_buf_append_byte(url, '\0');
+    if (slg_buf_failed(url))
+        return slg_errorf(reterr, SLG_INVALID, "--admin is too long");
+    request.url = (const char *)url->data;
+    status = slg_fetch_run(admin->fetch, &request, &admin->body, &code, reterr);
+    if (status == SLG_TIMEOUT && reterr != NULL)
+        (void)snprintf(reterr->hint, sizeof(reterr->hint), "ask another with --admin"); /* fits */
+    if (status != SLG_OK)
+        return status;
+    slg_url_start(url, addr, "/admin/cluster");
+    slg_buf_append_byte(url, '\0');
+    if (slg_buf_failed(url))
+        return slg_errorf(reterr, SLG_INVALID, "--admin is too long");
+    return slg_fetch_get(admin->fetch, (const char *)url->data, &admin->body, reterr);
+}
 
 static enum slg_status admin_get(struct admin *admin, const struct slg_ctl *ctl,
                                  struct slg_error *reterr)
@@ -23,11 +52,7 @@ static enum slg_status admin_get(struct admin *admin, const struct slg_ctl *ctl,
     if (admin->fetch == NULL)
         return slg_errorf(reterr, SLG_NO_MEMORY, "no memory");
     slg_buf_init(&url, 4096);
-    slg_buf_printf(&url, "%s/admin/cluster", ctl->admin);
-    slg_buf_append_byte(&url, '\0');
-    status = slg_buf_failed(&url)
-                 ? slg_errorf(reterr, SLG_INVALID, "--admin is too long")
-                 : slg_fetch_get(admin->fetch, (const char *)url.data, &admin->body, reterr);
+    status = ask(admin, &url, ctl->admin, reterr);
     slg_buf_fini(&url);
     if (status == SLG_OK)
         status = slg_json_parse(admin->body.data, admin->body.len, &admin->root, reterr);
@@ -74,6 +99,8 @@ struct summary {
     struct slg_copies copies;
     size_t bad_shards; /* copies that cannot be read or take no writes */
     bool counted;      /* false: no memory to count the copies */
+    size_t unknown;    /* storers whose rows are missing, or some of them */
+    int64_t *lags;     /* by node, in batches; NULL: not counted */
     int64_t batches;
     int64_t bytes;
     bool degraded;
@@ -116,6 +143,7 @@ static struct slg_copies_row *collect_rows(const struct admin *admin, size_t *re
 
             rows[(*ret_count)++] = (struct slg_copies_row){
                 .shard = text_of(shard, "shard"),
+                .node = i,
                 .owner = slg_json_bool(slg_json_get(shard, "owner"), false),
                 .good = is_good(shard),
                 .batches = slg_json_int(slg_json_get(shard, "batches"), 0),
@@ -126,20 +154,44 @@ static struct slg_copies_row *collect_rows(const struct admin *admin, size_t *re
     return rows;
 }
 
-static struct summary summarize(const struct admin *admin)
+/* What a storer lacks of shards that it has, or knows that it has to fetch. */
+static int64_t lag_of(const struct admin *admin, const struct summary *sum, size_t i)
 {
-    struct summary sum = { .counted = false };
+    const struct slg_json *repair =
+        slg_json_get(slg_json_get(node_at(admin, i), "status"), "repair");
+    int64_t left = slg_json_int(slg_json_get(repair, "wanted_batches"), 0) -
+                   slg_json_int(slg_json_get(repair, "fetched_batches"), 0);
+
+    if (!slg_json_bool(slg_json_get(repair, "fetching"), false))
+        left = 0;
+    return left > sum->lags[i] ? left : sum->lags[i];
+}
+
+static void count_copies(const struct admin *admin, struct summary *sum)
+{
     size_t count;
     struct slg_copies_row *rows = collect_rows(admin, &count);
 
-    if (rows != NULL) {
-        sum.copies = slg_copies_count(rows, count);
-        sum.counted = true;
+    sum->lags = calloc(node_count(admin) + 1, sizeof(*sum->lags));
+    if (rows != NULL && sum->lags != NULL) {
+        sum->copies = slg_copies_count(rows, count, sum->lags);
+        sum->counted = true;
     }
     free(rows);
+}
+
+/* The caller frees lags. */
+static struct summary summarize(const struct admin *admin)
+{
+    struct summary sum = { .counted = false };
+
+    count_copies(admin, &sum);
     for (size_t i = 0; i < node_count(admin); i++) {
+        const struct slg_json *status = slg_json_get(node_at(admin, i), "status");
         const struct slg_json *shards = shards_of(node_at(admin, i));
 
+        sum.unknown +=
+            status == NULL || slg_json_int(slg_json_get(status, "shards_left_out"), 0) > 0;
         sum.degraded = sum.degraded || strcmp(state_of(node_at(admin, i)), "ready") != 0;
         for (size_t k = 0; k < slg_json_count(shards); k++) {
             const struct slg_json *shard = slg_json_at(shards, k);
@@ -173,24 +225,27 @@ static void print_work(const struct slg_json *repair)
 static void print_damage(const struct slg_json *status)
 {
     const struct slg_json *scrub = slg_json_get(status, "scrub");
+    double rate = mib_of(scrub, "bytes_per_second");
+    double left = mib_of(scrub, "total_bytes") - mib_of(scrub, "done_bytes");
     const struct slg_json *quarantine = slg_json_get(status, "quarantine");
     size_t count = slg_json_count(quarantine);
     double bytes = 0;
 
     if (slg_json_bool(slg_json_get(scrub, "running"), false))
-        (void)printf(
-            "             scrub: %.1f of %.1f MiB read, %.1f MiB/s, %lld damaged batches\n",
-            mib_of(scrub, "done_bytes"), mib_of(scrub, "total_bytes"),
-            mib_of(scrub, "bytes_per_second"),
-            (long long)slg_json_int(slg_json_get(scrub, "damaged_batches"), 0));
+        (void)printf("             scrub: %.1f of %.1f MiB read, %.1f MiB/s, %.0f s left, %lld "
+                     "damaged batches\n",
+                     mib_of(scrub, "done_bytes"), mib_of(scrub, "total_bytes"), rate,
+                     rate > 0 && left > 0 ? left / rate : 0.0,
+                     (long long)slg_json_int(slg_json_get(scrub, "damaged_batches"), 0));
     for (size_t i = 0; i < count; i++)
         bytes += mib_of(slg_json_at(quarantine, i), "bytes");
     if (count > 0)
         (void)printf("             quarantine: %zu copies, %.1f MiB\n", count, bytes);
 }
 
-static void print_node(const struct slg_json *node)
+static void print_node(const struct admin *admin, const struct summary *sum, size_t i)
 {
+    const struct slg_json *node = node_at(admin, i);
     const struct slg_json *status = slg_json_get(node, "status");
     const struct slg_json *disk = slg_json_get(status, "disk");
 
@@ -199,9 +254,11 @@ static void print_node(const struct slg_json *node)
     if (status == NULL)
         (void)printf("%s: %s\n", text_of(node, "address"), text_of(node, "reason"));
     else
-        (void)printf("disk free %.0f MiB of %.0f MiB, reserve %.0f MiB, shards %zu\n",
+        (void)printf("disk free %.0f MiB of %.0f MiB, reserve %.0f MiB, shards %zu, lag %lld "
+                     "batches\n",
                      mib_of(disk, "free_bytes"), mib_of(disk, "total_bytes"),
-                     mib_of(disk, "reserve_bytes"), slg_json_count(shards_of(node)));
+                     mib_of(disk, "reserve_bytes"), slg_json_count(shards_of(node)),
+                     sum->counted ? (long long)lag_of(admin, sum, i) : -1LL);
     print_work(slg_json_get(status, "repair"));
     print_damage(status);
 }
@@ -209,11 +266,16 @@ static void print_node(const struct slg_json *node)
 static void print_status(const struct admin *admin, const struct summary *sum)
 {
     for (size_t i = 0; i < node_count(admin); i++)
-        print_node(node_at(admin, i));
+        print_node(admin, sum, i);
     (void)printf(
         "shards: %zu full, %zu under-replicated, %zu lost; %lld batches, %.1f MiB on disk\n",
         sum->copies.full, sum->copies.under_replicated, sum->copies.lost, (long long)sum->batches,
         (double)sum->bytes / (1 << 20));
+    if (sum->unknown > 0)
+        (void)printf(
+            "        not counted: shards that are only on the %zu storers that did not tell all "
+            "of theirs\n",
+            sum->unknown);
     (void)printf("state: %s\n", sum->degraded ? "degraded" : "ok");
 }
 
@@ -225,9 +287,18 @@ static void print_status_json(const struct admin *admin, const struct summary *s
     slg_buf_init(&out, SLG_FETCH_BYTES_MAX);
     slg_buf_printf(&out,
                    "{\"degraded\":%s,\"copies\":{\"full\":%zu,\"under_replicated\":%zu,"
-                   "\"lost\":%zu},",
+                   "\"lost\":%zu,\"complete\":%s},\"lag_batches\":{",
                    sum->degraded ? "true" : "false", sum->copies.full, sum->copies.under_replicated,
-                   sum->copies.lost);
+                   sum->copies.lost, sum->counted && sum->unknown == 0 ? "true" : "false");
+    for (size_t i = 0; i < node_count(admin); i++) {
+        slg_buf_append_text(&out, i == 0 ? "" : ",");
+        slg_buf_append_json_text(&out, text_of(node_at(admin, i), "id"));
+        if (sum->counted && slg_json_get(node_at(admin, i), "status") != NULL)
+            slg_buf_printf(&out, ":%lld", (long long)lag_of(admin, sum, i));
+        else
+            slg_buf_append_text(&out, ":null");
+    }
+    slg_buf_append_text(&out, "},");
     slg_buf_append(&out, admin->body.data + 1, admin->body.len - 1);
     slg_ctl_print(&out);
     slg_buf_fini(&out);
@@ -253,6 +324,7 @@ static int run_status(struct slg_ctl *ctl, int argc, char **argv)
         else
             print_status(&admin, &sum);
         code = sum.degraded ? SLG_CTL_DEGRADED : SLG_CTL_OK;
+        free(sum.lags);
     }
     admin_fini(&admin);
     return code;
@@ -466,8 +538,11 @@ static int run_shard(struct slg_ctl *ctl, int argc, char **argv)
 }
 
 const struct slg_ctl_verb slg_ctl_verb_status = {
-    "status", "", "nodes with state and disk, shards and bytes; exit 3 when degraded", "status",
-    run_status
+    "status", "",
+    "nodes with state, disk and lag (batches behind the fullest copies), shards by copies; exit 3 "
+    "when "
+    "degraded",
+    "status", run_status
 };
 const struct slg_ctl_verb slg_ctl_verb_node = { "node", "ls", "node ls: the storers of the map",
                                                 "node ls -o json", run_node };
