@@ -14,19 +14,24 @@ struct slg_gzip {
     z_stream stream;
 };
 
+static bool begins_gzip(const uint8_t *bytes, size_t len)
+{
+    return len >= 2 && bytes[0] == 0x1F && bytes[1] == 0x8B;
+}
+
 /* Raw deflate has no head: what begins like neither gzip (RFC 1952, 2.3.1) nor zlib (RFC 1950, 2.2). */
 static int window_of(const uint8_t *bytes, size_t len)
 {
-    bool gzip = len >= 2 && bytes[0] == 0x1F && bytes[1] == 0x8B;
     bool zlib = len >= 2 && (bytes[0] & 0x0F) == 8 && (bytes[0] * 256 + bytes[1]) % 31 == 0;
 
-    return gzip || zlib ? WINDOW_ANY : WINDOW_RAW;
+    return begins_gzip(bytes, len) || zlib ? WINDOW_ANY : WINDOW_RAW;
 }
 
 enum slg_status slg_gzip_unpack(const void *bytes, size_t len, struct slg_buf *out)
 {
     z_stream stream = { 0 };
     enum slg_status status = SLG_OK;
+    bool gzip = begins_gzip(bytes, len);
     uint8_t surplus;
     int rc = Z_OK;
 
@@ -54,6 +59,9 @@ enum slg_status slg_gzip_unpack(const void *bytes, size_t len, struct slg_buf *o
         }
         if (rc != Z_OK && rc != Z_STREAM_END)
             status = SLG_MALFORMED; /* Z_BUF_ERROR too: no input is left */
+        /* gzip may be several members in a row (RFC 1952, 2.2): Go's reader, and so Loki, takes them as one. */
+        else if (rc == Z_STREAM_END && gzip && begins_gzip(stream.next_in, stream.avail_in))
+            rc = inflateReset(&stream);
     }
     if (status == SLG_OK && stream.avail_in > 0)
         status = SLG_MALFORMED;

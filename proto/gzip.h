@@ -10,8 +10,8 @@
 #include "base/buf.h"
 #include "base/status.h"
 
-/* Unpack a whole gzip, zlib or raw deflate body, appended to out. LIMIT: it is larger than out->bytes_max allows; MALFORMED: not
- * that format, cut short, or bytes behind its end. */
+/* Unpack a whole gzip (all its members), zlib or raw deflate body, appended to out. LIMIT: all of it is larger than
+ * out->bytes_max allows; MALFORMED: not that format, cut short, or bytes behind its end that are no further member. */
 SLG_MUST_CHECK enum slg_status slg_gzip_unpack(const void *bytes, size_t len, struct slg_buf *out);
 
 struct slg_gzip; /* packing in pieces */
