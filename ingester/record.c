@@ -160,11 +160,11 @@ static struct slg_text level_of(const struct slg_syslog_message *m)
     if ((m->flags & (SLG_SYSLOG_DOCKER | SLG_SYSLOG_PRI_MISSING)) == 0)
         return slg_level_of_severity(m->severity);
     level = slg_level_of_text(m->text);
-    /* A daemon with a syslog of its own says so when it is worse than info; so do senders without a PRI, and the
-     * severity that RFC 3164 puts there is notice. */
+    /* A daemon with a syslog of its own says so when it is worse than info, whichever of stdout and stderr Docker read it
+     * from; so do senders without a PRI. */
     if (slg_text_equal_to(level, "unknown") &&
         (m->flags & (SLG_SYSLOG_NESTED | SLG_SYSLOG_PRI_MISSING)) != 0)
-        return slg_level_of_severity(m->severity);
+        return slg_level_of_severity(SLG_SYSLOG_SEVERITY_DEFAULT);
     return level;
 }
 

@@ -109,6 +109,18 @@ static const struct row {
       "{app=\"postfix/smtpd\", container=\"" POSTFIX "\", facility=\"local3\", host=\"dock1\", "
       "job=\"syslog\", service_name=\"postfix\"} {severity=\"error\", detected_level=\"warn\", "
       "pid=\"4312\", " SOURCE "} warning: x" },
+    { "nested, no level, on stderr",
+      "<155>1 2026-11-21T22:42:29Z dock1 " POSTFIX " 1203 " POSTFIX
+      " - Nov 21 23:42:29 3f2a9c0d1e4b postfix/qmgr[1]: 4gHk2P1Zx9z7Q: removed",
+      EVENT,
+      "{app=\"postfix/qmgr\", container=\"" POSTFIX "\", facility=\"local3\", host=\"dock1\", "
+      "job=\"syslog\", service_name=\"postfix\"} {severity=\"error\", detected_level=\"info\", "
+      "pid=\"1\", " SOURCE ", queue_id=\"4gHk2P1Zx9z7Q\"} 4gHk2P1Zx9z7Q: removed" },
+    { "not Docker, the severity is the level", "<19>Nov 21 22:42:29 mx1 postfix/qmgr[1]: removed",
+      EVENT,
+      "{app=\"postfix/qmgr\", facility=\"mail\", host=\"mx1\", job=\"syslog\", "
+      "service_name=\"postfix\"} {severity=\"error\", detected_level=\"error\", pid=\"1\", " SOURCE
+      "} removed" },
     { "plain Docker, severity not believed",
       "<27>1 2026-11-21T22:42:29Z dock1 web 1203 web - starting", EVENT,
       "{app=\"web\", container=\"web\", facility=\"daemon\", host=\"dock1\", job=\"syslog\", "
