@@ -15,6 +15,12 @@
 #define STREAM_CACHE_SIZE ((size_t)512) /* a power of 2 */
 #define SHARD_TABLE_SIZE  (SLG_BATCHER_SHARDS_MAX * 2)
 #define MINUTE_NS         (60 * SLG_NS_PER_SEC)
+#define WINDOWS_AT_ONCE   ((size_t)2) /* with lines: the one that begins, and the one before */
+#define SHARD_RAW_BYTES   ((size_t)16 * 1024) /* more that may be open for each of their shards */
+
+static_assert(SLG_BATCHER_BUILDERS_MAX + WINDOWS_AT_ONCE * SLG_BATCHER_SLOTS_MAX <
+                  SLG_BATCHER_SHARDS_MAX,
+              "a table that begins holds the shards of all open builders");
 
 /* A shard met by this incarnation. */
 struct shard {
@@ -22,6 +28,7 @@ struct shard {
     struct slg_shard_id id;
     uint64_t sequence; /* last one given out */
     int64_t sealed_mono_ns;
+    struct builder *builder; /* open for it, or NULL */
 };
 
 struct cached_stream {
@@ -38,9 +45,10 @@ struct known_slot {
 
 struct builder {
     struct slg_batch_builder *builder;
-    struct shard *shard; /* NULL: closed */
+    struct shard *shard;             /* NULL: closed */
+    struct builder *previous, *next; /* open ones in the order of opening; next: closed ones */
     int64_t opened_mono_ns;
-    uint64_t used_stamp; /* for least recently used */
+    size_t raw_bytes;
     uint64_t entry_count;
     size_t listener;
     struct slg_forward_waiter *waiters[SLG_FORWARD_WAITER_MAX];
@@ -59,16 +67,20 @@ struct slg_batcher {
     /* Batches sealed and not settled, by the place of their shard: shards of one place seem busy together. Not in the
      * table, because these batches outlive it. */
     _Atomic uint32_t unsettled[SHARD_TABLE_SIZE];
-    struct builder *builders[SLG_BATCHER_BUILDERS_MAX];
-    size_t builder_count;        /* made so far, open or not */
-    struct builder *last;        /* where the last entry went */
-    struct slg_shard_id last_id; /* its shard by this map; length 0: none */
+    struct builder *open_first, *open_last;
+    struct builder *closed;
+    size_t builder_count; /* open or closed */
+    size_t open_count;
+    size_t open_max;                 /* builders, by the map's slots */
+    size_t raw_bytes, raw_bytes_max; /* in all open builders */
+    uint64_t entry_count;            /* likewise */
+    struct builder *last;            /* where the last entry went */
+    struct slg_shard_id last_id;     /* its shard by this map; length 0: none */
     struct known_slot slots[STREAM_CACHE_SIZE];
-    uint64_t use_count;
     struct slg_forward_batch *spare; /* taken from the pool and not used yet */
     struct slg_buf scratch;
     int64_t minute_mono_ns; /* start of the minute that new_shards counts */
-    unsigned new_shards;
+    unsigned new_shards, new_shards_max;
     int64_t wake_mono_ns;
 };
 
@@ -153,14 +165,14 @@ static enum slg_status begin_incarnation(struct slg_batcher *b)
     b->shards_before = b->shards;
     b->shards = table;
     b->shard_count = 0;
-    for (size_t i = 0; i < b->builder_count; i++) {
-        struct builder *builder = b->builders[i];
+    for (struct builder *open = b->open_first; open != NULL; open = open->next) {
         struct shard *place = NULL;
+        struct shard *met = find_shard(table, &open->shard->id, &place);
 
-        if (builder->shard == NULL || find_shard(table, &builder->shard->id, &place) != NULL)
-            continue;
-        meet_shard(b, place, &builder->shard->id, builder->shard->sealed_mono_ns);
-        builder->shard = place;
+        SLG_ASSERT(met == NULL); /* a shard has one builder at most */
+        meet_shard(b, place, &open->shard->id, open->shard->sealed_mono_ns);
+        place->builder = open;
+        open->shard = place;
     }
     slg_log_info("new incarnation begun: %zu shards are all that one remembers",
                  SLG_BATCHER_SHARDS_MAX);
@@ -199,7 +211,7 @@ static bool take_new_shard(struct slg_batcher *b, const struct slg_shard_id *id,
         b->minute_mono_ns = now_mono_ns;
         b->new_shards = 0;
     }
-    if (b->new_shards == b->options.new_shards_max)
+    if (b->new_shards >= b->new_shards_max)
         return false;
     b->new_shards++;
     return true;
@@ -230,16 +242,34 @@ static enum slg_status get_shard(struct slg_batcher *b, const struct slg_shard_i
 
 /* ---- sealing ---- */
 
-static void close_builder(struct slg_batcher *b, struct builder *builder)
+static void destroy_builder(struct builder *builder)
 {
-    builder->shard = NULL;
-    builder->entry_count = 0;
-    builder->waiter_count = 0;
-    if (b->last == builder)
-        b->last = NULL;
+    slg_batch_builder_destroy(builder->builder);
+    free(builder);
 }
 
-/* Fill in the batch object and hand it over. AGAIN: the builder stays as it is. */
+/* As many as the setting says keep their memory for the next batch. */
+static void close_builder(struct slg_batcher *b, struct builder *builder)
+{
+    *(builder->previous != NULL ? &builder->previous->next : &b->open_first) = builder->next;
+    *(builder->next != NULL ? &builder->next->previous : &b->open_last) = builder->previous;
+    b->raw_bytes -= builder->raw_bytes;
+    b->entry_count -= builder->entry_count;
+    b->open_count--;
+    builder->shard->builder = NULL;
+    if (b->last == builder)
+        b->last = NULL;
+    if (b->builder_count > b->options.builders_max) {
+        destroy_builder(builder);
+        b->builder_count--;
+        return;
+    }
+    builder->shard = NULL;
+    builder->next = b->closed;
+    b->closed = builder;
+}
+
+/* Fill in the batch object and hand it over; the builder is closed, and maybe gone. AGAIN: it stays as it is. */
 static enum slg_status seal(struct slg_batcher *b, struct builder *builder, int64_t now_mono_ns)
 {
     struct shard *shard = builder->shard;
@@ -282,23 +312,12 @@ static uint64_t flush_open(struct slg_batcher *b)
 {
     int64_t now = slg_clock_mono_ns(b->options.clock);
 
-    for (size_t i = 0; i < b->builder_count; i++)
-        if (b->builders[i]->shard != NULL && seal(b, b->builders[i], now) != SLG_OK)
-            break;
-    return slg_batcher_entry_count(b);
+    while (b->open_first != NULL && seal(b, b->open_first, now) == SLG_OK) {
+    }
+    return b->entry_count;
 }
 
 /* ---- adding ---- */
-
-static struct builder *open_builder_of(const struct slg_batcher *b, const struct slg_shard_id *id)
-{
-    if (b->last != NULL && same_shard(&b->last->shard->id, id))
-        return b->last;
-    for (size_t i = 0; i < b->builder_count; i++)
-        if (b->builders[i]->shard != NULL && same_shard(&b->builders[i]->shard->id, id))
-            return b->builders[i];
-    return NULL;
-}
 
 static struct builder *make_builder(struct slg_batcher *b)
 {
@@ -311,50 +330,48 @@ static struct builder *make_builder(struct slg_batcher *b)
         free(builder);
         return NULL;
     }
-    b->builders[b->builder_count++] = builder;
+    b->builder_count++;
     return builder;
 }
 
-/* A closed builder: one that is there, a new one, or the least recently used one sealed. NULL: no room. */
-static struct builder *free_builder(struct slg_batcher *b, int64_t now_mono_ns)
+/* A closed builder, taken off its list: one that is there or a new one. NULL: no memory. */
+static struct builder *take_builder(struct slg_batcher *b)
 {
-    struct builder *oldest = NULL;
-    struct builder *made;
+    struct builder *builder = b->closed;
 
-    for (size_t i = 0; i < b->builder_count; i++) {
-        struct builder *builder = b->builders[i];
-
-        if (builder->shard == NULL)
-            return builder;
-        if (oldest == NULL || builder->used_stamp < oldest->used_stamp)
-            oldest = builder;
-    }
-    if (b->builder_count < b->options.builders_max) {
-        made = make_builder(b);
-        if (made != NULL)
-            return made;
-    }
-    if (oldest == NULL || seal(b, oldest, now_mono_ns) != SLG_OK)
-        return NULL;
-    return oldest;
+    if (builder == NULL)
+        return make_builder(b);
+    b->closed = builder->next;
+    return builder;
 }
 
-static enum slg_status open_builder(struct slg_batcher *b, const struct slg_shard_id *id,
-                                    int64_t now_mono_ns, struct builder **ret_builder)
+/* The shard's builder, opened if it has none. With too many open ones the first of them is sealed. */
+static enum slg_status get_builder(struct slg_batcher *b, struct shard *shard, int64_t now_mono_ns,
+                                   struct builder **ret_builder)
 {
-    struct shard *shard;
-    struct builder *builder;
-    enum slg_status status = get_shard(b, id, now_mono_ns, &shard);
+    struct builder *builder = shard->builder;
 
-    if (status != SLG_OK)
-        return status;
-    builder = free_builder(b, now_mono_ns);
+    *ret_builder = builder;
+    if (builder != NULL)
+        return SLG_OK;
+    if (b->open_count >= b->open_max && seal(b, b->open_first, now_mono_ns) != SLG_OK)
+        return SLG_AGAIN;
+    builder = take_builder(b);
     if (builder == NULL)
         return SLG_AGAIN;
-    slg_batch_builder_start(builder->builder, id);
+    slg_batch_builder_start(builder->builder, &shard->id);
     memset(builder->cache, 0, sizeof(builder->cache));
     builder->shard = shard;
     builder->opened_mono_ns = now_mono_ns;
+    builder->raw_bytes = 0;
+    builder->entry_count = 0;
+    builder->waiter_count = 0;
+    builder->previous = b->open_last;
+    builder->next = NULL;
+    *(b->open_last != NULL ? &b->open_last->next : &b->open_first) = builder;
+    b->open_last = builder;
+    b->open_count++;
+    shard->builder = builder;
     *ret_builder = builder;
     return SLG_OK;
 }
@@ -435,19 +452,45 @@ static enum slg_status append(struct slg_batcher *b, struct builder *builder,
     else if (builder->listener != entry->listener)
         builder->listener = b->options.listener_mixed;
     builder->entry_count++;
-    builder->used_stamp = ++b->use_count;
+    b->entry_count++;
+    b->raw_bytes -= builder->raw_bytes;
+    builder->raw_bytes = slg_batch_builder_raw_bytes(builder->builder);
+    b->raw_bytes += builder->raw_bytes;
     return SLG_OK;
+}
+
+/* Seal what is full now. No room: tried again by the next entry or tick. */
+static void note_added(struct slg_batcher *b, struct builder *builder, int64_t now_mono_ns)
+{
+    int64_t look_mono_ns = now_mono_ns;
+
+    b->last = builder;
+    if (builder->raw_bytes >= b->options.raw_bytes_max) {
+        if (seal(b, builder, now_mono_ns) == SLG_OK)
+            return;
+    } else {
+        look_mono_ns += b->options.recheck_ns;
+        if (builder->opened_mono_ns + b->options.linger_ns_max < look_mono_ns)
+            look_mono_ns = builder->opened_mono_ns + b->options.linger_ns_max;
+    }
+    if (look_mono_ns < b->wake_mono_ns)
+        b->wake_mono_ns = look_mono_ns;
 }
 
 static enum slg_status add_to(struct slg_batcher *b, const struct slg_shard_id *id,
                               const struct slg_batcher_entry *entry, int64_t now_mono_ns,
                               bool *ret_new_batch)
 {
-    struct builder *builder = open_builder_of(b, id);
+    struct builder *builder = b->last;
+    struct shard *shard;
     enum slg_status status = SLG_OK;
 
-    if (builder == NULL)
-        status = open_builder(b, id, now_mono_ns, &builder);
+    if (builder != NULL && same_shard(&builder->shard->id, id))
+        shard = builder->shard;
+    else
+        status = get_shard(b, id, now_mono_ns, &shard);
+    if (status == SLG_OK)
+        status = get_builder(b, shard, now_mono_ns, &builder);
     if (status != SLG_OK)
         return status;
     status = append(b, builder, entry, ret_new_batch);
@@ -455,20 +498,14 @@ static enum slg_status add_to(struct slg_batcher *b, const struct slg_shard_id *
         /* Full: seal it, the entry opens the next one. */
         status = seal(b, builder, now_mono_ns);
         if (status == SLG_OK)
-            status = open_builder(b, id, now_mono_ns, &builder);
-        if (status == SLG_OK)
-            status = append(b, builder, entry, ret_new_batch);
+            status = get_builder(b, shard, now_mono_ns, &builder);
+        if (status != SLG_OK)
+            return status;
+        status = append(b, builder, entry, ret_new_batch);
     }
-    if (status == SLG_OK) {
-        b->last = builder;
-        if (slg_batch_builder_raw_bytes(builder->builder) >= b->options.raw_bytes_max)
-            (void)seal(b, builder,
-                       now_mono_ns); /* no room: tried again by the next entry or tick */
-        else if (builder->opened_mono_ns + b->options.linger_ns_max < b->wake_mono_ns)
-            b->wake_mono_ns = builder->opened_mono_ns + b->options.linger_ns_max;
-        return SLG_OK;
-    }
-    if (builder != NULL && builder->shard != NULL && builder->entry_count == 0)
+    if (status == SLG_OK)
+        note_added(b, builder, now_mono_ns);
+    else if (builder->entry_count == 0)
         close_builder(b, builder); /* opened for an entry that does not fit at all */
     return status;
 }
@@ -481,6 +518,9 @@ enum slg_status slg_batcher_add(struct slg_batcher *b, const struct slg_batcher_
 
     if (entry->ts_ns < 0)
         return SLG_MALFORMED;
+    while (b->raw_bytes >= b->raw_bytes_max)
+        if (seal(b, b->open_first, now_mono_ns) != SLG_OK)
+            return SLG_AGAIN;
     id = shard_of(b, entry);
     status = add_to(b, &id, entry, now_mono_ns, ret_new_batch);
     if (status == SLG_OK || status == SLG_AGAIN)
@@ -493,33 +533,43 @@ enum slg_status slg_batcher_add(struct slg_batcher *b, const struct slg_batcher_
 static bool due(struct slg_batcher *b, const struct builder *builder, int64_t now_mono_ns,
                 bool drained)
 {
-    if (slg_batch_builder_raw_bytes(builder->builder) >= b->options.raw_bytes_max ||
+    if (builder->raw_bytes >= b->options.raw_bytes_max ||
         now_mono_ns - builder->opened_mono_ns >= b->options.linger_ns_max)
         return true;
     return drained && now_mono_ns - builder->shard->sealed_mono_ns >= b->options.idle_gap_ns &&
            atomic_load_explicit(unsettled_of(b, builder->shard), memory_order_acquire) == 0;
 }
 
+/* When to look at a builder again that is not sealed now. While a batch is out soon: its end makes the shard idle. */
+static int64_t look_again(const struct slg_batcher *b, const struct builder *builder,
+                          int64_t now_mono_ns)
+{
+    int64_t at = builder->opened_mono_ns + b->options.linger_ns_max;
+
+    if (at > now_mono_ns + b->options.recheck_ns)
+        at = now_mono_ns + b->options.recheck_ns;
+    return at < now_mono_ns + SLG_NS_PER_MS ? now_mono_ns + SLG_NS_PER_MS : at; /* do not spin */
+}
+
 void slg_batcher_tick(struct slg_batcher *b, int64_t now_mono_ns, bool drained)
 {
     int64_t wake = SLG_DEADLINE_NEVER;
+    struct builder *next;
 
-    for (size_t i = 0; i < b->builder_count; i++) {
-        struct builder *builder = b->builders[i];
-        int64_t at;
+    if (!drained && now_mono_ns < b->wake_mono_ns)
+        return; /* nothing can be due */
+    /* In the order of opening, so that each gets its turn when there is room for few. */
+    for (struct builder *builder = b->open_first; builder != NULL; builder = next) {
+        int64_t at = look_again(b, builder, now_mono_ns);
+        bool is_due = due(b, builder, now_mono_ns, drained);
 
-        if (builder->shard == NULL)
+        next = builder->next;
+        if (is_due && seal(b, builder, now_mono_ns) == SLG_OK)
             continue;
-        if (due(b, builder, now_mono_ns, drained) && seal(b, builder, now_mono_ns) == SLG_OK)
-            continue;
-        /* While a batch is out, look again soon: its end makes this shard idle. */
-        at = builder->opened_mono_ns + b->options.linger_ns_max;
-        if (at > now_mono_ns + b->options.recheck_ns)
-            at = now_mono_ns + b->options.recheck_ns;
-        if (at < now_mono_ns + SLG_NS_PER_MS)
-            at = now_mono_ns + SLG_NS_PER_MS; /* no room: do not spin */
         if (at < wake)
             wake = at;
+        if (is_due)
+            break; /* no room for the others either */
     }
     b->wake_mono_ns = wake;
 }
@@ -551,21 +601,15 @@ uint64_t slg_batcher_flush(struct slg_batcher *b, int64_t deadline_mono_ns)
 
 uint64_t slg_batcher_entry_count(const struct slg_batcher *b)
 {
-    uint64_t count = 0;
-
-    for (size_t i = 0; i < b->builder_count; i++)
-        count += b->builders[i]->entry_count;
-    return count;
+    return b->entry_count;
 }
 
 void slg_batcher_clear(struct slg_batcher *b,
                        void (*dropped)(void *ctx, size_t listener, uint64_t entry_count), void *ctx)
 {
-    for (size_t i = 0; i < b->builder_count; i++) {
-        struct builder *builder = b->builders[i];
+    while (b->open_first != NULL) {
+        struct builder *builder = b->open_first;
 
-        if (builder->shard == NULL)
-            continue;
         dropped(ctx, builder->listener, builder->entry_count);
         for (size_t w = 0; w < builder->waiter_count; w++)
             builder->waiters[w]->settled(builder->waiters[w], SLG_REPLICA_DROPPED, SLG_DROP_STOP);
@@ -574,11 +618,32 @@ void slg_batcher_clear(struct slg_batcher *b,
     b->wake_mono_ns = SLG_DEADLINE_NEVER;
 }
 
+/* So many that each shard of the window, and of the one that it follows, keeps its builder: else every line of another
+ * shard seals a batch of a few lines, and there is no room for so many batches. */
+static void set_limits(struct slg_batcher *b)
+{
+    size_t slots = 0, shards;
+
+    for (size_t i = 0; i < b->map->layout_count; i++)
+        if (b->map->layouts[i].slot_count > slots)
+            slots = b->map->layouts[i].slot_count;
+    if (slots > SLG_BATCHER_SLOTS_MAX)
+        slots = SLG_BATCHER_SLOTS_MAX;
+    shards = WINDOWS_AT_ONCE * slots;
+    b->open_max = b->options.builders_max + shards;
+    b->raw_bytes_max =
+        b->options.builders_max * b->options.raw_bytes_max + shards * SHARD_RAW_BYTES;
+    b->new_shards_max = b->options.new_shards_max;
+    if (b->new_shards_max < shards)
+        b->new_shards_max = (unsigned)shards;
+}
+
 void slg_batcher_set_map(struct slg_batcher *b, struct slg_map *map)
 {
     slg_map_unref(b->map);
     b->map = slg_map_ref(map);
     b->last_id.length_ns = 0; /* the new map may lay this window out otherwise */
+    set_limits(b);
 }
 
 const struct slg_incarnation *slg_batcher_incarnation(const struct slg_batcher *b)
@@ -606,6 +671,7 @@ enum slg_status slg_batcher_create(const struct slg_batcher_options *options,
     b->wake_mono_ns = SLG_DEADLINE_NEVER;
     b->minute_mono_ns = slg_clock_mono_ns(options->clock);
     slg_buf_init(&b->scratch, SLG_BATCH_BYTES_MAX);
+    set_limits(b);
     b->shards = calloc(SHARD_TABLE_SIZE, sizeof(*b->shards));
     if (b->shards == NULL || make_incarnation(options->clock, &b->incarnation) != SLG_OK) {
         slg_batcher_destroy(b);
@@ -621,10 +687,10 @@ void slg_batcher_destroy(struct slg_batcher *b)
         return;
     if (b->spare != NULL)
         slg_forward_put(b->options.forward, b->spare);
-    for (size_t i = 0; i < b->builder_count; i++) {
-        slg_batch_builder_destroy(b->builders[i]->builder);
-        free(b->builders[i]);
-    }
+    while (b->open_first != NULL)
+        close_builder(b, b->open_first);
+    while (b->closed != NULL)
+        destroy_builder(take_builder(b));
     free(b->shards);
     free(b->shards_before);
     slg_map_unref(b->map);

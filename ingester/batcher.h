@@ -1,8 +1,12 @@
 /* ingester/batcher.h - entries of one thread, gathered per shard and sealed into batches (DESIGN sections 3 and 5).
  *
- * A builder is sealed when it is full (SLG_BATCH_SEAL_BYTES), when its oldest entry is linger_ns old, when another
- * shard needs its place (least recently used first), or at once when nothing of its shard is in flight and the caller
+ * A builder is sealed when it is full (SLG_BATCH_SEAL_BYTES), when its oldest entry is linger_ns old, when there are too
+ * many or they hold too much (the one opened first), or at once when nothing of its shard is in flight and the caller
  * says that its input is drained (slg_batcher_tick). Compression runs in the same thread.
+ *
+ * Each shard of two windows may have a builder, however many slots the map has, and there may be builders_max more.
+ * Together they hold builders_max x 256 KiB of raw bytes and 16 KiB for each of these shards. With what builders take
+ * for themselves (44 KB) and keep, that is at most about 1 MB for each of builders_max and 0.15 MB for each slot.
  *
  * Each batcher is an incarnation of its own, so the threads share no counter and every sequence is contiguous per
  * (incarnation, shard) from 1 (H18). A new incarnation begins when content was refused (H13), or at the shard after
@@ -16,7 +20,8 @@
 #include "ingester/forward.h"
 #include "ingester/stream.h"
 
-#define SLG_BATCHER_BUILDERS_MAX       ((size_t)256) /* about 0.5 MB each */
+#define SLG_BATCHER_BUILDERS_MAX       ((size_t)256)
+#define SLG_BATCHER_SLOTS_MAX          ((size_t)1024) /* more have to share */
 #define SLG_BATCHER_BUILDERS_DEFAULT   ((size_t)16)
 #define SLG_BATCHER_RECHECK_NS_DEFAULT (5 * SLG_NS_PER_MS)
 #define SLG_BATCHER_LINGER_NS_DEFAULT  (200 * SLG_NS_PER_MS)
@@ -29,12 +34,12 @@ struct slg_batcher_options {
     struct slg_map *map; /* a reference is taken */
     struct slg_forward *forward;
     struct slg_clock *clock;
-    size_t builders_max;     /* open at once, 1 to SLG_BATCHER_BUILDERS_MAX */
+    size_t builders_max;     /* open besides, see above; 1 to SLG_BATCHER_BUILDERS_MAX */
     size_t raw_bytes_max;    /* 4096 to SLG_BATCH_SEAL_BYTES */
     int64_t linger_ns_max;   /* of the oldest entry in a builder */
     int64_t idle_gap_ns;     /* a shard is not sealed early sooner than this after its last seal */
     int64_t recheck_ns;      /* how soon to look whether a shard with batches out has become idle */
-    unsigned new_shards_max; /* per minute, 1 to SLG_BATCHER_NEW_SHARDS_MAX */
+    unsigned new_shards_max; /* per minute, 1 to SLG_BATCHER_NEW_SHARDS_MAX; at least 2 windows */
     size_t listener_mixed;   /* what stands for several listeners in one batch */
     bool own;                /* loss entries: reserved memory, outside of the account */
 };

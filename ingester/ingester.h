@@ -45,7 +45,7 @@ struct slg_ingester_options {
     size_t memory_bytes_max;     /* of batches on their way */
     size_t in_flight_per_storer; /* requests */
     int32_t send_timeout_ms;
-    size_t builders_max; /* per thread */
+    size_t builders_max; /* per thread, see ingester/batcher.h */
     unsigned new_shards_max;
     size_t push_windows_max;
     size_t line_bytes_max; /* of a TCP message */

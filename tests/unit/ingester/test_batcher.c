@@ -45,6 +45,30 @@ static struct slg_batcher *make_batcher(struct bench *b, size_t builders_max,
     return batcher;
 }
 
+/* A stream for each of the map's slots. */
+static void make_streams_by_slot(struct bench *b, struct stream *streams, size_t slot_count)
+{
+    bool met[1024] = { 0 };
+    size_t count = 0;
+
+    for (unsigned i = 0; count < slot_count; i++) {
+        struct stream s;
+        char app[16];
+        uint16_t slot;
+
+        (void)snprintf(app, sizeof(app), "app-%u", i);
+        make_stream(&s, app, i + 1);
+        slot = slg_map_shard_of(b->map, T0_NS, &s.ref.id).slot;
+        if (met[slot]) {
+            slg_buf_fini(&s.canonical);
+            continue;
+        }
+        met[slot] = true;
+        streams[slot] = s;
+        count++;
+    }
+}
+
 static int64_t mono(void)
 {
     return slg_clock_mono_ns(slg_clock_system());
@@ -176,45 +200,59 @@ static void test_new_shards_are_bounded(void **state)
     bench_fini(&b);
 }
 
-static void test_memory_is_bounded_and_comes_back(void **state)
+/* All lines of one shard, or of 64. */
+static void fill_memory(struct bench *b, uint16_t slots)
 {
-    struct bench b;
     struct slg_batcher *batcher;
     struct slg_account_cell *cell;
-    struct stream s;
+    struct stream *streams = calloc(slots, sizeof(*streams));
     char line[8192];
     uint64_t added = 0;
 
-    (void)state;
-    bench_init(&b, "batcher-memory", true);
-    b.fake.paused = true;
-    bench_forward(&b, SLG_FORWARD_MEMORY_MIN, 5000);
-    cell = slg_account_cell(b.account);
-    batcher = make_batcher(&b, 4, 1000);
-    make_stream(&s, "a", 1);
+    assert_non_null(streams);
+    bench_init(b, "batcher-memory", true);
+    slg_map_unref(b->map);
+    bench_make_map(b, HOUR_NS, slots);
+    b->fake.paused = true;
+    bench_forward(b, SLG_FORWARD_MEMORY_MIN, 5000);
+    cell = slg_account_cell(b->account);
+    batcher = make_batcher(b, 4, 1000);
+    make_streams_by_slot(b, streams, slots);
     for (size_t i = 0; i < sizeof(line) - 1; i++)
         line[i] = (char)(33 + slg_hash_xxh3(&i, sizeof(i)) % 90); /* hardly compressible */
     line[sizeof(line) - 1] = '\0';
-    while (add(&b, batcher, &s, T0_NS + (int64_t)added, line, cell) == SLG_OK) {
+    while (add(b, batcher, &streams[added % slots], T0_NS + (int64_t)added, line, cell) == SLG_OK) {
         added++;
         line[added % 8000] ^= 1;
-        assert_true(added * sizeof(line) < 8 * SLG_FORWARD_MEMORY_MIN);
+        assert_true(added * sizeof(line) < 5 * SLG_FORWARD_MEMORY_MIN + slots * (size_t)32 * 1024);
     }
-    assert_true(added * sizeof(line) > SLG_FORWARD_MEMORY_MIN / 2);
+    assert_true(added * sizeof(line) >
+                SLG_FORWARD_MEMORY_MIN / 2 + (slots - 1U) * (size_t)32 * 1024);
     assert_int_equal(slg_batcher_wait_room(batcher, mono() + SLG_NS_PER_MS), SLG_TIMEOUT);
-    pthread_mutex_lock(&b.fake.lock);
-    b.fake.paused = false;
-    pthread_mutex_unlock(&b.fake.lock);
+    pthread_mutex_lock(&b->fake.lock);
+    b->fake.paused = false;
+    pthread_mutex_unlock(&b->fake.lock);
     assert_int_equal(slg_batcher_wait_room(batcher, mono() + 10 * SLG_NS_PER_SEC), SLG_OK);
     assert_int_equal(slg_batcher_flush(batcher, mono() + 10 * SLG_NS_PER_SEC), 0);
-    WAIT_UNTIL(bench_totals(&b).accepted == added);
-    assert_int_equal(bench_totals(&b).dropped, 1);
-    WAIT_UNTIL(slg_forward_free_count(b.forward) ==
+    WAIT_UNTIL(bench_totals(b).accepted == added);
+    assert_int_equal(bench_totals(b).dropped, 1);
+    WAIT_UNTIL(slg_forward_free_count(b->forward) ==
                SLG_FORWARD_MEMORY_MIN / SLG_FORWARD_TOKEN_BYTES);
-    (void)bench_stop(&b, SLG_NS_PER_SEC);
+    (void)bench_stop(b, SLG_NS_PER_SEC);
     slg_batcher_destroy(batcher);
-    slg_buf_fini(&s.canonical);
-    bench_fini(&b);
+    for (size_t i = 0; i < slots; i++)
+        slg_buf_fini(&streams[i].canonical);
+    free(streams);
+    bench_fini(b);
+}
+
+static void test_memory_is_bounded_and_comes_back(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    fill_memory(&b, 1);
+    fill_memory(&b, 64);
 }
 
 struct counting_waiter {
@@ -318,30 +356,6 @@ static void test_H13_new_incarnation(void **state)
     bench_fini(&b);
 }
 
-/* A stream for each of the map's slots. */
-static void make_streams_by_slot(struct bench *b, struct stream *streams, size_t slot_count)
-{
-    bool met[64] = { 0 };
-    size_t count = 0;
-
-    for (unsigned i = 0; count < slot_count; i++) {
-        struct stream s;
-        char app[16];
-        uint16_t slot;
-
-        (void)snprintf(app, sizeof(app), "app-%u", i);
-        make_stream(&s, app, i + 1);
-        slot = slg_map_shard_of(b->map, T0_NS, &s.ref.id).slot;
-        if (met[slot]) {
-            slg_buf_fini(&s.canonical);
-            continue;
-        }
-        met[slot] = true;
-        streams[slot] = s;
-        count++;
-    }
-}
-
 /* Entries of `count` shards, window after window. */
 static void meet_shards(struct bench *b, struct slg_batcher *batcher, const struct stream *streams,
                         size_t slot_count, size_t count, struct slg_account_cell *cell)
@@ -379,7 +393,7 @@ static void answer_held(struct fake_storer *fake)
  * as new twice. */
 static void test_full_table_loses_nothing(void **state)
 {
-    enum { SLOTS = 16, PLACES_LEFT = 8, BUILDERS = 6, COUNT = 400 };
+    enum { SLOTS = 16, PLACES_LEFT = 8, COUNT = 400 };
     struct bench b;
     struct slg_batcher *batcher;
     struct slg_account_cell *cell;
@@ -394,7 +408,7 @@ static void test_full_table_loses_nothing(void **state)
     bench_make_map(&b, HOUR_NS, SLOTS);
     bench_forward(&b, SLG_FORWARD_MEMORY_DEFAULT, /* timeout_ms= */ 60000);
     cell = slg_account_cell(b.account);
-    batcher = make_batcher(&b, BUILDERS, (unsigned)met + SLOTS);
+    batcher = make_batcher(&b, SLG_BATCHER_BUILDERS_DEFAULT, (unsigned)met + SLOTS);
     first = *slg_batcher_incarnation(batcher);
     make_streams_by_slot(&b, streams, SLOTS);
     meet_shards(&b, batcher, streams, SLOTS, met, cell);
@@ -411,6 +425,8 @@ static void test_full_table_loses_nothing(void **state)
         assert_int_equal(add(&b, batcher, &streams[step], T0_NS + 300 * HOUR_NS + i, line, cell),
                          SLG_OK);
         slg_batcher_tick(batcher, mono(), /* drained= */ i == COUNT / 4);
+        if (i == COUNT / 2 - 4) /* at the first shard too many some builders are open, others not */
+            assert_int_equal(slg_batcher_flush(batcher, mono()), 0);
     }
     assert_memory_not_equal(&first, slg_batcher_incarnation(batcher), sizeof(first));
     answer_held(&b.fake);
@@ -426,6 +442,64 @@ static void test_full_table_loses_nothing(void **state)
     for (size_t i = 0; i < SLOTS; i++)
         slg_buf_fini(&streams[i].canonical);
     bench_fini(&b);
+}
+
+static const struct few_lines_row {
+    const char *name;
+    uint16_t slots;
+    unsigned lines;
+} few_lines_rows[] = {
+    { "one slot", 1, 2000 },
+    { "two windows fill the default", 8, 2000 },
+    { "more slots than the default", 17, 4000 },
+    { "many slots", 64, 8000 },
+    { "as many as the settings allow", 1024, 20000 },
+};
+
+/* Lines of every shard of two windows in turn, few of each, while no storer answers and there is room for 16 batches:
+ * the limits that are the settings' defaults hold them all, for every number of slots. */
+static void few_lines(const struct few_lines_row *row)
+{
+    struct bench b;
+    struct slg_batcher *batcher;
+    struct slg_account_cell *cell;
+    struct stream *streams = calloc(row->slots, sizeof(*streams));
+
+    assert_non_null(streams);
+    bench_init(&b, "batcher-slots", true);
+    slg_map_unref(b.map);
+    bench_make_map(&b, HOUR_NS, row->slots);
+    b.fake.script = hold_all;
+    bench_forward(&b, SLG_FORWARD_MEMORY_MIN, /* timeout_ms= */ 60000);
+    cell = slg_account_cell(b.account);
+    batcher = make_batcher(&b, SLG_BATCHER_BUILDERS_DEFAULT, SLG_BATCHER_NEW_SHARDS_DEFAULT);
+    make_streams_by_slot(&b, streams, row->slots);
+    for (unsigned i = 0; i < row->lines; i++) {
+        unsigned shard = i % (2U * row->slots);
+
+        CHECK(row->name, add(&b, batcher, &streams[shard / 2], T0_NS + shard % 2 * HOUR_NS + i,
+                             "a line as short as many are", cell) == SLG_OK);
+        slg_batcher_tick(batcher, mono(), /* drained= */ i % 2 == 0);
+    }
+    answer_held(&b.fake);
+    CHECK(row->name, slg_batcher_flush(batcher, mono() + 60 * SLG_NS_PER_SEC) == 0);
+    WAIT_UNTIL(bench_totals(&b).accepted == row->lines);
+    CHECK(row->name, FAKE_READ(&b.fake, entry_count) == row->lines);
+    CHECK(row->name, FAKE_READ(&b.fake, mistakes) == 0);
+    fake_check_sequences(&b.fake);
+    (void)bench_stop(&b, SLG_NS_PER_SEC);
+    slg_batcher_destroy(batcher);
+    for (size_t i = 0; i < row->slots; i++)
+        slg_buf_fini(&streams[i].canonical);
+    free(streams);
+    bench_fini(&b);
+}
+
+static void test_few_lines_of_many_shards_are_kept(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SLG_ARRAY_LEN(few_lines_rows); i++)
+        few_lines(&few_lines_rows[i]);
 }
 
 struct expected {
@@ -518,6 +592,7 @@ int main(void)
         cmocka_unit_test(test_waiters_hear_of_each_batch_once),
         cmocka_unit_test(test_H13_new_incarnation),
         cmocka_unit_test(test_full_table_loses_nothing),
+        cmocka_unit_test(test_few_lines_of_many_shards_are_kept),
         cmocka_unit_test(test_each_entry_goes_to_its_shard_by_the_map),
     };
 
