@@ -218,7 +218,7 @@ static void make_map(struct world *world)
     slg_buf_append_text(&text, "],\"layouts\":[{\"replication\":1,\"write_quorum\":1,\"nodes\":[");
     for (size_t i = 0; i < STORERS; i++)
         slg_buf_printf(&text, "%s{\"id\":\"s%zu\"}", i == 0 ? "" : ",", i);
-    slg_buf_append_text(&text, "]}]}");
+    slg_buf_append_text(&text, "]}],\"retention_seconds\":0}");
     if (slg_map_parse((const char *)text.data, text.len, &world->map, &error) != SLG_OK)
         fail_msg("%s", error.message);
     slg_buf_fini(&text);
