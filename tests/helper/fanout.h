@@ -249,7 +249,7 @@ static inline void test_make_map(struct test_world *world, unsigned replication)
                    replication, world->write_quorum > 0 ? world->write_quorum : 1);
     for (size_t i = 0; i < world->count; i++)
         slg_buf_printf(&text, "%s{\"id\":\"s%zu\"}", i == 0 ? "" : ",", i);
-    slg_buf_append_text(&text, "]}],\"retention_seconds\":0}");
+    slg_buf_append_text(&text, "]}]}");
     if (slg_map_parse((const char *)text.data, text.len, &world->map, &error) != SLG_OK)
         fail_msg("%s", error.message);
     slg_buf_fini(&text);
