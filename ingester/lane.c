@@ -4,13 +4,16 @@
 #include "ingester/lane.h"
 
 #include <arpa/inet.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/log.h"
 
 #define WAIT_SLICE_NS (100 * SLG_NS_PER_MS)
+#define TELL_EVERY_NS (60 * SLG_NS_PER_SEC) /* of messages in no known form */
 #define PAUSE_MS      1
 
 struct source {
@@ -18,7 +21,9 @@ struct source {
     bool allowed;
     uint32_t listener_index;
     struct slg_address address;
+    const char *listen; /* the listener's address */
     struct slg_text host_name;
+    uint64_t parse_errors; /* since they were told */
     uint32_t text_len;
     char text[INET6_ADDRSTRLEN];
 };
@@ -30,6 +35,8 @@ struct slg_lane {
     struct slg_metric_set *metrics;
     struct slg_clock *clock;
     _Atomic(struct slg_map *) map_next;
+    uint64_t parse_errors; /* since they were told, of all sources */
+    int64_t tell_mono_ns;  /* not before */
     struct source *last_source;
     struct source sources[SLG_LANE_SOURCE_CACHE_SIZE];
 };
@@ -111,6 +118,8 @@ static struct source *find_source(struct slg_lane *lane, const struct slg_listen
     source->used = true;
     source->listener_index = index;
     source->address = *address;
+    source->listen = slg_listener_address(listener);
+    source->parse_errors = 0;
     source->allowed = slg_listener_allows(listener, address);
     source->host_name = slg_text_make(name, strlen(name));
     source->text_len = (uint32_t)slg_address_print(address, source->text);
@@ -123,10 +132,14 @@ bool slg_lane_allows(struct slg_lane *lane, const struct slg_listener *listener,
     return find_source(lane, listener, address)->allowed;
 }
 
-static void note(struct slg_lane *lane, const struct slg_record *record, bool truncated)
+static void note(struct slg_lane *lane, struct source *from, const struct slg_record *record,
+                 bool truncated)
 {
-    if (record->flags & SLG_SYSLOG_PARSE_ERROR)
-        slg_metric_add(lane->metrics, METRIC_ingester_parse_errors_total, 0, 1);
+    if (record->flags & SLG_SYSLOG_PARSE_ERROR) {
+        slg_metric_add(lane->metrics, METRIC_ingester_parse_errors_total, from->listener_index, 1);
+        from->parse_errors++;
+        lane->parse_errors++;
+    }
     if (record->time_adjusted)
         slg_metric_add(lane->metrics, METRIC_ingester_time_adjusted_total, 0, 1);
     if (truncated)
@@ -200,7 +213,7 @@ enum slg_status slg_lane_take_waited(struct slg_lane *lane, const struct slg_lan
                                      struct slg_lane_time now, bool *ret_new_batch)
 {
     size_t listener = slg_listener_index(message->listener);
-    const struct source *from = find_source(lane, message->listener, &message->address);
+    struct source *from = find_source(lane, message->listener, &message->address);
     struct slg_record_source source = {
         .address = { from->text, from->text_len },
         .host_name = from->host_name,
@@ -218,14 +231,14 @@ enum slg_status slg_lane_take_waited(struct slg_lane *lane, const struct slg_lan
     status = slg_recorder_take(lane->recorder, slg_listener_record(message->listener), &source,
                                message->bytes, message->len, &record);
     if (status == SLG_AGAIN) {
-        slg_metric_add(lane->metrics, METRIC_ingester_empty_messages_total, 0, 1);
+        slg_metric_add(lane->metrics, METRIC_ingester_empty_messages_total, listener, 1);
         return SLG_OK;
     }
     slg_account_received(lane->cell, listener, 1); /* before anybody else can count it */
     if (status == SLG_OK) {
         if (record.flags != 0 || record.time_adjusted || record.metadata_dropped > 0 ||
             message->truncated)
-            note(lane, &record, message->truncated);
+            note(lane, from, &record, message->truncated);
         status = add(lane, message, &record, now.mono_ns, ret_new_batch);
     }
     if (status != SLG_OK)
@@ -241,6 +254,28 @@ void slg_lane_take(struct slg_lane *lane, const struct slg_lane_message *message
     (void)status; /* settled and counted there */
 }
 
+/* One line a minute at most, with the source that sent most of them: a metric cannot have a label for each. */
+static void tell_parse_errors(struct slg_lane *lane, int64_t now_mono_ns)
+{
+    const struct source *worst = &lane->sources[0];
+
+    if (lane->parse_errors == 0 || now_mono_ns < lane->tell_mono_ns)
+        return;
+    for (size_t i = 1; i < SLG_LANE_SOURCE_CACHE_SIZE; i++)
+        if (lane->sources[i].parse_errors > worst->parse_errors)
+            worst = &lane->sources[i];
+    /* the sources may all have given their places to others */
+    if (worst->parse_errors > 0)
+        slg_log_warn("messages in no known syslog form are stored whole count=%" PRIu64
+                     " source=%.*s source_count=%" PRIu64 " listener=%s",
+                     lane->parse_errors, (int)worst->text_len, worst->text, worst->parse_errors,
+                     worst->listen);
+    for (size_t i = 0; i < SLG_LANE_SOURCE_CACHE_SIZE; i++)
+        lane->sources[i].parse_errors = 0;
+    lane->parse_errors = 0;
+    lane->tell_mono_ns = now_mono_ns + TELL_EVERY_NS;
+}
+
 void slg_lane_tick(struct slg_lane *lane, int64_t now_mono_ns, bool drained)
 {
     if (atomic_load_explicit(&lane->map_next, memory_order_relaxed) != NULL) {
@@ -251,6 +286,7 @@ void slg_lane_tick(struct slg_lane *lane, int64_t now_mono_ns, bool drained)
         slg_map_unref(map);
     }
     slg_batcher_tick(lane->batcher, now_mono_ns, drained);
+    tell_parse_errors(lane, now_mono_ns);
 }
 
 int64_t slg_lane_wake_mono_ns(const struct slg_lane *lane)

@@ -61,7 +61,8 @@ SLG_MUST_CHECK enum slg_status slg_lane_take_waited(struct slg_lane *lane,
                                                     const struct slg_lane_message *message,
                                                     struct slg_lane_time now, bool *ret_new_batch);
 
-/* After each round of reading: seal what is due, take over a new map. */
+/* After each round of reading: seal what is due, take over a new map, and once a minute say who sends what is no
+ * syslog. */
 void slg_lane_tick(struct slg_lane *lane, int64_t now_mono_ns, bool drained);
 int64_t slg_lane_wake_mono_ns(const struct slg_lane *lane);
 /* At the end: seal everything until the deadline, drop the rest with reason stop. */

@@ -24,12 +24,12 @@
       "dropped entries that no accepted loss entry tells of yet")                                  \
     X(ingester_unclean_ends_total, COUNTER, NULL, NULL,                                            \
       "starts that found that the run before had not ended cleanly")                               \
-    X(ingester_empty_messages_total, COUNTER, NULL, NULL,                                          \
-      "messages without a byte of text: not stored, not entries")                                  \
+    X(ingester_empty_messages_total, COUNTER, &slg_ingester_label_listener, NULL,                  \
+      "messages without a byte of text: not stored, not entries; N of ingester.syslog[N]")         \
     X(ingester_truncated_messages_total, COUNTER, NULL, NULL,                                      \
       "messages cut by the kernel or by the frame limit; stored with the flag truncated")          \
-    X(ingester_parse_errors_total, COUNTER, NULL, NULL,                                            \
-      "messages in no known syslog form; stored whole with parse_error")                           \
+    X(ingester_parse_errors_total, COUNTER, &slg_ingester_label_listener, NULL,                    \
+      "messages in no known syslog form; stored whole with parse_error; N of ingester.syslog[N]")  \
     X(ingester_time_adjusted_total, COUNTER, NULL, NULL,                                           \
       "messages whose stamp was outside the believed window; stored at receive time")              \
     X(ingester_metadata_dropped_total, COUNTER, NULL, NULL,                                        \
@@ -87,6 +87,7 @@
       "incarnations begun: one for each batching thread, more after content was refused")
 
 extern const struct slg_metric_label slg_ingester_label_source;
+extern const struct slg_metric_label slg_ingester_label_listener; /* by slg_listener_index */
 extern const struct slg_metric_label slg_ingester_label_reason;
 extern const struct slg_metric_label slg_ingester_label_refused;
 extern const struct slg_metric_label slg_ingester_label_push;

@@ -3,6 +3,8 @@
  * Oracle: the ledger, the metrics, and the decoded batch at the fake storer. */
 #include "tests/helper/ingester_socket.h"
 
+#include "base/log.h"
+
 static const struct lane_case {
     const char *name, *from, *message;
     bool truncated;
@@ -64,7 +66,7 @@ static void test_messages(void **state)
         options.allow_count = 2;
         options.hosts = hosts;
         options.host_count = 1;
-        assert_int_equal(slg_listener_create(&options, 0, &listener, &error), SLG_OK);
+        assert_int_equal(slg_listener_create(&options, 1, &listener, &error), SLG_OK);
         lane_options = test_lane_options(&b);
         assert_int_equal(slg_lane_create(&lane_options, &lane, &error), SLG_OK);
         message.listener = listener;
@@ -83,7 +85,8 @@ static void test_messages(void **state)
         CHECK(row->name, strstr(b.fake.last_stream, row->stream) != NULL);
         CHECK(row->name, slg_metric_read(b.metrics, METRIC_ingester_truncated_messages_total, 0) ==
                              (row->truncated ? 2 : 0));
-        CHECK(row->name, slg_metric_read(b.metrics, METRIC_ingester_empty_messages_total, 0) ==
+        CHECK(row->name, slg_metric_read(b.metrics, METRIC_ingester_empty_messages_total, 0) == 0);
+        CHECK(row->name, slg_metric_read(b.metrics, METRIC_ingester_empty_messages_total, 1) ==
                              (row->received == 0 ? 2 : 0));
         CHECK(row->name, slg_metric_read(b.metrics, METRIC_ingester_metadata_dropped_total, 0) ==
                              2 * row->metadata_dropped);
@@ -95,10 +98,86 @@ static void test_messages(void **state)
     }
 }
 
+/* What was logged behind *at; at moves to its end. */
+static const char *logged(int fd, off_t *at)
+{
+    static char text[4096];
+    ssize_t len = pread(fd, text, sizeof(text) - 1, *at);
+
+    assert_true(len >= 0);
+    text[len] = '\0';
+    *at += len;
+    return text;
+}
+
+static void send_from(struct slg_lane *lane, const struct slg_listener *listener, const char *from,
+                      const char *text, unsigned count)
+{
+    struct slg_lane_message message = {
+        .listener = listener, .address = address_of(from), .bytes = text, .len = strlen(text)
+    };
+    struct slg_lane_time now = { slg_clock_wall_ns(slg_clock_system()),
+                                 slg_clock_mono_ns(slg_clock_system()) };
+
+    for (unsigned i = 0; i < count; i++)
+        slg_lane_take(lane, &message, now);
+}
+
+/* Messages in no known form are counted by listener, and once a minute the source of most of them is named. */
+static void test_parse_errors_are_told(void **state)
+{
+    struct slg_rules *rules = test_rules();
+    struct slg_listener_options options = test_listener_options(SLG_LISTENER_UDP, rules);
+    int64_t now = slg_clock_mono_ns(slg_clock_system());
+    struct slg_lane_options lane_options;
+    struct slg_listener *listener;
+    struct slg_error error;
+    struct slg_lane *lane;
+    FILE *file = tmpfile();
+    struct bench b;
+    off_t at = 0;
+
+    (void)state;
+    assert_non_null(file);
+    bench_init(&b, "lane-told", true);
+    bench_forward(&b, SLG_FORWARD_MEMORY_MIN, 5000);
+    assert_int_equal(slg_listener_create(&options, 1, &listener, &error), SLG_OK);
+    lane_options = test_lane_options(&b);
+    assert_int_equal(slg_lane_create(&lane_options, &lane, &error), SLG_OK);
+    slg_log_setup(SLG_LOG_WARN, SLG_LOG_KEY_VALUE, fileno(file));
+    send_from(lane, listener, "127.0.0.1", "<13>Nov 21 23:42:29 mx1 app: x", 2);
+    slg_lane_tick(lane, now, true);
+    assert_string_equal(logged(fileno(file), &at), "");
+    send_from(lane, listener, "127.0.0.1", "hello", 3);
+    send_from(lane, listener, "127.0.0.9", "hello", 5);
+    assert_string_equal(logged(fileno(file), &at), "");
+    slg_lane_tick(lane, now, true);
+    assert_non_null(strstr(logged(fileno(file), &at),
+                           "count=8 source=127.0.0.9 source_count=5 listener=127.0.0.1:"));
+    send_from(lane, listener, "127.0.0.1", "hello", 1);
+    slg_lane_tick(lane, now + 59 * SLG_NS_PER_SEC, true);
+    assert_string_equal(logged(fileno(file), &at), "");
+    slg_lane_tick(lane, now + 60 * SLG_NS_PER_SEC, true);
+    assert_non_null(strstr(logged(fileno(file), &at), "count=1 source=127.0.0.1 source_count=1"));
+    slg_lane_tick(lane, now + 120 * SLG_NS_PER_SEC, true);
+    assert_string_equal(logged(fileno(file), &at), "");
+    slg_log_setup(SLG_LOG_INFO, SLG_LOG_KEY_VALUE, STDERR_FILENO);
+    assert_int_equal(slg_metric_read(b.metrics, METRIC_ingester_parse_errors_total, 0), 0);
+    assert_int_equal(slg_metric_read(b.metrics, METRIC_ingester_parse_errors_total, 1), 9);
+    slg_lane_finish(lane, now + 5 * SLG_NS_PER_SEC);
+    (void)bench_stop(&b, 5 * SLG_NS_PER_SEC);
+    slg_lane_destroy(lane);
+    slg_listener_destroy(listener);
+    slg_rules_destroy(rules);
+    bench_fini(&b);
+    (void)fclose(file);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_parse_errors_are_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 #include "tests/helper/test.h"
 
 #include "ingester/account.h"
+#include "ingester/listener.h"
 #include "ingester/metrics.h"
 #include "proto/rpc.h"
 
@@ -20,6 +21,9 @@ static void test_labels_follow_their_enums(void **state)
     assert_string_equal(slg_ingester_label_refusal.values[SLG_STORE_CONTENT - SLG_STORE_BUSY],
                         "content");
     assert_int_equal(slg_ingester_label_push.count, SLG_PUSH_LOST + 1);
+    assert_int_equal(slg_ingester_label_listener.count, SLG_LISTENER_COUNT_MAX);
+    for (size_t i = 0; i < SLG_LISTENER_COUNT_MAX; i++)
+        assert_int_equal(strtoul(slg_ingester_label_listener.values[i], NULL, 10), i);
     slg_metric_add_shared(table, METRIC_ingester_dropped_entries_total, SLG_DROP_KERNEL, 7);
     slg_buf_init(&out, 1 << 20);
     slg_metric_write(registry, &out);
