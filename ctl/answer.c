@@ -238,3 +238,20 @@ size_t slg_answer_print_warnings(struct slg_buf *out, const struct slg_json *roo
     }
     return slg_json_count(warnings);
 }
+
+/* "max entries limit per query exceeded, limit > max_entries_limit_per_query (5000 > 100)" */
+bool slg_answer_lines_max(const char *message, uint64_t *ret_max)
+{
+    const char *at = strstr(message, "max_entries_limit");
+    struct slg_cursor c;
+    uint64_t max;
+
+    at = at == NULL ? NULL : strstr(at, " > ");
+    if (at == NULL)
+        return false;
+    c = slg_cursor_make(at + 3, strlen(at + 3));
+    if (!slg_cursor_take_uint(&c, 19, INT64_MAX, &max) || max == 0)
+        return false;
+    *ret_max = max;
+    return true;
+}

@@ -31,4 +31,7 @@ void slg_answer_print_series(struct slg_buf *out, const struct slg_json *root, b
 /* "warning: TEXT" a line; returns how many. */
 size_t slg_answer_print_warnings(struct slg_buf *out, const struct slg_json *root);
 
+/* Does the text of a refusal (Loki's and ours) say that the limit of a query was over the server's? *ret_max: that. */
+bool slg_answer_lines_max(const char *message, uint64_t *ret_max);
+
 #endif

@@ -4,20 +4,26 @@
 #include <netdb.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/cursor.h"
 #include "ctl/ctl.h"
 #include "ctl/fetch.h"
+#include "ctl/progress.h"
 #include "ctl/traffic.h"
+#include "ctl/url.h"
 #include "ctl/verify.h"
 #include "proto/label.h"
 
 #define MESSAGE_BYTES_MAX ((size_t)66000)
 #define PUSH_LINES        ((size_t)500)
+#define HOST_BYTES_MAX    ((size_t)256)
 #define SETTLE_NS         (10 * SLG_NS_PER_SEC)
-#define PROGRESS_NS       (10 * SLG_NS_PER_SEC)
+#define PACE_LINES        ((int64_t)64) /* at high rates the clock is looked at every so many lines */
+#define PACE_EACH_BELOW   ((int64_t)10000) /* lines/s */
+#define SELECTOR_BYTES    ((size_t)64)
 #define BURST_NS          SLG_NS_PER_MS /* how far ahead of the pace a burst may run */
 
 enum target_kind {
@@ -41,12 +47,58 @@ struct load {
     uint32_t run_id;
     int64_t lines;
     int64_t rate;
-    int64_t sent;
+    int64_t made;   /* lines that were sent, or wait in push */
+    int64_t sent;   /* of them; pushes count when they are answered 2xx */
     int64_t resent; /* pushes that were repeated after a 503 or a lost answer */
     FILE *file;     /* lines to send instead of made-up ones */
+    double seconds; /* that sending took */
+    bool json;
+    struct slg_progress progress;
 };
 
 /* ---- connecting ---- */
+
+static const struct {
+    const char *scheme;
+    enum target_kind kind;
+} schemes[] = {
+    { "udp://", TARGET_UDP },
+    { "tcp://", TARGET_TCP },
+    { "http://", TARGET_HTTP },
+    { "https://", TARGET_HTTP },
+};
+
+/* INVALID: the user wrote something else than a target. */
+static enum slg_status check_target(struct load *load, const char *to, struct slg_error *reterr)
+{
+    const char *colon = strrchr(to, ':');
+    const char *digits = colon == NULL ? "" : colon + 1;
+    struct slg_cursor c = slg_cursor_make(digits, strlen(digits));
+    struct slg_url_parts parts;
+    uint64_t port = 0;
+    size_t i = 0;
+
+    while (i < SLG_ARRAY_LEN(schemes) &&
+           strncmp(to, schemes[i].scheme, strlen(schemes[i].scheme)) != 0)
+        i++;
+    if (i == SLG_ARRAY_LEN(schemes))
+        return slg_errorf(reterr, SLG_INVALID,
+                          "--to \"%s\" must begin with udp://, tcp:// or http://", to);
+    load->kind = schemes[i].kind;
+    load->url = to;
+    if (!slg_url_split(to, &parts))
+        return slg_errorf(reterr, SLG_INVALID, "--to \"%s\" has no host", to);
+    if (load->kind == TARGET_HTTP)
+        return SLG_OK;
+    if (colon < parts.host || !slg_cursor_take_uint(&c, 5, 65535, &port) || port == 0 ||
+        slg_cursor_left(&c) > 0)
+        return slg_errorf(reterr, SLG_INVALID,
+                          "--to \"%s\" has no port of 1 to 65535, write %sHOST:PORT", to,
+                          schemes[i].scheme);
+    if (colon == parts.host || (size_t)(colon - parts.host) >= HOST_BYTES_MAX)
+        return slg_errorf(reterr, SLG_INVALID, "--to \"%.100s\" has no host, or a long one", to);
+    return SLG_OK;
+}
 
 static enum slg_status open_socket(struct load *load, struct slg_error *reterr)
 {
@@ -54,14 +106,10 @@ static enum slg_status open_socket(struct load *load, struct slg_error *reterr)
     const char *colon = strrchr(rest, ':');
     struct addrinfo hints = { .ai_socktype = load->kind == TARGET_UDP ? SOCK_DGRAM : SOCK_STREAM };
     struct addrinfo *found = NULL;
-    char host[256];
-    size_t host_len;
+    char host[HOST_BYTES_MAX];
+    size_t host_len = (size_t)(colon - rest); /* check_target has looked at it */
     int rc;
 
-    if (colon == NULL || (size_t)(colon - rest) >= sizeof(host))
-        return slg_errorf(reterr, SLG_INVALID, "--to \"%s\" has no port, write udp://HOST:PORT",
-                          load->url);
-    host_len = (size_t)(colon - rest);
     if (host_len >= 2 && rest[0] == '[' && rest[host_len - 1] == ']') {
         rest++;
         host_len -= 2;
@@ -81,18 +129,8 @@ static enum slg_status open_socket(struct load *load, struct slg_error *reterr)
     return SLG_OK;
 }
 
-static enum slg_status open_target(struct load *load, const char *to, struct slg_error *reterr)
+static enum slg_status open_target(struct load *load, struct slg_error *reterr)
 {
-    load->url = to;
-    if (strncmp(to, "udp://", 6) == 0)
-        load->kind = TARGET_UDP;
-    else if (strncmp(to, "tcp://", 6) == 0)
-        load->kind = TARGET_TCP;
-    else if (strncmp(to, "http://", 7) == 0 || strncmp(to, "https://", 8) == 0)
-        load->kind = TARGET_HTTP;
-    else
-        return slg_errorf(reterr, SLG_INVALID,
-                          "--to \"%s\" must begin with udp://, tcp:// or http://", to);
     if (load->kind != TARGET_HTTP)
         return open_socket(load, reterr);
     load->fetch = slg_fetch_create(load->token);
@@ -145,10 +183,17 @@ static enum slg_status flush_push(struct load *load, struct slg_error *reterr)
         load->resent++;
     }
     slg_buf_fini(&url);
-    if (status == SLG_OK && code / 100 != 2)
-        status = slg_errorf(reterr, SLG_INVALID, "push answered HTTP %ld: %.*s", code,
-                            (int)load->answer.len,
-                            load->answer.len == 0 ? "" : (const char *)load->answer.data);
+    if (status == SLG_OK && code / 100 != 2) {
+        const uint8_t *text = load->answer.data;
+        size_t line = 0;
+
+        while (line < load->answer.len && text[line] != '\n')
+            line++;
+        status = slg_errorf(reterr, SLG_INVALID, "push answered HTTP %ld: %.*s", code, (int)line,
+                            line == 0 ? "" : (const char *)text);
+    }
+    if (status == SLG_OK)
+        load->sent += (int64_t)load->push_lines;
     load->push_lines = 0;
     return status;
 }
@@ -194,13 +239,18 @@ static enum slg_status send_syslog(struct load *load, const struct slg_traffic_m
 
 /* ---- pace and progress ---- */
 
-static void keep_pace(const struct load *load, int64_t started_ns)
+/* After a line: wait until the next is due, and tell how far it is. */
+static void keep_pace(struct load *load, int64_t progress_done)
 {
-    int64_t due, now = slg_clock_mono_ns(slg_clock_system());
+    int64_t due, now;
 
+    if ((load->rate == 0 || load->rate >= PACE_EACH_BELOW) && load->made % PACE_LINES != 0)
+        return;
+    slg_progress_tell(&load->progress, progress_done);
     if (load->rate == 0)
         return;
-    due = started_ns + (int64_t)((double)load->sent * 1e9 / (double)load->rate);
+    now = slg_clock_mono_ns(slg_clock_system());
+    due = load->progress.started_ns + (int64_t)((double)load->made * 1e9 / (double)load->rate);
     if (due > now + BURST_NS) {
         struct timespec pause = { .tv_sec = (due - now) / SLG_NS_PER_SEC,
                                   .tv_nsec = (due - now) % SLG_NS_PER_SEC };
@@ -209,75 +259,104 @@ static void keep_pace(const struct load *load, int64_t started_ns)
     }
 }
 
-static void tell_progress(const struct load *load, int64_t started_ns, int64_t *next_ns)
-{
-    int64_t now = slg_clock_mono_ns(slg_clock_system());
-    double seconds = (double)(now - started_ns) / 1e9;
-
-    if (now < *next_ns)
-        return;
-    *next_ns = now + PROGRESS_NS;
-    (void)fprintf(stderr, "load: %lld of %lld lines, %.0f lines/s, %.0f s left\n",
-                  (long long)load->sent, (long long)load->lines, (double)load->sent / seconds,
-                  (double)(load->lines - load->sent) / ((double)load->sent / seconds));
-}
-
 static enum slg_status send_made_up(struct load *load, struct slg_error *reterr)
 {
-    int64_t started_ns = slg_clock_mono_ns(slg_clock_system());
-    int64_t next_progress_ns = started_ns + PROGRESS_NS, last_ts_ns = 0;
     enum slg_status status = SLG_OK;
     struct slg_traffic_message m;
+    int64_t last_ts_ns = 0;
 
-    while (load->sent < load->lines && status == SLG_OK) {
+    slg_progress_start(&load->progress, "load", "lines", 1, load->lines);
+    while (load->made < load->lines && status == SLG_OK) {
         int64_t ts_ns = slg_clock_wall_ns(slg_clock_system());
 
         if (ts_ns <= last_ts_ns)
             ts_ns = last_ts_ns + 1; /* pushes: two equal lines must not be one entry */
         last_ts_ns = ts_ns;
         slg_traffic_next(&load->traffic, &m);
-        status = load->kind == TARGET_HTTP ? add_to_push(load, &m, ts_ns, reterr)
-                                           : send_syslog(load, &m, ts_ns, reterr);
         if (load->verify != NULL)
             slg_verify_add(load->verify, m.text, m.text_len);
-        load->sent++;
-        if (load->sent % 64 == 0) {
-            keep_pace(load, started_ns);
-            tell_progress(load, started_ns, &next_progress_ns);
+        load->made++;
+        if (load->kind == TARGET_HTTP) {
+            status = add_to_push(load, &m, ts_ns, reterr);
+        } else {
+            status = send_syslog(load, &m, ts_ns, reterr);
+            load->sent += status == SLG_OK;
         }
+        keep_pace(load, load->made);
     }
     if (status == SLG_OK && load->kind == TARGET_HTTP)
         status = flush_push(load, reterr);
-    (void)printf("sent %lld lines in %.3f s, %lld pushes repeated, host=~\"load-%08x-.*\"\n",
-                 (long long)load->sent,
-                 (double)(slg_clock_mono_ns(slg_clock_system()) - started_ns) / 1e9,
-                 (long long)load->resent, load->run_id);
     return status;
 }
 
 /* Each line of the file is one message, sent as it is. */
 static enum slg_status send_file(struct load *load, struct slg_error *reterr)
 {
-    int64_t started_ns = slg_clock_mono_ns(slg_clock_system());
     enum slg_status status = SLG_OK;
+    struct stat about = { 0 };
+    int64_t read_bytes = 0;
     char *line = NULL;
     size_t capacity = 0;
     ssize_t len;
 
-    if (load->kind == TARGET_HTTP)
-        return slg_errorf(reterr, SLG_INVALID, "--file goes to udp:// or tcp:// only");
+    if (fstat(fileno(load->file), &about) != 0 || !S_ISREG(about.st_mode))
+        about.st_size = 0; /* not known */
+    slg_progress_start(&load->progress, "load", "MiB", 1 << 20, about.st_size);
     while (status == SLG_OK && (len = getline(&line, &capacity, load->file)) > 0) {
+        read_bytes += len;
         if (load->kind == TARGET_UDP && line[len - 1] == '\n')
             len--;
         if (len > 0 && (size_t)len < MESSAGE_BYTES_MAX) {
             status = send_bytes(load, line, (size_t)len, reterr);
-            load->sent++;
-            keep_pace(load, started_ns);
+            load->made++;
+            load->sent += status == SLG_OK;
+            keep_pace(load, read_bytes);
         }
     }
     free(line);
-    (void)printf("sent %lld lines\n", (long long)load->sent);
     return status;
+}
+
+/* ---- what came of it ---- */
+
+static void print_selector(const struct load *load, char text[SELECTOR_BYTES])
+{
+    (void)snprintf(text, SELECTOR_BYTES, "{host=~\"load-%08x-.*\"}", load->run_id); /* 28 bytes */
+}
+
+static void print_sent(const struct load *load)
+{
+    if (load->file != NULL)
+        (void)printf("sent %lld lines\n", (long long)load->sent);
+    else
+        (void)printf("sent %lld lines in %.3f s, %lld pushes repeated, host=~\"load-%08x-.*\"\n",
+                     (long long)load->sent, load->seconds, (long long)load->resent, load->run_id);
+}
+
+/* One document; outcome NULL: nothing was verified. */
+static void print_json(const struct load *load, const struct slg_verify_outcome *outcome)
+{
+    char selector[SELECTOR_BYTES];
+    struct slg_buf out;
+
+    slg_buf_init(&out, 4096);
+    slg_buf_printf(&out, "{\"sent\":%lld,\"seconds\":%.3f,\"pushes_repeated\":%lld",
+                   (long long)load->sent, load->seconds, (long long)load->resent);
+    if (load->file == NULL) {
+        print_selector(load, selector);
+        slg_buf_append_text(&out, ",\"selector\":");
+        slg_buf_append_json_text(&out, selector);
+    }
+    if (outcome != NULL)
+        slg_buf_printf(&out,
+                       ",\"verified\":{\"sent\":%llu,\"found\":%llu,\"missing\":%llu,"
+                       "\"unexpected\":%llu}",
+                       (unsigned long long)outcome->sent, (unsigned long long)outcome->found,
+                       (unsigned long long)outcome->missing,
+                       (unsigned long long)outcome->unexpected);
+    slg_buf_append_text(&out, "}\n");
+    slg_ctl_print(&out);
+    slg_buf_fini(&out);
 }
 
 /* ---- the verb ---- */
@@ -292,15 +371,21 @@ static int verify_load(struct load *load, const char *addr, int64_t from_ns)
                                                60 * SLG_NS_PER_SEC,
                                       .settle_ns = SETTLE_NS };
     struct slg_error error = { 0 };
-    char selector[64];
+    char selector[SELECTOR_BYTES];
 
-    (void)snprintf(selector, sizeof(selector), "{host=~\"load-%08x-.*\"}", load->run_id);
+    print_selector(load, selector);
     range.selector = selector;
-    if (slg_verify_run(load->verify, &range, &outcome, &error) != SLG_OK)
+    if (slg_verify_run(load->verify, &range, &outcome, &error) != SLG_OK) {
+        if (load->json)
+            print_json(load, NULL);
         return slg_ctl_fail(&error);
-    (void)printf("verified: %llu sent, %llu found, %llu missing, %llu unexpected or twice\n",
-                 (unsigned long long)outcome.sent, (unsigned long long)outcome.found,
-                 (unsigned long long)outcome.missing, (unsigned long long)outcome.unexpected);
+    }
+    if (load->json)
+        print_json(load, &outcome);
+    else
+        (void)printf("verified: %llu sent, %llu found, %llu missing, %llu unexpected or twice\n",
+                     (unsigned long long)outcome.sent, (unsigned long long)outcome.found,
+                     (unsigned long long)outcome.missing, (unsigned long long)outcome.unexpected);
     return outcome.missing == 0 && outcome.unexpected == 0 ? SLG_CTL_OK : SLG_CTL_FAILED;
 }
 
@@ -317,32 +402,46 @@ static void load_fini(struct load *load)
     slg_buf_fini(&load->message);
 }
 
-static int run_with(struct load *load, const char *to, const char *file, const char *verify,
-                    uint64_t seed)
+static enum slg_status prepare(struct load *load, const char *file, bool verify,
+                               struct slg_error *reterr)
 {
-    int64_t from_ns = slg_clock_wall_ns(slg_clock_system()) - 60 * SLG_NS_PER_SEC;
-    struct slg_error error = { 0 };
-    enum slg_status status = open_target(load, to, &error);
+    enum slg_status status = open_target(load, reterr);
 
-    slg_traffic_init(&load->traffic, seed);
     if (status == SLG_OK && getrandom(&load->run_id, sizeof(load->run_id), 0) < 0)
-        status = slg_errorf(&error, SLG_IO, "the system gave no random bytes");
+        status = slg_errorf(reterr, SLG_IO, "the system gave no random bytes");
     if (status == SLG_OK && file != NULL) {
         load->file = fopen(file, "re");
         if (load->file == NULL)
-            status = slg_errorf(&error, SLG_IO, "could not open \"%s\": %s", file, strerror(errno));
+            status = slg_errorf(reterr, SLG_IO, "could not open \"%s\": %s", file, strerror(errno));
     }
-    if (status == SLG_OK && verify != NULL && file == NULL) {
+    if (status == SLG_OK && verify && file == NULL) {
         load->verify = slg_verify_create((size_t)load->lines);
         if (load->verify == NULL)
-            status = slg_errorf(&error, SLG_NO_MEMORY, "no memory to remember %lld lines",
+            status = slg_errorf(reterr, SLG_NO_MEMORY, "no memory to remember %lld lines",
                                 (long long)load->lines);
     }
-    if (status == SLG_OK)
-        status = file != NULL ? send_file(load, &error) : send_made_up(load, &error);
+    return status;
+}
+
+static int run_with(struct load *load, const char *file, const char *verify)
+{
+    int64_t from_ns = slg_clock_wall_ns(slg_clock_system()) - 60 * SLG_NS_PER_SEC;
+    struct slg_error error = { 0 };
+    enum slg_status status = prepare(load, file, verify != NULL, &error);
+
     if (status != SLG_OK)
         return slg_ctl_fail(&error);
-    return load->verify == NULL ? SLG_CTL_OK : verify_load(load, verify, from_ns);
+    status = file != NULL ? send_file(load, &error) : send_made_up(load, &error);
+    slg_progress_end(&load->progress);
+    load->seconds =
+        (double)(slg_clock_mono_ns(slg_clock_system()) - load->progress.started_ns) / 1e9;
+    if (!load->json)
+        print_sent(load);
+    if (status == SLG_OK && load->verify != NULL)
+        return verify_load(load, verify, from_ns);
+    if (load->json)
+        print_json(load, NULL);
+    return status == SLG_OK ? SLG_CTL_OK : slg_ctl_fail(&error);
 }
 
 static int run_load(struct slg_ctl *ctl, int argc, char **argv)
@@ -358,7 +457,8 @@ static int run_load(struct slg_ctl *ctl, int argc, char **argv)
         { "--verify", &verify, "read API to check against: http://127.0.0.1:3100", false },
         { "--file", &file, "send the lines of this file as they are instead", false },
     };
-    struct load load = { .fd = -1, .token = ctl->token };
+    struct load load = { .fd = -1, .token = ctl->token, .json = ctl->json };
+    struct slg_error error = { 0 };
     int64_t seed_number;
     size_t count;
     int code;
@@ -374,10 +474,17 @@ static int run_load(struct slg_ctl *ctl, int argc, char **argv)
                       profile);
         return SLG_CTL_USAGE;
     }
+    if (check_target(&load, to, &error) != SLG_OK ||
+        (file != NULL && load.kind == TARGET_HTTP &&
+         slg_errorf(&error, SLG_INVALID, "--file goes to udp:// or tcp:// only") != SLG_OK)) {
+        (void)slg_ctl_fail(&error);
+        return SLG_CTL_USAGE;
+    }
+    slg_traffic_init(&load.traffic, (uint64_t)seed_number);
     slg_buf_init(&load.push, (size_t)16 << 20);
     slg_buf_init(&load.answer, (size_t)1 << 20);
     slg_buf_init(&load.message, MESSAGE_BYTES_MAX);
-    code = run_with(&load, to, file, verify, (uint64_t)seed_number);
+    code = run_with(&load, file, verify);
     load_fini(&load);
     return code;
 }

@@ -10,6 +10,7 @@
 
 #define URL_BYTES_MAX   ((size_t)1 << 20)
 #define TAIL_POLL_MS    500
+#define TAIL_LINES      5000
 #define TAIL_SEEN_MAX   ((size_t)65536) /* lines of one and the same newest nanosecond */
 #define TAIL_OVERLAP_NS (INT64_C(10) * SLG_NS_PER_SEC)
 
@@ -210,6 +211,7 @@ static int run_series(struct slg_ctl *ctl, int argc, char **argv)
 
 struct tail {
     int64_t from_ns; /* entries before it were shown or are too late for us */
+    uint64_t limit;  /* lines of one answer */
     uint64_t *seen;  /* hashes of what was shown since from_ns */
     size_t seen_count;
 };
@@ -247,17 +249,47 @@ static int show_new_lines(struct reader *r, struct tail *tail)
         }
         tail->seen[tail->seen_count++] = hash;
     }
-    if (count > 0 && lines[count - 1].ts_ns - TAIL_OVERLAP_NS > tail->from_ns)
-        tail->from_ns = lines[count - 1].ts_ns - TAIL_OVERLAP_NS;
+    if (count > 0) {
+        /* A full answer has more behind it: on from its end, or a burst would never be got over. */
+        int64_t back_ns = count >= tail->limit ? 0 : TAIL_OVERLAP_NS;
+
+        if (lines[count - 1].ts_ns - back_ns > tail->from_ns)
+            tail->from_ns = lines[count - 1].ts_ns - back_ns;
+    }
     slg_buf_fini(&scratch);
     free(lines);
     slg_ctl_print(&r->out);
     return SLG_CTL_OK;
 }
 
+static enum slg_status poll_once(struct reader *r, const char *query, struct tail *tail,
+                                 struct slg_error *reterr)
+{
+    struct slg_error error = { 0 };
+    enum slg_status status;
+    uint64_t lines_max;
+
+    for (;;) {
+        slg_url_start(&r->url, r->ctl->addr, "/loki/api/v1/query_range");
+        slg_url_param(&r->url, "query", query);
+        slg_url_number(&r->url, "limit", (int64_t)tail->limit);
+        slg_url_param(&r->url, "direction", "forward");
+        slg_url_number(&r->url, "start", tail->from_ns);
+        slg_url_number(&r->url, "end", slg_clock_wall_ns(slg_clock_system()) + 60 * SLG_NS_PER_SEC);
+        status = get_json(r, &error);
+        if (status != SLG_INVALID || !slg_answer_lines_max(error.message, &lines_max) ||
+            lines_max >= tail->limit)
+            break;
+        tail->limit = lines_max;
+    }
+    *reterr = error;
+    return status;
+}
+
 static int poll_tail(struct reader *r, const char *query, const char *polls)
 {
     struct tail tail = { .from_ns = slg_clock_wall_ns(slg_clock_system()) - TAIL_OVERLAP_NS,
+                         .limit = TAIL_LINES,
                          .seen = calloc(TAIL_SEEN_MAX, sizeof(uint64_t)) };
     struct slg_error error = { 0 };
     int64_t left = INT64_MAX;
@@ -268,13 +300,7 @@ static int poll_tail(struct reader *r, const char *query, const char *polls)
         return SLG_CTL_USAGE;
     }
     for (; left > 0 && code == SLG_CTL_OK; left--) {
-        slg_url_start(&r->url, r->ctl->addr, "/loki/api/v1/query_range");
-        slg_url_param(&r->url, "query", query);
-        slg_url_param(&r->url, "limit", "5000");
-        slg_url_param(&r->url, "direction", "forward");
-        slg_url_number(&r->url, "start", tail.from_ns);
-        slg_url_number(&r->url, "end", slg_clock_wall_ns(slg_clock_system()) + 60 * SLG_NS_PER_SEC);
-        if (get_json(r, &error) != SLG_OK)
+        if (poll_once(r, query, &tail, &error) != SLG_OK)
             code = slg_ctl_fail(&error);
         else
             code = show_new_lines(r, &tail);
@@ -308,7 +334,8 @@ static int run_tail(struct slg_ctl *ctl, int argc, char **argv)
     const char *query = NULL, *polls = NULL;
     const struct slg_ctl_option options[] = {
         { "--polls", &polls,
-          "poll instead: end after so many requests (2 a second); default: live, never ends",
+          "poll instead: end after so many requests (2 a second); default: live, until the server "
+          "ends it (silage: after querier.limits.tail_time_max, 1 h, with status 1)",
           false },
     };
     struct reader r;

@@ -6,10 +6,12 @@
 #include "base/cursor.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "ctl/answer.h"
 #include "ctl/fetch.h"
+#include "ctl/progress.h"
 #include "ctl/url.h"
 
-#define PAGE_LINES 5000 /* the server's default maximum */
+#define PAGE_LINES ((size_t)5000) /* the server's default maximum */
 #define POLL_MS    250
 
 struct slg_verify {
@@ -27,6 +29,7 @@ struct pager {
     uint64_t *hashes;
     size_t count;
     size_t capacity;
+    size_t page_lines;    /* at most PAGE_LINES, and what the server allows */
     int64_t next_ns;      /* start of the next page */
     size_t at_next_count; /* lines of exactly next_ns that we have already */
 };
@@ -116,19 +119,23 @@ static enum slg_status count_lines(struct pager *p, uint64_t *ret_count, struct 
 static enum slg_status settle(struct pager *p, uint64_t want, struct slg_error *reterr)
 {
     int64_t changed_ns = slg_clock_mono_ns(slg_clock_system());
+    struct slg_progress progress;
     uint64_t count = 0, last = 0;
+
+    slg_progress_start(&progress, "verify: to be found", "lines", 1, (int64_t)want);
 
     for (;;) {
         int64_t now = slg_clock_mono_ns(slg_clock_system());
         enum slg_status status = count_lines(p, &count, reterr);
 
-        if (status != SLG_OK)
-            return status;
         if (count != last)
             changed_ns = now;
         last = count;
-        if (count >= want || now - changed_ns > p->range->settle_ns)
-            return SLG_OK;
+        if (status != SLG_OK || count >= want || now - changed_ns > p->range->settle_ns) {
+            slg_progress_end(&progress);
+            return status;
+        }
+        slg_progress_tell(&progress, (int64_t)count);
         (void)poll(NULL, 0, POLL_MS); /* the pace of asking */
     }
 }
@@ -189,11 +196,11 @@ static size_t read_lines(const struct slg_json *root, struct page_line *lines, s
 static enum slg_status take_page(struct pager *p, const struct slg_json *root,
                                  struct page_line *lines, bool *ret_done, struct slg_error *reterr)
 {
-    size_t count = read_lines(root, lines, PAGE_LINES);
+    size_t count = read_lines(root, lines, p->page_lines);
     size_t skip = p->at_next_count, at_last = 0;
     int64_t last_ns;
 
-    *ret_done = count < PAGE_LINES;
+    *ret_done = count < p->page_lines;
     for (size_t i = 0; i < count; i++) {
         if (lines[i].ts_ns == p->next_ns && skip > 0) {
             skip--;
@@ -207,8 +214,8 @@ static enum slg_status take_page(struct pager *p, const struct slg_json *root,
     last_ns = lines[count - 1].ts_ns;
     if (last_ns == lines[0].ts_ns)
         return slg_errorf(reterr, SLG_LIMIT,
-                          "over %d lines have one and the same time: cannot page through them",
-                          PAGE_LINES);
+                          "over %zu lines have one and the same time: cannot page through them",
+                          p->page_lines);
     for (size_t i = count; i > 0 && lines[i - 1].ts_ns == last_ns; i--)
         at_last++;
     p->next_ns = last_ns;
@@ -216,29 +223,53 @@ static enum slg_status take_page(struct pager *p, const struct slg_json *root,
     return SLG_OK;
 }
 
-static enum slg_status page_through(struct pager *p, struct slg_error *reterr)
+/* The next page, as large as the server allows. */
+static enum slg_status get_page(struct pager *p, struct slg_json **ret_root,
+                                struct slg_error *reterr)
+{
+    struct slg_error error = { 0 };
+    enum slg_status status;
+    uint64_t lines_max;
+
+    for (;;) {
+        slg_url_start(&p->url, p->range->addr, "/loki/api/v1/query_range");
+        slg_url_param(&p->url, "query", p->range->selector);
+        slg_url_param(&p->url, "direction", "forward");
+        slg_url_number(&p->url, "limit", (int64_t)p->page_lines);
+        slg_url_number(&p->url, "start", p->next_ns);
+        slg_url_number(&p->url, "end", p->range->to_ns);
+        status = get(p, ret_root, &error);
+        if (status != SLG_INVALID || !slg_answer_lines_max(error.message, &lines_max) ||
+            lines_max >= p->page_lines)
+            break;
+        p->page_lines = (size_t)lines_max;
+    }
+    if (status != SLG_OK && reterr != NULL)
+        *reterr = error;
+    return status;
+}
+
+static enum slg_status page_through(struct pager *p, uint64_t want, struct slg_error *reterr)
 {
     struct page_line *lines = calloc(PAGE_LINES, sizeof(*lines));
     enum slg_status status = SLG_OK;
+    struct slg_progress progress;
     bool done = false;
 
     if (lines == NULL)
         return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for a page");
     p->next_ns = p->range->from_ns;
+    slg_progress_start(&progress, "verify: read", "lines", 1, (int64_t)want);
     while (!done && status == SLG_OK) {
         struct slg_json *root = NULL;
 
-        slg_url_start(&p->url, p->range->addr, "/loki/api/v1/query_range");
-        slg_url_param(&p->url, "query", p->range->selector);
-        slg_url_param(&p->url, "direction", "forward");
-        slg_url_number(&p->url, "limit", PAGE_LINES);
-        slg_url_number(&p->url, "start", p->next_ns);
-        slg_url_number(&p->url, "end", p->range->to_ns);
-        status = get(p, &root, reterr);
+        status = get_page(p, &root, reterr);
         if (status == SLG_OK)
             status = take_page(p, root, lines, &done, reterr);
         slg_json_destroy(root);
+        slg_progress_tell(&progress, (int64_t)p->count);
     }
+    slg_progress_end(&progress);
     free(lines);
     return status;
 }
@@ -271,7 +302,9 @@ static void compare_multisets(struct slg_verify *verify, struct pager *p,
 enum slg_status slg_verify_run(struct slg_verify *verify, const struct slg_verify_range *range,
                                struct slg_verify_outcome *ret_outcome, struct slg_error *reterr)
 {
-    struct pager p = { .range = range, .fetch = slg_fetch_create(range->token) };
+    struct pager p = { .range = range,
+                       .page_lines = PAGE_LINES,
+                       .fetch = slg_fetch_create(range->token) };
     enum slg_status status = SLG_NO_MEMORY;
 
     slg_buf_init(&p.url, 65536);
@@ -279,7 +312,7 @@ enum slg_status slg_verify_run(struct slg_verify *verify, const struct slg_verif
     if (p.fetch != NULL)
         status = settle(&p, verify->count, reterr);
     if (status == SLG_OK)
-        status = page_through(&p, reterr);
+        status = page_through(&p, verify->count, reterr);
     if (status == SLG_OK)
         compare_multisets(verify, &p, ret_outcome);
     free(p.hashes);

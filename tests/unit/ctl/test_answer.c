@@ -77,11 +77,43 @@ static void test_names(void **state)
     slg_buf_fini(&out);
 }
 
+static void test_lines_max(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t want; /* 7: it does not say */
+    } rows[] = {
+        { "HTTP 400: max entries limit per query exceeded, limit > max_entries_limit_per_query "
+          "(5000 > "
+          "100)",
+          100 },
+        { "max_entries_limit_per_query (5000 > 1)", 1 },
+        { "max_entries_limit_per_query (5000 > 0)", 7 },
+        { "max_entries_limit_per_query (5000 > x)", 7 },
+        { "max_entries_limit_per_query (5000 > ", 7 },
+        { "max_entries_limit", 7 },
+        { "a > 3", 7 },
+        { "", 7 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < SLG_ARRAY_LEN(rows); i++) {
+        size_t size = strlen(rows[i].text) + 1;
+        char *block = (char *)test_block(rows[i].text, size);
+        uint64_t max = 7;
+
+        CHECK(rows[i].text, slg_answer_lines_max(block, &max) == (rows[i].want != 7));
+        CHECK(rows[i].text, max == rows[i].want);
+        free(block);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_print),
         cmocka_unit_test(test_names),
+        cmocka_unit_test(test_lines_max),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* Promise: the check finds every line that is missing, there twice or never sent, over several pages and with lines of
- * equal times at the edges of pages; requests carry their parameters percent-encoded.
+ * equal times at the edges of pages, as large as the server allows; requests carry their parameters percent-encoded.
  * Oracle: a server that serves a known list of lines as Loki's API does, and the sets put into it.
  * Covers: ctl/fetch.c */
 #include "tests/helper/test.h"
@@ -15,6 +15,7 @@
 struct sink {
     unsigned lines[LINES_MAX]; /* numbers in order */
     size_t count;
+    int64_t lines_max; /* of a page */
 };
 
 static int64_t time_of(size_t n)
@@ -39,7 +40,16 @@ static void serve_range(void *ctx, struct slg_http_request *request)
     int64_t start = number_param(request, "start"), end = number_param(request, "end");
     int64_t limit = number_param(request, "limit"), given = 0;
     struct slg_buf out;
+    char refusal[160];
 
+    if (limit > sink->lines_max) {
+        (void)snprintf(refusal, sizeof(refusal),
+                       "max entries limit per query exceeded, limit > "
+                       "max_entries_limit_per_query (%lld > %lld)\n",
+                       (long long)limit, (long long)sink->lines_max);
+        slg_http_answer_text(request, 400, refusal);
+        return;
+    }
     slg_buf_init(&out, (size_t)16 << 20);
     slg_buf_append_text(&out, "{\"status\":\"success\",\"data\":{\"resultType\":\"streams\","
                               "\"result\":[{\"stream\":{},\"values\":[");
@@ -81,13 +91,15 @@ static const struct verify_case {
     size_t sent;                  /* lines 0 to sent - 1 */
     size_t skip, twice, strange;  /* numbers; SIZE_MAX: none */
     uint64_t missing, unexpected; /* wanted */
+    int64_t lines_max;            /* that the server allows */
 } cases[] = {
-    { "all there", 12000, SIZE_MAX, SIZE_MAX, SIZE_MAX, 0, 0 },
-    { "one page", 10, SIZE_MAX, SIZE_MAX, SIZE_MAX, 0, 0 },
-    { "a full page", 5000, SIZE_MAX, SIZE_MAX, SIZE_MAX, 0, 0 },
-    { "one missing", 12000, 7000, SIZE_MAX, SIZE_MAX, 1, 0 },
-    { "one twice", 12000, SIZE_MAX, 4999, SIZE_MAX, 0, 1 },
-    { "one for another", 12000, 3, SIZE_MAX, 77777, 1, 1 },
+    { "all there", 12000, SIZE_MAX, SIZE_MAX, SIZE_MAX, 0, 0, 5000 },
+    { "one page", 10, SIZE_MAX, SIZE_MAX, SIZE_MAX, 0, 0, 5000 },
+    { "a full page", 5000, SIZE_MAX, SIZE_MAX, SIZE_MAX, 0, 0, 5000 },
+    { "one missing", 12000, 7000, SIZE_MAX, SIZE_MAX, 1, 0, 5000 },
+    { "one twice", 12000, SIZE_MAX, 4999, SIZE_MAX, 0, 1, 5000 },
+    { "one for another", 12000, 3, SIZE_MAX, 77777, 1, 1, 5000 },
+    { "small pages", 2000, 7, SIZE_MAX, SIZE_MAX, 1, 0, 100 },
 };
 
 static void run_case(const struct verify_case *row, struct sink *sink, const char *address)
@@ -104,6 +116,7 @@ static void run_case(const struct verify_case *row, struct sink *sink, const cha
     assert_non_null(verify);
     (void)snprintf(addr, sizeof(addr), "http://%s", address);
     sink->count = 0;
+    sink->lines_max = row->lines_max;
     for (size_t n = 0; n < row->sent; n++) {
         (void)snprintf(line, sizeof(line), "line %zu", n);
         slg_verify_add(verify, line, strlen(line));
