@@ -6,6 +6,19 @@
 #include "logql/syntax/print.h"
 #include "querier/params.h"
 
+struct api_client slg_api_client(struct slg_querier *querier, struct slg_http_request *request)
+{
+    return (struct api_client){ .querier = querier,
+                                .request = request,
+                                .started_mono_ns = slg_clock_mono_ns(slg_clock_system()) };
+}
+
+static int64_t deadline_of(const struct api_client *client)
+{
+    return client->started_mono_ns +
+           client->querier->options.limits.query_timeout_ms * SLG_NS_PER_MS;
+}
+
 bool slg_api_canceled(void *api_client)
 {
     const struct api_client *client = api_client;
@@ -272,14 +285,14 @@ enum slg_status slg_api_resolution(const struct slg_http_request *request, int64
     return ret_interval_ns == NULL ? SLG_OK : read_interval(request, ret_interval_ns, reterr);
 }
 
-enum slg_status slg_api_fanout(struct slg_querier *querier, struct api_client *client,
-                               struct slg_fanout **ret_fanout, struct slg_error *reterr)
+enum slg_status slg_api_fanout(struct api_client *client, struct slg_fanout **ret_fanout,
+                               struct slg_error *reterr)
 {
+    struct slg_querier *querier = client->querier;
     struct slg_fanout_options options = {
         .peers = querier->peers,
         .tenant = slg_text_of(QUERIER_TENANT),
-        .deadline_mono_ns = slg_clock_mono_ns(slg_clock_system()) +
-                            querier->options.limits.query_timeout_ms * SLG_NS_PER_MS,
+        .deadline_mono_ns = deadline_of(client),
         .now_wall_ns = slg_clock_wall_ns(slg_clock_system()),
         .memory_bytes_max = querier->options.limits.memory_bytes_max,
         .parallel_max = querier->options.limits.parallel_max,
@@ -325,16 +338,15 @@ enum slg_status slg_api_check_entries(const struct slg_querier_limits *limits, u
                       (unsigned long long)limit, (unsigned long long)limits->entries_max);
 }
 
-enum slg_status slg_api_enter(struct api_client *client, int64_t started_mono_ns,
-                              struct slg_error *reterr)
+enum slg_status slg_api_enter(struct api_client *client, struct slg_error *reterr)
 {
     struct slg_querier *querier = client->querier;
-    int64_t deadline = started_mono_ns + querier->options.limits.query_timeout_ms * SLG_NS_PER_MS;
     enum slg_status status;
 
     client->place = slg_api_job(client->request, SLG_GATE_LONG);
     client->place.bytes = querier->options.limits.memory_bytes_max;
-    status = slg_gate_enter(querier->gate, &client->place, deadline, slg_api_canceled, client);
+    status = slg_gate_enter(querier->gate, &client->place, deadline_of(client), slg_api_canceled,
+                            client);
     if (status == SLG_AGAIN)
         return slg_errorf(reterr, SLG_AGAIN, "%zu queries wait already: try again later",
                           querier->options.limits.waiting_max);

@@ -117,8 +117,7 @@ static enum slg_status fetch_lines(struct sample *sample, struct slg_error *rete
 {
     static const struct slg_fanout_work work = { begin_lines, run_lines };
     int64_t from_ns, to_ns;
-    enum slg_status status =
-        slg_api_fanout(sample->client.querier, &sample->client, &sample->fanout, reterr);
+    enum slg_status status = slg_api_fanout(&sample->client, &sample->fanout, reterr);
 
     slg_query_leaf_range(sample->query, 0, &from_ns, &to_ns);
     if (status == SLG_OK)
@@ -162,14 +161,13 @@ static enum slg_status run_admitted(struct sample *sample, struct slg_error *ret
 
 static enum slg_status run_sample(struct sample *sample, struct slg_error *reterr)
 {
-    int64_t started_mono_ns = slg_clock_mono_ns(slg_clock_system());
     enum slg_status status;
 
     status = read_params(sample, reterr);
     if (status == SLG_OK)
         status = read_query(sample, reterr);
     if (status == SLG_OK)
-        status = slg_api_enter(&sample->client, started_mono_ns, reterr);
+        status = slg_api_enter(&sample->client, reterr);
     if (status != SLG_OK)
         return status;
     status = run_admitted(sample, reterr);
@@ -258,8 +256,7 @@ static void count_sample(const struct sample *sample, enum slg_status status)
 static void answer(struct slg_querier *querier, struct slg_http_request *request,
                    struct slg_text wanted, void (*print)(struct sample *))
 {
-    struct sample sample = { .client = { .querier = querier, .request = request },
-                             .wanted = wanted };
+    struct sample sample = { .client = slg_api_client(querier, request), .wanted = wanted };
     struct slg_error error = { .status = SLG_OK };
     enum slg_status status;
 

@@ -94,11 +94,11 @@ void slg_api_drilldown_limits(void *ctx, struct slg_http_request *request)
 void slg_api_ready(void *ctx, struct slg_http_request *request)
 {
     struct slg_querier *querier = ctx;
-    struct api_client client = { .querier = querier, .request = request };
+    struct api_client client = slg_api_client(querier, request);
     struct slg_fanout *fanout = NULL;
     struct slg_error error = { 0 };
     int64_t now = slg_clock_wall_ns(slg_clock_system());
-    enum slg_status status = slg_api_fanout(querier, &client, &fanout, &error);
+    enum slg_status status = slg_api_fanout(&client, &fanout, &error);
 
     if (status == SLG_OK)
         status = slg_fanout_fix_sets(fanout, now, now + 1, &error);

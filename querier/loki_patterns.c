@@ -72,8 +72,7 @@ static enum slg_status mine(struct slg_meta *meta, struct patterns *patterns,
 {
     static const struct slg_fanout_work work = { begin_mining, run_mining };
     const struct slg_leaf_request *leaf = &patterns->leaf;
-    enum slg_status status =
-        slg_api_fanout(meta->client.querier, &meta->client, &meta->fanout, reterr);
+    enum slg_status status = slg_api_fanout(&meta->client, &meta->fanout, reterr);
 
     if (status != SLG_OK)
         return status;
@@ -88,7 +87,7 @@ static enum slg_status list_patterns(struct slg_meta *meta, void *arg, struct sl
 
     if (meta->wanted.to_ns <= meta->wanted.from_ns)
         return SLG_OK;
-    status = slg_api_enter(&meta->client, slg_clock_mono_ns(slg_clock_system()), reterr);
+    status = slg_api_enter(&meta->client, reterr);
     if (status != SLG_OK)
         return status;
     status = mine(meta, arg, reterr);

@@ -19,8 +19,7 @@ struct job {
     struct slg_answer answer;
     struct slg_scan_stats stats;         /* of fanout, which ends before the answer is sent */
     char warning[SLG_FANOUT_TEXT_BYTES]; /* likewise */
-    int64_t started_mono_ns;
-    unsigned run_count; /* more than one: storers were lost on the way */
+    unsigned run_count;                  /* more than one: storers were lost on the way */
     char flags[SLG_API_FLAGS_BYTES];
 };
 
@@ -189,8 +188,7 @@ static enum slg_status run_admitted(struct job *job, struct slg_error *reterr)
 {
     static const struct slg_fanout_work work = { begin_run, run_once };
     int64_t from_ns, to_ns;
-    enum slg_status status =
-        slg_api_fanout(job->client.querier, &job->client, &job->fanout, reterr);
+    enum slg_status status = slg_api_fanout(&job->client, &job->fanout, reterr);
 
     if (status != SLG_OK)
         return status;
@@ -225,7 +223,7 @@ static enum slg_status shrink(struct job *job, struct slg_error *reterr)
 
 static enum slg_status run_gated(struct job *job, struct slg_error *reterr)
 {
-    enum slg_status status = slg_api_enter(&job->client, job->started_mono_ns, reterr);
+    enum slg_status status = slg_api_enter(&job->client, reterr);
 
     if (status != SLG_OK)
         return status;
@@ -333,13 +331,12 @@ static void answer_query(struct slg_querier *querier, struct slg_http_request *r
         slg_http_answer_text(request, 500, "no memory for the query");
         return;
     }
-    job->client = (struct api_client){ .querier = querier, .request = request };
-    job->started_mono_ns = slg_clock_mono_ns(slg_clock_system());
+    job->client = slg_api_client(querier, request);
     job->answer.legacy = form == FORM_LEGACY;
     if (form != FORM_LEGACY)
         job->answer.encoding_flags = slg_api_flags(request, job->flags, &job->answer.categorize);
     status = run_query(job, /* instant= */ form == FORM_INSTANT, &error);
-    took_ns = slg_clock_mono_ns(slg_clock_system()) - job->started_mono_ns;
+    took_ns = slg_clock_mono_ns(slg_clock_system()) - job->client.started_mono_ns;
     job->answer.exec_seconds = (double)took_ns / 1e9;
     count_job(job, status, took_ns);
     log_query(job, status, took_ns);

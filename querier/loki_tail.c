@@ -210,7 +210,7 @@ static enum slg_status admit(struct api_client *client, const struct wish *wish,
 
 void slg_api_tail(void *ctx, struct slg_http_request *request)
 {
-    struct api_client client = { .querier = ctx, .request = request };
+    struct api_client client = slg_api_client(ctx, request);
     char accept[SLG_WEBSOCKET_ACCEPT_BYTES];
     struct slg_error error = { 0 };
     struct slg_buf full_text;

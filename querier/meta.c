@@ -103,7 +103,7 @@ enum slg_status slg_meta_list(struct slg_meta *meta, void *arg, struct slg_error
     if (meta->wanted.to_ns <= meta->wanted.from_ns)
         meta->wanted.to_ns = meta->wanted.from_ns + 1;
     if (meta->fanout == NULL)
-        status = slg_api_fanout(meta->client.querier, &meta->client, &meta->fanout, reterr);
+        status = slg_api_fanout(&meta->client, &meta->fanout, reterr);
     if (status == SLG_OK)
         status = slg_fanout_list_streams(meta->fanout, &meta->wanted, meta->arena, &meta->streams,
                                          &meta->stream_count, reterr);
@@ -162,7 +162,7 @@ size_t slg_meta_label_count(const struct slg_meta *meta)
 static enum slg_status init(struct slg_meta *meta, struct slg_querier *querier,
                             struct slg_http_request *request, struct slg_error *reterr)
 {
-    *meta = (struct slg_meta){ .client = { .querier = querier, .request = request } };
+    *meta = (struct slg_meta){ .client = slg_api_client(querier, request) };
     slg_buf_init(&meta->out, SLG_META_ANSWER_BYTES_MAX);
     meta->arena =
         slg_arena_create(querier->options.limits.memory_bytes_max + SLG_LOGQL_PARSE_ARENA_BYTES);

@@ -28,8 +28,10 @@ struct slg_querier {
 struct api_client {
     struct slg_querier *querier;
     struct slg_http_request *request;
+    int64_t started_mono_ns;   /* its time, in the queue too, begins here */
     struct slg_gate_job place; /* between slg_api_enter and slg_api_leave */
 };
+struct api_client slg_api_client(struct slg_querier *querier, struct slg_http_request *request);
 bool slg_api_canceled(void *api_client);
 /* Who asks, as the gate sees it: outside, with nothing to hold. */
 struct slg_gate_job slg_api_job(const struct slg_http_request *request, enum slg_gate_lane lane);
@@ -74,8 +76,7 @@ SLG_MUST_CHECK enum slg_status slg_api_check_range(const struct slg_querier_limi
 SLG_MUST_CHECK enum slg_status slg_api_check_entries(const struct slg_querier_limits *limits,
                                                      uint64_t limit, struct slg_error *reterr);
 /* Wait for a place among the running queries. AGAIN, TIMEOUT, CANCELED. After OK: slg_api_leave. */
-SLG_MUST_CHECK enum slg_status slg_api_enter(struct api_client *client, int64_t started_mono_ns,
-                                             struct slg_error *reterr);
+SLG_MUST_CHECK enum slg_status slg_api_enter(struct api_client *client, struct slg_error *reterr);
 /* Give the place to the next; the answer, not sent yet, holds so many bytes until slg_api_leave. AGAIN: what this client
  * has not read yet holds too many. */
 SLG_MUST_CHECK enum slg_status slg_api_keep(struct api_client *client, size_t bytes,
@@ -85,10 +86,9 @@ void slg_api_leave(struct api_client *client); /* also when it never entered */
 SLG_MUST_CHECK enum slg_status slg_api_step(const struct slg_http_request *request,
                                             int64_t start_ns, int64_t end_ns, int64_t *ret_step_ns,
                                             struct slg_error *reterr);
-SLG_MUST_CHECK enum slg_status slg_api_fanout(struct slg_querier *querier,
-                                              struct api_client *client,
-                                              struct slg_fanout **ret_fanout,
-                                              struct slg_error *reterr);
+/* For the rest of the client's time. */
+SLG_MUST_CHECK enum slg_status
+slg_api_fanout(struct api_client *client, struct slg_fanout **ret_fanout, struct slg_error *reterr);
 
 /* Handlers; ctx is the querier. */
 slg_http_handler slg_api_query_range, slg_api_query, slg_api_labels, slg_api_label_values,
