@@ -83,6 +83,8 @@ struct slg_fanout {
     char incomplete[SLG_FANOUT_TEXT_BYTES]; /* "" = complete */
 };
 
+/* As if no sets had been fixed; what they lie in is free. */
+void slg_fanout_forget_sets(struct slg_fanout *fanout);
 /* Forget what is still under way, and begin to ask for something else. */
 void slg_fanout_begin_asking(struct slg_fanout *fanout);
 /* Wait for the next reply of this turn, or until the query is over: TIMEOUT (deadline), CANCELED; NOT_FOUND: nothing is

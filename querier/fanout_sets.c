@@ -526,6 +526,14 @@ static enum slg_status take_all_sets(struct slg_fanout *fanout, struct slg_error
     return status == SLG_NOT_FOUND || status == SLG_AGAIN ? SLG_OK : status;
 }
 
+void slg_fanout_forget_sets(struct slg_fanout *fanout)
+{
+    fanout->holder_count = fanout->shard_count = fanout->sets_count = 0;
+    fanout->holders = NULL;
+    fanout->doubts = NULL;
+    fanout->doubt_count = 0;
+}
+
 enum slg_status slg_fanout_fix_sets(struct slg_fanout *fanout, int64_t from_ns, int64_t to_ns,
                                     struct slg_error *reterr)
 {
@@ -534,10 +542,7 @@ enum slg_status slg_fanout_fix_sets(struct slg_fanout *fanout, int64_t from_ns, 
     int64_t started_ns = slg_clock_mono_ns(slg_clock_system());
     struct unclear unclear = { .count = 0 };
 
-    fanout->holder_count = fanout->shard_count = fanout->sets_count = 0; /* of an earlier fixing */
-    fanout->holders = NULL;
-    fanout->doubts = NULL;
-    fanout->doubt_count = 0;
+    slg_fanout_forget_sets(fanout); /* of an earlier fixing */
     fanout->incomplete[0] = '\0';
     memset(fanout->node_failed, 0, sizeof(fanout->node_failed));
     memset(fanout->node_lost, 0, sizeof(fanout->node_lost));

@@ -17,8 +17,9 @@ struct stream_list {
 static enum slg_status append_streams(struct stream_list *list,
                                       const struct slg_rpc_stream *streams, size_t count)
 {
-    while (list->count + count > list->capacity) {
-        size_t grown = list->capacity == 0 ? 1024 : list->capacity * 2;
+    if (list->count + count > list->capacity) {
+        size_t wanted = list->count + count, doubled = list->capacity * 2;
+        size_t grown = wanted > doubled ? wanted : doubled;
         struct slg_rpc_stream *items =
             slg_arena_grow(list->arena, list->items, list->capacity, grown, sizeof(*items));
 
@@ -262,6 +263,7 @@ enum slg_status slg_fanout_list_streams(struct slg_fanout *fanout,
 {
     static const struct slg_fanout_work work = { begin_listing, run_listing };
     struct listing listing = { .fanout = fanout, .wanted = wanted, .list = { .arena = arena } };
+    struct slg_arena_mark mark = slg_arena_mark(fanout->arena);
     int64_t from_ns, to_ns;
     enum slg_status status;
 
@@ -274,6 +276,8 @@ enum slg_status slg_fanout_list_streams(struct slg_fanout *fanout,
         if (status == SLG_OK && listing.lost > 0) /* with copies the sets have told already */
             say_incomplete(fanout, wanted);
     }
+    slg_fanout_forget_sets(fanout); /* they were for this list: there may be thousands of lists */
+    slg_arena_rewind(fanout->arena, mark);
     if (status != SLG_OK)
         return status;
     merge_equal(&listing.list);

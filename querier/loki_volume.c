@@ -1,6 +1,6 @@
 /* Volumes: bytes by label set or label name, of a whole range or step by step. */
 #include "base/clock.h"
-#include "logql/eval/series.h"
+#include "logql/eval/label_pool.h"
 #include "querier/answer.h"
 #include "querier/meta.h"
 #include "querier/params.h"
@@ -167,30 +167,23 @@ void slg_api_volume(void *ctx, struct slg_http_request *request)
 
 /* ---- volume_range: the volumes of each step, then turned into one line per volume ---- */
 
+/* There are up to limit points a step, and 11,000 steps: a point is small, labels are kept once. */
 struct volume_point {
-    struct slg_volume volume;
-    int64_t ts_ns;
+    uint64_t bytes;
+    uint32_t id; /* of the label set; later its place in the answer */
+    uint32_t step;
 };
 
 struct volume_matrix {
     struct slg_volume_rule rule;
-    int64_t step_ns;
-    struct volume_point *points;
+    int64_t start_ns, end_ns, step_ns;
+    struct slg_arena *arena; /* of the pool */
+    struct slg_label_pool pool;
+    struct slg_buf points;
     size_t count;
-    size_t capacity;
 };
 
-static int compare_points(const void *left, const void *right)
-{
-    const struct volume_point *a = left, *b = right;
-    int order = slg_label_set_compare(&a->volume.labels, &b->volume.labels);
-
-    if (order != 0)
-        return order;
-    return a->ts_ns < b->ts_ns ? -1 : a->ts_ns > b->ts_ns;
-}
-
-static enum slg_status add_step(struct slg_meta *meta, struct volume_matrix *matrix, int64_t ts_ns,
+static enum slg_status add_step(struct slg_meta *meta, struct volume_matrix *matrix, uint32_t step,
                                 struct slg_error *reterr)
 {
     struct slg_volume *volumes = NULL;
@@ -201,20 +194,15 @@ static enum slg_status add_step(struct slg_meta *meta, struct volume_matrix *mat
         status = sum_streams(meta, &matrix->rule, &volumes, &count, reterr);
     if (status != SLG_OK)
         return status;
-    if (matrix->count + count > matrix->capacity) {
-        size_t grown = (matrix->count + count) * 2 + 64;
-        struct volume_point *points =
-            slg_arena_grow(meta->arena, matrix->points, matrix->capacity, grown, sizeof(*points));
+    for (size_t i = 0; i < count; i++) {
+        struct volume_point point = { .bytes = volumes[i].bytes, .step = step };
 
-        if (points == NULL)
+        if (!slg_label_pool_intern(&matrix->pool, &volumes[i].labels, &point.id))
             return slg_meta_no_memory(reterr);
-        matrix->points = points;
-        matrix->capacity = grown;
+        slg_buf_append(&matrix->points, &point, sizeof(point));
     }
-    for (size_t i = 0; i < count; i++)
-        matrix->points[matrix->count++] =
-            (struct volume_point){ .volume = volumes[i], .ts_ns = ts_ns };
-    return SLG_OK;
+    matrix->count += count;
+    return slg_buf_failed(&matrix->points) ? slg_meta_no_memory(reterr) : SLG_OK;
 }
 
 static enum slg_status read_range_request(struct slg_meta *meta, void *arg,
@@ -230,48 +218,109 @@ static enum slg_status read_range_request(struct slg_meta *meta, void *arg,
     return status == SLG_OK ? read_request(meta, &matrix->rule, reterr) : status;
 }
 
-/* Each step is stamped with its end less 1 ms, the last with the end of the range. */
+/* Each step is listed in memory that the next one uses again. */
 static enum slg_status list_steps(struct slg_meta *meta, void *arg, struct slg_error *reterr)
 {
     struct volume_matrix *matrix = arg;
-    int64_t start_ns = meta->wanted.from_ns, end_ns = meta->wanted.to_ns;
-    int64_t step_ns = matrix->step_ns;
+    size_t bytes = meta->client.querier->options.limits.memory_bytes_max / 2;
     enum slg_status status = SLG_OK;
+    uint32_t step = 0;
 
-    for (int64_t at = start_ns; at < end_ns && status == SLG_OK; at += step_ns) {
-        bool last = at + step_ns >= end_ns;
+    matrix->start_ns = meta->wanted.from_ns;
+    matrix->end_ns = meta->wanted.to_ns;
+    matrix->arena = slg_arena_create(bytes);
+    if (matrix->arena == NULL)
+        return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for the volumes");
+    slg_label_pool_init(&matrix->pool, matrix->arena);
+    slg_buf_init(&matrix->points, bytes);
+    for (int64_t at = matrix->start_ns; at < matrix->end_ns && status == SLG_OK; step++) {
+        struct slg_arena_mark mark = slg_arena_mark(meta->arena);
 
         meta->wanted.from_ns = at;
-        meta->wanted.to_ns = last ? end_ns : at + step_ns;
-        status = add_step(meta, matrix, last ? end_ns : at + step_ns - SLG_NS_PER_MS, reterr);
+        at = at + matrix->step_ns < matrix->end_ns ? at + matrix->step_ns : matrix->end_ns;
+        meta->wanted.to_ns = at;
+        status = add_step(meta, matrix, step, reterr);
+        slg_arena_rewind(meta->arena, mark);
     }
     return status;
+}
+
+/* A volume's place in the answer: by labels. */
+struct placed {
+    const struct slg_label_set *labels;
+    uint32_t id;
+};
+
+static int compare_placed(const void *left, const void *right)
+{
+    const struct placed *a = left, *b = right;
+
+    return slg_label_set_compare(a->labels, b->labels);
+}
+
+static int compare_points(const void *left, const void *right)
+{
+    const struct volume_point *a = left, *b = right;
+
+    if (a->id != b->id)
+        return a->id < b->id ? -1 : 1;
+    return a->step < b->step ? -1 : a->step > b->step;
+}
+
+/* Points by their volume's place, then by time. NULL: the arena is full. */
+static struct placed *sort_points(struct slg_meta *meta, struct volume_matrix *matrix)
+{
+    struct volume_point *points = (struct volume_point *)(void *)matrix->points.data;
+    size_t count = matrix->pool.count;
+    struct placed *placed = slg_arena_calloc(meta->arena, count + 1, sizeof(*placed));
+    uint32_t *places = slg_arena_calloc(meta->arena, count + 1, sizeof(*places));
+
+    if (placed == NULL || places == NULL)
+        return NULL;
+    for (uint32_t id = 0; id < count; id++)
+        placed[id] = (struct placed){ slg_label_pool_set(&matrix->pool, id), id };
+    if (count > 0)
+        qsort(placed, count, sizeof(*placed), compare_placed);
+    for (uint32_t place = 0; place < count; place++)
+        places[placed[place].id] = place;
+    for (size_t i = 0; i < matrix->count; i++)
+        points[i].id = places[points[i].id];
+    if (matrix->count > 0)
+        qsort(points, matrix->count, sizeof(*points), compare_points);
+    return placed;
+}
+
+/* Each step is stamped with its end less 1 ms, the last with the end of the range. */
+static int64_t stamp_of(const struct volume_matrix *matrix, uint32_t step)
+{
+    int64_t start_ns = matrix->start_ns + step * matrix->step_ns;
+
+    return matrix->end_ns - start_ns <= matrix->step_ns
+               ? matrix->end_ns
+               : start_ns + matrix->step_ns - SLG_NS_PER_MS;
 }
 
 static enum slg_status print_matrix(struct slg_meta *meta, void *arg, struct slg_error *reterr)
 {
     struct volume_matrix *matrix = arg;
+    const struct placed *placed = sort_points(meta, matrix);
+    const struct volume_point *points = (const struct volume_point *)(void *)matrix->points.data;
     struct slg_buf *out = &meta->out;
 
-    (void)reterr; /* an answer that is too long is seen by the frame */
+    if (placed == NULL)
+        return slg_meta_no_memory(reterr);
     slg_buf_printf(out, "{\"status\":\"success\",\"data\":{\"resultType\":\"%s\",\"result\":[",
                    matrix->count == 0 ? "vector" : "matrix"); /* as Loki answers nothing */
-    if (matrix->count > 0)
-        qsort(matrix->points, matrix->count, sizeof(*matrix->points), compare_points);
     for (size_t i = 0; i < matrix->count; i++) {
-        const struct volume_point *point = &matrix->points[i];
-        bool first = i == 0 || slg_label_set_compare(&matrix->points[i - 1].volume.labels,
-                                                     &point->volume.labels) != 0;
-
-        if (first) {
+        if (i == 0 || points[i - 1].id != points[i].id) {
             slg_buf_append_text(out, i == 0 ? "" : "]},");
-            print_metric(out, &point->volume.labels);
+            print_metric(out, placed[points[i].id].labels);
             slg_buf_append_text(out, ",\"values\":[[");
         } else {
             slg_buf_append_text(out, ",[");
         }
-        slg_answer_seconds(out, point->ts_ns);
-        slg_buf_printf(out, ",\"%llu\"]", (unsigned long long)point->volume.bytes);
+        slg_answer_seconds(out, stamp_of(matrix, points[i].step));
+        slg_buf_printf(out, ",\"%llu\"]", (unsigned long long)points[i].bytes);
     }
     slg_buf_append_text(out, matrix->count > 0 ? "]}" : "");
     print_end(out);
@@ -285,4 +334,6 @@ void slg_api_volume_range(void *ctx, struct slg_http_request *request)
     struct volume_matrix matrix = { 0 };
 
     slg_meta_answer(ctx, request, &endpoint, &matrix);
+    slg_buf_fini(&matrix.points);
+    slg_arena_destroy(matrix.arena);
 }

@@ -102,12 +102,47 @@ static void test_partial_lists_say_so(void **state)
     }
 }
 
+/* A request may list thousands of times: a list leaves nothing in the fan-out. */
+static void test_many_lists_need_no_more_than_one(void **state)
+{
+    (void)state;
+    for (unsigned replication = 1; replication <= 2; replication++) {
+        struct test_world world = {
+            .count = 2, .fakes = { { .held = 1, .windows = 4 }, { .held = 1, .windows = 4 } }
+        };
+        const struct slg_fanout_streams wanted = { .from_ns = TEST_WINDOW * TEST_HOUR_NS,
+                                                   .to_ns = (TEST_WINDOW + 4) * TEST_HOUR_NS };
+        struct slg_arena *arena = slg_arena_create(1 << 20);
+        struct slg_arena_mark mark = slg_arena_mark(arena);
+        size_t used = 0;
+
+        test_open_world(&world, "many lists", replication, 20 * SLG_NS_PER_SEC);
+        for (int i = 0; i < 300; i++) {
+            struct slg_rpc_stream *streams;
+            struct slg_error error = { 0 };
+            size_t count;
+
+            assert_int_equal(
+                slg_fanout_list_streams(world.fanout, &wanted, arena, &streams, &count, &error),
+                SLG_OK);
+            assert_int_equal(count, 1);
+            if (i == 9)
+                used = slg_arena_used_bytes(world.fanout->arena);
+            slg_arena_rewind(arena, mark);
+        }
+        assert_int_equal(slg_arena_used_bytes(world.fanout->arena), used);
+        test_close_world(&world);
+        slg_arena_destroy(arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_streams_are_added_by_id),
         cmocka_unit_test(test_a_list_is_never_silently_shorter),
         cmocka_unit_test(test_partial_lists_say_so),
+        cmocka_unit_test(test_many_lists_need_no_more_than_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
