@@ -283,20 +283,38 @@ void slg_http_answer_header(struct slg_http_request *request, const char *name, 
     request->headers[request->header_count++].value = copy;
 }
 
-/* gzip with a weight above 0 (RFC 9110 section 12.5.3, as far as clients use it). */
+/* One element of Accept-Encoding: gzip, or x-gzip, with a weight above 0. */
+static bool takes_gzip(const char *element, size_t len)
+{
+    size_t name_len = strcspn(element, "; \t,");
+
+    if (!(name_len == 4 && strncasecmp(element, "gzip", 4) == 0) &&
+        !(name_len == 6 && strncasecmp(element, "x-gzip", 6) == 0))
+        return false;
+    element += name_len;
+    len -= name_len;
+    while (len > 0 && strchr("; \t", *element) != NULL) {
+        element++;
+        len--;
+    }
+    return len < 3 || strncasecmp(element, "q=0", 3) != 0 || strcspn(element, "123456789") < len;
+}
+
+/* RFC 9110 section 12.5.3; "*" is not taken for gzip, as it may be. */
 static bool wants_gzip(const struct slg_http_request *request)
 {
-    const char *accept = slg_http_header(request, "Accept-Encoding");
-    const char *gzip = accept == NULL ? NULL : strcasestr(accept, "gzip");
+    const char *at = slg_http_header(request, "Accept-Encoding");
 
-    if (gzip == NULL)
-        return false;
-    gzip += 4;
-    gzip += strspn(gzip, " ");
-    if (*gzip != ';')
-        return true;
-    gzip += 1 + strspn(gzip + 1, " ");
-    return strncasecmp(gzip, "q=0", 3) != 0 || strpbrk(gzip, "123456789") != NULL;
+    while (at != NULL && *at != '\0') {
+        size_t len;
+
+        at += strspn(at, ", \t");
+        len = strcspn(at, ",");
+        if (takes_gzip(at, len))
+            return true;
+        at += len;
+    }
+    return false;
 }
 
 static void add_headers(struct slg_http_request *request, struct MHD_Response *response,

@@ -498,9 +498,20 @@ static void test_gzip_answers(void **state)
     static const struct {
         const char *accept;
         bool packed;
-    } rows[] = { { "gzip", true },          { "deflate, gzip;q=1.0", true }, { "gzip;q=0", false },
-                 { "gzip; q=0.0", false },  { "br, deflate", false },        { "identity", false },
-                 { "gzip;q=0.5, br", true } };
+    } rows[] = { { "gzip", true },
+                 { "deflate, gzip;q=1.0", true },
+                 { "gzip;q=0", false },
+                 { "gzip; q=0.0", false },
+                 { "br, deflate", false },
+                 { "identity", false },
+                 { "gzip;q=0.5, br", true },
+                 { "gzip;q=0, deflate;q=0.5", false },
+                 { "gzip;q=0, identity;q=1", false },
+                 { "deflate;q=0, GZIP", true },
+                 { "gzip ; q=0.001", true },
+                 { "br,x-gzip", true },
+                 { "gzipped", false },
+                 { "gzip;q=0.000 , br;q=0.1", false } };
     struct world world = { .gone = 0 };
     struct slg_http_server *server = serve(&world, NULL);
 
