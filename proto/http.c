@@ -443,6 +443,9 @@ void slg_http_answer_stream(struct slg_http_request *request, unsigned code,
         free_stream(answer);
     else
         add_headers(request, response, content_type, slg_http_stream_packs(answer->stream));
+    /* libmicrohttpd (0.9.75) writes the last chunk of a chunked answer to HEAD, too: this one is not, and closes. */
+    if (response != NULL && strcmp(request->method, "HEAD") == 0)
+        (void)MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
     queue_response(request, code, response);
 }
 

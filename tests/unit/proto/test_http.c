@@ -599,6 +599,30 @@ static void test_streams(void **state)
     slg_http_server_stop(server);
 }
 
+/* A body behind the header of HEAD would be taken for the next answer (RFC 9112 section 6.3). */
+static void test_head_of_a_stream(void **state)
+{
+    static const char request[] =
+        "HEAD /stream HTTP/1.1\r\nHost: x\r\n\r\nGET /show?a=next" HEAD "\r\n";
+    struct world world = { .gone = 0 };
+    struct slg_http_server *server = serve(&world, NULL);
+    struct slg_buf answer;
+    const uint8_t *rest;
+    size_t len;
+
+    (void)state;
+    exchange(server, request, sizeof(request) - 1, &answer);
+    assert_true(has(&answer, "HTTP/1.1 200"));
+    assert_true(has(&answer, "application/json"));
+    rest = body_of(&answer, &len);
+    assert_true(len == 0 ? has(&answer, "Connection: close")
+                         : strncmp((const char *)rest, "HTTP/1.1 200", 12) == 0 &&
+                               has(&answer, "a=next"));
+    slg_buf_fini(&answer);
+    assert_int_equal(atomic_load(&world.released), 1);
+    slg_http_server_stop(server);
+}
+
 static void test_a_client_that_goes_is_noticed(void **state)
 {
     static const char wait_request[] = "GET /wait HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -750,6 +774,7 @@ int main(void)
         cmocka_unit_test(test_answers_that_trickle_are_cut),
         cmocka_unit_test(test_gzip_answers),
         cmocka_unit_test(test_streams),
+        cmocka_unit_test(test_head_of_a_stream),
         cmocka_unit_test(test_a_client_that_goes_is_noticed),
         cmocka_unit_test(test_stop_with_a_stream_that_nobody_reads),
         cmocka_unit_test(test_tokens),
