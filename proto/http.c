@@ -530,6 +530,17 @@ static enum MHD_Result add_header_bytes(void *ctx, enum MHD_ValueKind kind, cons
     return MHD_YES;
 }
 
+/* "http://host/path", as sent to a proxy, is taken as "/path" (RFC 9112 section 3.2.2). */
+static const char *path_of(const char *target)
+{
+    size_t scheme_len = strncasecmp(target, "http://", 7) == 0    ? 7
+                        : strncasecmp(target, "https://", 8) == 0 ? 8
+                                                                  : 0;
+    const char *path = scheme_len == 0 ? target : strchr(target + scheme_len, '/');
+
+    return path == NULL ? "/" : path;
+}
+
 static struct slg_http_request *start_request(struct slg_http_server *server,
                                               struct MHD_Connection *connection, const char *method,
                                               const char *path)
@@ -549,7 +560,7 @@ static struct slg_http_request *start_request(struct slg_http_server *server,
     request->server = server;
     request->connection = connection;
     request->method = method;
-    request->path = path;
+    request->path = path = path_of(path);
     if (strstr(path, "//") != NULL) {
         char *clean = slg_arena_copy(request->arena, path, strlen(path) + 1);
 
