@@ -25,7 +25,7 @@
  *   call                    handed over in turn: library callback -> handler -> the thread that replies -> library;
  *                           NNG's own locks order these
  *   client->slots[i]        the thread that took it (atomic `taken`), then the library's callback, which gives it back
- *   client->connection_count, change_mono_ns, heard_mono_ns, word_mono_ns, asked_mono_ns, out_count, pipe_id, stopping: atomic
+ *   client->connection_count, made_count, gone_count, change_mono_ns, heard_mono_ns, word_mono_ns, asked_mono_ns, out_count, pipe_id, stopping: atomic
  *   client->watch           the library's callback of watch.pause or watch.aio, each of which begins the other */
 #include "proto/transport.h"
 
@@ -500,6 +500,8 @@ struct slg_transport_client {
     atomic_bool stopping;
     atomic_size_t next_slot; /* a hint: where a free one may be */
     atomic_int connection_count;
+    atomic_uint_least64_t made_count;    /* connections, told before anything can go by them */
+    atomic_uint_least64_t gone_count;    /* of these */
     atomic_int_least64_t change_mono_ns; /* start, or the last loss of a connection */
     atomic_int_least64_t heard_mono_ns;  /* the last reply; 0: none yet */
     size_t slot_count;
@@ -524,19 +526,36 @@ static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *ctx)
 {
     struct slg_transport_client *client = ctx;
 
-    if (event == NNG_PIPE_EV_ADD_POST) {
+    if (event == NNG_PIPE_EV_ADD_PRE) {
+        (void)atomic_fetch_add(&client->made_count, 1); /* the old value says nothing */
+    } else if (event == NNG_PIPE_EV_ADD_POST) {
         take_word(client);
         atomic_store(&client->pipe_id, pipe.id);
-        (void)atomic_fetch_add(&client->connection_count, 1); /* the old value says nothing */
+        (void)atomic_fetch_add(&client->connection_count, 1); /* as above */
     } else if (event == NNG_PIPE_EV_REM_POST) {
         atomic_store(&client->change_mono_ns, now_ns());
         (void)atomic_fetch_sub(&client->connection_count, 1); /* as above */
+        (void)atomic_fetch_add(&client->gone_count, 1);       /* as above */
     }
 }
 
 bool slg_transport_client_connected(const struct slg_transport_client *client)
 {
     return atomic_load(&client->connection_count) > 0;
+}
+
+uint64_t slg_transport_client_connection(const struct slg_transport_client *client)
+{
+    return atomic_load(&client->made_count);
+}
+
+uint64_t slg_transport_client_next_connection(const struct slg_transport_client *client)
+{
+    /* In this order: one that is made between the two is the one that the request goes by. */
+    uint64_t gone = atomic_load(&client->gone_count);
+    uint64_t made = atomic_load(&client->made_count);
+
+    return made == gone ? made + 1 : made;
 }
 
 int64_t slg_transport_client_heard_mono_ns(const struct slg_transport_client *client)
@@ -665,6 +684,8 @@ static int set_socket_options(struct slg_transport_client *client)
         rc = nng_socket_set_ms(client->socket, NNG_OPT_RECONNMINT, RECONNECT_MIN_MS);
     if (rc == 0)
         rc = nng_socket_set_ms(client->socket, NNG_OPT_RECONNMAXT, RECONNECT_MAX_MS);
+    if (rc == 0)
+        rc = nng_pipe_notify(client->socket, NNG_PIPE_EV_ADD_PRE, on_pipe, client);
     if (rc == 0)
         rc = nng_pipe_notify(client->socket, NNG_PIPE_EV_ADD_POST, on_pipe, client);
     if (rc == 0)
@@ -883,8 +904,9 @@ void slg_transport_client_stop(struct slg_transport_client *client)
     if (client == NULL)
         return;
     atomic_store(&client->stopping, true);
-    (void)nng_pipe_notify(client->socket, NNG_PIPE_EV_ADD_POST, NULL,
+    (void)nng_pipe_notify(client->socket, NNG_PIPE_EV_ADD_PRE, NULL,
                           NULL); /* fails only when closed */
+    (void)nng_pipe_notify(client->socket, NNG_PIPE_EV_ADD_POST, NULL, NULL); /* as above */
     (void)nng_pipe_notify(client->socket, NNG_PIPE_EV_REM_POST, NULL, NULL); /* as above */
     stop_watch(client);
     for (size_t i = 0; i < client->slot_count; i++)

@@ -11,6 +11,7 @@
 #define SLG_PROTO_TRANSPORT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "base/status.h"
@@ -84,6 +85,11 @@ void slg_transport_client_stop(struct slg_transport_client *client);
 
 /* Is there a connection now? For status displays; a request may still fail. */
 bool slg_transport_client_connected(const struct slg_transport_client *client);
+/* Connections are numbered from 1, in the order in which they are made. The last one made, which may be lost; 0: none. */
+uint64_t slg_transport_client_connection(const struct slg_transport_client *client);
+/* The one that a request goes by that is sent now: the one there is, or the next. If the last one made still is that
+ * when its reply has come, the reply came by it. */
+uint64_t slg_transport_client_next_connection(const struct slg_transport_client *client);
 /* When the last reply came, of the system's monotonic clock; 0: none yet. Also of requests that nobody waits for. */
 int64_t slg_transport_client_heard_mono_ns(const struct slg_transport_client *client);
 

@@ -16,6 +16,7 @@ struct box {
 
 struct ticket {
     struct box *box;
+    const struct slg_transport_client *client;
     struct slg_reply reply;
 };
 
@@ -77,6 +78,7 @@ static void on_done(void *ctx, enum slg_status status, const uint8_t *reply, siz
     struct box *box = ticket->box;
 
     ticket->reply.status = status;
+    ticket->reply.connection = slg_transport_client_connection(ticket->client);
     if (status == SLG_OK) {
         ticket->reply.bytes = malloc(reply_len > 0 ? reply_len : 1);
         if (ticket->reply.bytes == NULL) {
@@ -107,6 +109,7 @@ enum slg_status slg_calls_send(struct slg_calls *calls, struct slg_transport_cli
     if (ticket == NULL)
         return SLG_NO_MEMORY;
     ticket->box = calls->box;
+    ticket->client = client;
     ticket->reply.tag = tag;
     atomic_fetch_add_explicit(&calls->box->ref_count, 1, memory_order_relaxed);
     status =

@@ -15,6 +15,7 @@ struct slg_reply {
     enum slg_status status; /* of the transport: OK, TIMEOUT, UNAVAILABLE, CANCELED, NO_MEMORY */
     uint8_t *bytes;         /* owned; NULL unless OK */
     size_t len;
+    uint64_t connection; /* the last one made when it came */
 };
 
 /* call_count_max requests may be under way at once. NULL: no memory. */

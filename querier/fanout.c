@@ -3,16 +3,16 @@
 #include "base/clock.h"
 #include "querier/fanout_private.h"
 
-#define POLL_NS          (100 * SLG_NS_PER_MS)
-/* Of greetings: later ones are no answer, a storer is silent by then. */
-#define GREET_TIMEOUT_MS 2000
+#define POLL_NS         (100 * SLG_NS_PER_MS)
+/* Of questions for a sign of life: later ones are no answer, a storer is silent by then. */
+#define SIGN_TIMEOUT_MS 2000
 /* So many storers may be given up for their silence in one query; then it waits, for then it is us who are slow. */
-#define SILENT_MAX       2
+#define SILENT_MAX      2
 /* Of one query: each but the first because storers were lost. */
-#define RUNS_MAX         5
+#define RUNS_MAX        5
 /* A storer is told a little less time than there is, so that its verdict (who is to blame?) arrives. */
-#define VERDICT_SHARE    20
-#define VERDICT_MS_MAX   1000
+#define VERDICT_SHARE   20
+#define VERDICT_MS_MAX  1000
 
 enum slg_status slg_fanout_create(const struct slg_fanout_options *options,
                                   struct slg_fanout **ret_fanout, struct slg_error *reterr)
@@ -27,9 +27,11 @@ enum slg_status slg_fanout_create(const struct slg_fanout_options *options,
     fanout->begun_mono_ns = slg_clock_mono_ns(slg_clock_system());
     slg_buf_init(&fanout->request, SLG_MESSAGE_BYTES_MAX);
     fanout->arena = slg_arena_create(options->memory_bytes_max);
-    fanout->calls = slg_calls_create(FANOUT_SOURCE_MAX);
+    fanout->calls = slg_calls_create(FANOUT_SOURCE_MAX + SLG_MAP_NODE_COUNT_MAX);
     fanout->asks = calloc(FANOUT_SOURCE_MAX, sizeof(fanout->asks[0]));
-    if (fanout->arena == NULL || fanout->calls == NULL || fanout->asks == NULL) {
+    fanout->greetings = calloc(SLG_MAP_NODE_COUNT_MAX, sizeof(fanout->greetings[0]));
+    if (fanout->arena == NULL || fanout->calls == NULL || fanout->asks == NULL ||
+        fanout->greetings == NULL) {
         slg_fanout_destroy(fanout);
         return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for the query");
     }
@@ -43,9 +45,12 @@ void slg_fanout_destroy(struct slg_fanout *fanout)
         return;
     if (fanout->calls != NULL)
         slg_fanout_close_sources(fanout);
+    for (size_t i = 0; i < fanout->ask_count; i++)
+        slg_reply_free(&fanout->asks[i].held);
     slg_calls_destroy(fanout->calls);
     slg_arena_destroy(fanout->arena);
     slg_buf_fini(&fanout->request);
+    free(fanout->greetings);
     free(fanout->asks);
     free(fanout);
 }
@@ -92,7 +97,8 @@ enum slg_status slg_fanout_lost(struct slg_fanout *fanout, size_t node_index,
     fanout->node_lost[node_index] = true;
     if (status == SLG_TIMEOUT)
         return slg_errorf(reterr, SLG_TIMEOUT, "query timed out waiting for storer \"%s\"", id);
-    return slg_errorf(reterr, SLG_UNAVAILABLE, "storer \"%s\" could not be reached", id);
+    return slg_errorf(reterr, SLG_UNAVAILABLE, "storer \"%s\" %s", id,
+                      slg_fanout_reason(fanout, node_index, "could not be reached"));
 }
 
 bool slg_fanout_is_own_failure(enum slg_status of_reply)
@@ -136,7 +142,7 @@ bool slg_fanout_is_canceled(const struct slg_fanout *fanout)
 }
 
 /* Which turn of asking a reply belongs to is in its tag: late replies of earlier turns are thrown away. Nobody
- * waits for those of turn 0, cancellations and greetings. */
+ * waits for those of turn 0: 0 are cancellations and questions for a sign of life, node + 1 greetings. */
 static size_t tag_of(const struct slg_fanout *fanout, size_t index)
 {
     return (size_t)fanout->asking << FANOUT_TAG_SHIFT | index;
@@ -144,8 +150,9 @@ static size_t tag_of(const struct slg_fanout *fanout, size_t index)
 
 void slg_fanout_begin_asking(struct slg_fanout *fanout)
 {
+    for (size_t i = 0; i < fanout->ask_count; i++)
+        slg_fanout_forget(fanout, i);
     fanout->asking++;
-    fanout->waiting = 0;
     memset(fanout->asks, 0, fanout->ask_count * sizeof(fanout->asks[0]));
     fanout->ask_count = 0;
 }
@@ -153,17 +160,24 @@ void slg_fanout_begin_asking(struct slg_fanout *fanout)
 enum slg_status slg_fanout_ask(struct slg_fanout *fanout, size_t node_index, size_t tag,
                                int32_t timeout_ms)
 {
+    struct slg_transport_client *client = slg_peers_client(fanout->options.peers, node_index);
+    uint64_t connection;
     enum slg_status status;
 
     SLG_ASSERT(tag < FANOUT_SOURCE_MAX);
     SLG_ASSERT(!fanout->asks[tag].waiting);
-    status = slg_calls_send(fanout->calls, slg_peers_client(fanout->options.peers, node_index),
-                            &fanout->request, timeout_ms, tag_of(fanout, tag));
+    if (client == NULL)
+        return SLG_UNAVAILABLE;
+    connection = slg_transport_client_next_connection(client);
+    slg_fanout_greet_new(fanout, node_index, connection);
+    status =
+        slg_calls_send(fanout->calls, client, &fanout->request, timeout_ms, tag_of(fanout, tag));
     if (status != SLG_OK)
         return status;
     fanout->asks[tag] = (struct fanout_ask){ .waiting = true,
                                              .node_index = node_index,
-                                             .asked_ns = slg_clock_mono_ns(slg_clock_system()) };
+                                             .asked_ns = slg_clock_mono_ns(slg_clock_system()),
+                                             .connection = connection };
     if (tag >= fanout->ask_count)
         fanout->ask_count = tag + 1;
     fanout->waiting++;
@@ -172,8 +186,12 @@ enum slg_status slg_fanout_ask(struct slg_fanout *fanout, size_t node_index, siz
 
 void slg_fanout_forget(struct slg_fanout *fanout, size_t tag)
 {
-    fanout->waiting -= fanout->asks[tag].waiting;
-    fanout->asks[tag].waiting = false;
+    struct fanout_ask *ask = &fanout->asks[tag];
+
+    fanout->waiting -= ask->waiting;
+    fanout->held_count -= ask->is_held;
+    ask->waiting = ask->is_held = false;
+    slg_reply_free(&ask->held);
 }
 
 enum slg_status slg_fanout_send(struct slg_fanout *fanout, size_t node_index, size_t tag,
@@ -192,19 +210,14 @@ enum slg_status slg_fanout_send(struct slg_fanout *fanout, size_t node_index, si
 
 /* ---- who says nothing ---- */
 
-static void greet(struct slg_fanout *fanout, size_t node_index)
+static void ask_for_sign(struct slg_fanout *fanout, size_t node_index)
 {
-    const struct slg_map *map = slg_peers_map(fanout->options.peers);
-    struct slg_rpc_hello hello = { .cluster_id = slg_text_of(map->cluster_id),
-                                   .role = slg_text_of("querier"),
-                                   .map_epoch = map->epoch,
-                                   .map_hash = map->hash };
     struct slg_buf message;
 
     slg_buf_init(&message, SLG_MESSAGE_BYTES_MAX);
-    slg_rpc_encode_hello(&message, &hello);
+    slg_fanout_write_greeting(fanout, &message);
     if (slg_calls_send(fanout->calls, slg_peers_client(fanout->options.peers, node_index), &message,
-                       GREET_TIMEOUT_MS, 0) != SLG_OK)
+                       SIGN_TIMEOUT_MS, 0) != SLG_OK)
         fanout->watches[node_index].greeted_ns = 0; /* that we cannot ask is not its fault */
     slg_buf_fini(&message);
 }
@@ -228,7 +241,7 @@ static bool find_silent(struct slg_fanout *fanout, int64_t now_ns, size_t *ret_t
             slg_peers_client(fanout->options.peers, ask->node_index));
         sign = slg_hedge_watch_step(watch, ask->asked_ns, now_ns);
         if (sign == SLG_HEDGE_GREET)
-            greet(fanout, ask->node_index);
+            ask_for_sign(fanout, ask->node_index);
         if (sign == SLG_HEDGE_SILENT &&
             (is_rival(fanout, tag) || slg_fanout_is_replaceable(fanout, ask->node_index))) {
             *ret_tag = tag;
@@ -253,17 +266,64 @@ static void give_up(struct slg_fanout *fanout, size_t tag, struct slg_reply *ret
     slg_fanout_forget(fanout, tag);
 }
 
-/* Is this a reply that is waited for? Then its tag becomes the caller's. */
+/* As of one whose connection is lost, for nothing that comes by it is used. */
+static void refuse(struct slg_reply *reply)
+{
+    slg_reply_free(reply);
+    reply->status = SLG_UNAVAILABLE;
+}
+
+/* Is this a reply that is waited for, and may be used? Then its tag becomes the caller's. One that has to wait for the
+ * greeting of its storer is kept. */
 static bool is_awaited(struct slg_fanout *fanout, struct slg_reply *reply)
 {
     size_t turn = reply->tag >> FANOUT_TAG_SHIFT;
     size_t tag = reply->tag & (((size_t)1 << FANOUT_TAG_SHIFT) - 1);
+    struct fanout_ask *ask = &fanout->asks[tag];
+    enum fanout_trust trust = FANOUT_USE;
 
-    if (turn != (size_t)fanout->asking || !fanout->asks[tag].waiting)
+    if (turn == 0 && tag > 0)
+        slg_fanout_take_greeting(fanout, tag - 1, reply);
+    if (turn != (size_t)fanout->asking || !ask->waiting)
         return false;
-    slg_fanout_forget(fanout, tag);
     reply->tag = tag;
+    if (reply->status == SLG_OK)
+        trust = reply->connection == ask->connection
+                    ? slg_fanout_trust(fanout, ask->node_index, ask->connection)
+                    : FANOUT_REFUSE;
+    if (trust == FANOUT_HOLD) {
+        ask->is_held = true;
+        ask->held = *reply;
+        fanout->held_count++;
+        reply->bytes = NULL;
+        return false;
+    }
+    slg_fanout_forget(fanout, tag);
+    if (trust == FANOUT_REFUSE)
+        refuse(reply);
     return true;
+}
+
+/* A reply that waited, and need not any more. */
+static bool take_held(struct slg_fanout *fanout, struct slg_reply *ret_reply)
+{
+    for (size_t tag = 0; tag < fanout->ask_count && fanout->held_count > 0; tag++) {
+        struct fanout_ask *ask = &fanout->asks[tag];
+        enum fanout_trust trust;
+
+        if (!ask->is_held)
+            continue;
+        trust = slg_fanout_trust(fanout, ask->node_index, ask->connection);
+        if (trust == FANOUT_HOLD)
+            continue;
+        *ret_reply = ask->held;
+        ask->held.bytes = NULL;
+        slg_fanout_forget(fanout, tag);
+        if (trust == FANOUT_REFUSE)
+            refuse(ret_reply);
+        return true;
+    }
+    return false;
 }
 
 enum slg_status slg_fanout_wait_until(struct slg_fanout *fanout, int64_t until_mono_ns,
@@ -288,6 +348,8 @@ enum slg_status slg_fanout_wait_until(struct slg_fanout *fanout, int64_t until_m
             return SLG_OK;
         if (status == SLG_OK)
             slg_reply_free(ret_reply);
+        if (take_held(fanout, ret_reply))
+            return SLG_OK;
         now = slg_clock_mono_ns(slg_clock_system());
         if (find_silent(fanout, now, &silent)) {
             give_up(fanout, silent, ret_reply);

@@ -51,6 +51,16 @@ struct fanout_ask {
     bool waiting;
     size_t node_index;
     int64_t asked_ns;
+    uint64_t connection; /* that it went by */
+    bool is_held;        /* the reply has come by it, and waits for that of the greeting: */
+    struct slg_reply held;
+};
+
+/* The last greeting of a storer in this query: before a reply is used its connection must have been greeted. */
+struct fanout_greeting {
+    bool out;
+    uint64_t connection; /* that it went by; 0: there was none */
+    char refusal[96];    /* why nothing that came by it is used; "" else */
 };
 
 struct slg_fanout {
@@ -72,11 +82,13 @@ struct slg_fanout {
     size_t doubt_count;
     struct fanout_source *sources; /* of the leaf that runs now */
     size_t source_count;
-    unsigned pace_kind;      /* of this leaf */
-    uint32_t asking;         /* which turn of asking this is: sets, a leaf, ... */
-    size_t waiting;          /* replies of this turn that are under way */
-    struct fanout_ask *asks; /* FANOUT_SOURCE_MAX, by tag */
-    size_t ask_count;        /* tags in use are below */
+    unsigned pace_kind;                /* of this leaf */
+    uint32_t asking;                   /* which turn of asking this is: sets, a leaf, ... */
+    size_t waiting;                    /* replies of this turn that are under way */
+    struct fanout_ask *asks;           /* FANOUT_SOURCE_MAX, by tag */
+    size_t ask_count;                  /* tags in use are below */
+    size_t held_count;                 /* of them */
+    struct fanout_greeting *greetings; /* by node */
     struct slg_hedge_watch watches[SLG_MAP_NODE_COUNT_MAX];
     unsigned silent_count; /* storers that were given up because they said nothing */
     struct slg_scan_stats stats;
@@ -108,6 +120,9 @@ int32_t slg_fanout_left_to_storer_ms(const struct slg_fanout *fanout);
  * again is of no use. Any other status stays. */
 enum slg_status slg_fanout_judge(const struct slg_fanout *fanout, enum slg_status status,
                                  struct slg_error *reterr);
+/* Why there is no reply of this storer, `fallback` if nothing is known: "is away". */
+const char *slg_fanout_reason(const struct slg_fanout *fanout, size_t node_index,
+                              const char *fallback);
 /* Send fanout->request. A failure to send becomes an error that names the storer. */
 SLG_MUST_CHECK enum slg_status slg_fanout_send(struct slg_fanout *fanout, size_t node_index,
                                                size_t tag, struct slg_error *reterr);
@@ -134,6 +149,20 @@ bool slg_fanout_find_rival(struct slg_fanout *fanout, size_t shard_index, size_t
 /* Could others stand in for this one, wherever it evaluates? */
 bool slg_fanout_is_replaceable(const struct slg_fanout *fanout, size_t node_index);
 void slg_fanout_count(const struct slg_fanout *fanout, size_t metric);
+
+/* ---- greetings ---- */
+
+/* The message. */
+void slg_fanout_write_greeting(const struct slg_fanout *fanout, struct slg_buf *out);
+/* Greet it if this connection was not yet; the answer comes beside that to what is asked now. */
+void slg_fanout_greet_new(struct slg_fanout *fanout, size_t node_index, uint64_t connection);
+/* The answer, or that there is none. */
+void slg_fanout_take_greeting(struct slg_fanout *fanout, size_t node_index,
+                              const struct slg_reply *reply);
+enum fanout_trust { FANOUT_USE, FANOUT_HOLD, FANOUT_REFUSE };
+/* May a reply that came by this connection be used? HOLD: not before the greeting is answered. */
+enum fanout_trust slg_fanout_trust(struct slg_fanout *fanout, size_t node_index,
+                                   uint64_t connection);
 
 /* ---- sub-queries ---- */
 

@@ -98,8 +98,10 @@ static enum slg_status take_sets(struct slg_fanout *fanout, const struct slg_rep
     char *bytes;
 
     if (status != SLG_OK) {
-        slg_fanout_mark_failed(fanout, reply->tag,
-                               status == SLG_TIMEOUT ? "did not answer in time" : "not reachable");
+        slg_fanout_mark_failed(
+            fanout, reply->tag,
+            slg_fanout_reason(fanout, reply->tag,
+                              status == SLG_TIMEOUT ? "did not answer in time" : "not reachable"));
         return SLG_OK;
     }
     bytes = slg_arena_copy(fanout->arena, reply->bytes, reply->len);

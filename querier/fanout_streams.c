@@ -112,7 +112,8 @@ static enum slg_status take_streams(struct slg_fanout *fanout,
 
     *ret_lost = true;
     if (status != SLG_OK) {
-        slg_fanout_mark_failed(fanout, reply->tag, "not reachable");
+        slg_fanout_mark_failed(fanout, reply->tag,
+                               slg_fanout_reason(fanout, reply->tag, "not reachable"));
         return SLG_OK;
     }
     status = slg_rpc_decode_streams_reply(fanout->arena, reply->bytes, reply->len, &streams, &count,
@@ -249,7 +250,9 @@ static enum slg_status run_listing(void *arg, struct slg_error *reterr)
     if (status != SLG_NOT_FOUND)
         return status;
     if (listing->asked > 0 && listing->lost == listing->asked)
-        return slg_errorf(reterr, SLG_UNAVAILABLE, "no storer answered");
+        return slg_errorf(reterr, SLG_UNAVAILABLE, "no storer answered: \"%s\" %s",
+                          slg_peers_map(fanout->options.peers)->nodes[0].id,
+                          fanout->node_reason[0]);
     if (listing->lost > 0 && is_replicated(slg_peers_map(fanout->options.peers)))
         return slg_errorf(reterr, SLG_UNAVAILABLE, "a storer was lost on the way");
     return SLG_OK;

@@ -23,4 +23,10 @@ struct slg_transport_client *slg_peers_client(const struct slg_peers *peers, siz
 void slg_peers_note_silent(const struct slg_peers *peers, size_t node_index);
 bool slg_peers_silent(const struct slg_peers *peers, size_t node_index);
 
+/* A storer is greeted once by each connection, before what comes by it is used: does it belong to this cluster, and has
+ * it the same map? Who refuses is told to the log once. */
+bool slg_peers_greeted(const struct slg_peers *peers, size_t node_index, uint64_t connection);
+void slg_peers_note_greeted(const struct slg_peers *peers, size_t node_index, uint64_t connection);
+void slg_peers_note_refused(const struct slg_peers *peers, size_t node_index, const char *why);
+
 #endif

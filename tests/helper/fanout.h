@@ -22,12 +22,19 @@ struct test_fake {
     bool mute;   /* answers nothing at all: replies when the test ends */
     bool refuse; /* answers SETS and STREAMS with a failure */
     bool refilling;
+    const struct slg_map *map;            /* by which it answers greetings */
+    const char *other_cluster, *other_id; /* what it says of itself; NULL: the truth */
+    bool other_map;                       /* of the same epoch */
+    uint64_t epoch_ahead;
+    const char *hello_failure;
+    size_t hello_count;      /* HELLO messages seen */
     enum slg_status failure; /* of QUERY and STREAMS while *failures_left lasts; OK: none */
     atomic_size_t *failures_left;
     size_t query_count;   /* QUERY messages seen */
     size_t shards_asked;  /* shards in them */
     int64_t first_window; /* hours after TEST_WINDOW */
-    size_t index;         /* in the world, for numbered pages */
+    size_t place;         /* in the world */
+    size_t index;         /* the same, for numbered pages */
     size_t page_count;    /* of a query; 0: one empty page */
     size_t pages_sent;
     unsigned mute_types; /* bits by enum slg_rpc_type: these it does not answer */
@@ -167,6 +174,24 @@ static inline void test_free_call(struct test_fake *fake)
     slg_buf_fini(&out);
 }
 
+/* Who it is, and what map it has. */
+static inline void test_reply_hello(struct test_fake *fake, struct slg_buf *out)
+{
+    char id[16];
+    struct slg_rpc_hello hello = { .cluster_id = slg_text_of(fake->map->cluster_id),
+                                   .node_id = slg_text_of(id),
+                                   .role = slg_text_of("storer"),
+                                   .map_epoch = fake->map->epoch + fake->epoch_ahead,
+                                   .map_hash = fake->map->hash };
+
+    (void)snprintf(id, sizeof(id), "s%zu", fake->place);
+    hello.node_id = slg_text_of(fake->other_id == NULL ? id : fake->other_id);
+    if (fake->other_cluster != NULL)
+        hello.cluster_id = slg_text_of(fake->other_cluster);
+    hello.map_hash.low += fake->other_map;
+    slg_rpc_encode_hello_reply(out, &hello);
+}
+
 static inline void test_on_call(void *ctx, struct slg_transport_call *call, const uint8_t *request,
                                 size_t len)
 {
@@ -179,12 +204,17 @@ static inline void test_on_call(void *ctx, struct slg_transport_call *call, cons
     slg_buf_init(&out, SLG_MESSAGE_BYTES_MAX);
     (void)pthread_mutex_lock(&fake->lock);
     fake->cancel_count += type == SLG_RPC_CANCEL;
+    fake->hello_count += type == SLG_RPC_HELLO;
     if ((fake->mute || (fake->mute_types & 1U << type) != 0) &&
         fake->kept_count < SLG_ARRAY_LEN(fake->kept)) {
         if (type == SLG_RPC_QUERY)
             test_count_query(fake, request, len);
         fake->kept[fake->kept_count++] = call;
         call = NULL;
+    } else if (type == SLG_RPC_HELLO && fake->hello_failure != NULL) {
+        slg_rpc_encode_failure(&out, SLG_INVALID, fake->hello_failure);
+    } else if (type == SLG_RPC_HELLO) {
+        test_reply_hello(fake, &out);
     } else if (type == SLG_RPC_SETS && !fake->refuse) {
         test_reply_sets(fake, &out);
     } else if (test_fake_fails(fake, type)) {
@@ -253,6 +283,12 @@ static inline void test_make_map(struct test_world *world, unsigned replication)
     if (slg_map_parse((const char *)text.data, text.len, &world->map, &error) != SLG_OK)
         fail_msg("%s", error.message);
     slg_buf_fini(&text);
+    for (size_t i = 0; i < world->count; i++) {
+        (void)pthread_mutex_lock(&world->fakes[i].lock);
+        world->fakes[i].place = i;
+        world->fakes[i].map = world->map;
+        (void)pthread_mutex_unlock(&world->fakes[i].lock);
+    }
 }
 
 static inline bool test_never_canceled(void *arg)

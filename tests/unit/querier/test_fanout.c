@@ -1,5 +1,5 @@
 /* The fan-out fixes S as the union of what storers hold, evaluates each shard on one replica that holds all of it, and
- * says so when it cannot. Covers: querier/calls.c querier/peers.c querier/fanout_run.c querier/fanout_sets.c
+ * says so when it cannot. Covers: querier/calls.c querier/fanout_greet.c querier/peers.c querier/fanout_run.c querier/fanout_sets.c
  * Oracle: scripted storers behind the real transport; what they were asked is compared with what they hold. */
 #include "tests/helper/fanout.h"
 
@@ -161,6 +161,111 @@ static void test_no_storer_at_all(void **state)
     test_close_world(&world);
 }
 
+/* A storer of another cluster, or with another map, is as good as none, and it is said why. */
+static void test_a_strange_storer_is_refused(void **state)
+{
+    static const struct strange_case {
+        const char *name;
+        struct test_fake fake;
+        const char *why; /* NULL: it is used */
+    } rows[] = {
+        { "the same map", { .held = 5 }, NULL },
+        { "a newer map", { .held = 5, .epoch_ahead = 1, .other_map = true }, NULL },
+        { "another cluster",
+          { .held = 5, .other_cluster = "x" },
+          "storer \"s1\" is refused: it belongs to cluster \"x\"" },
+        { "another map",
+          { .held = 5, .other_map = true },
+          "storer \"s1\" is refused: its map of epoch 1 is another" },
+        { "another node",
+          { .held = 5, .other_id = "s0" },
+          "storer \"s1\" is refused: it calls itself \"s0\"" },
+        { "it refuses us",
+          { .held = 5, .hello_failure = "the maps of epoch 1 differ" },
+          "storer \"s1\" is refused: the maps of epoch 1 differ" },
+        { "no answer to a greeting",
+          { .held = 5, .mute_types = 1U << SLG_RPC_HELLO },
+          "storer \"s1\" did not answer its greeting" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < SLG_ARRAY_LEN(rows); i++) {
+        struct test_world world = { .count = 2,
+                                    .write_quorum = 1,
+                                    .fakes = { { .held = 1, .windows = 4 }, rows[i].fake } };
+        struct slg_error error = { 0 };
+        const char *text;
+
+        world.fakes[1].windows = 4;
+        test_open_world(&world, "strange", 2, 20 * SLG_NS_PER_SEC);
+        assert_int_equal(test_fix_sets(&world, &error), SLG_OK);
+        text = slg_fanout_incomplete(world.fanout);
+        if (text != NULL && rows[i].why != NULL && strstr(text, rows[i].why) == NULL)
+            print_error("%s\n", text);
+        CHECK(rows[i].name, (text == NULL) == (rows[i].why == NULL));
+        CHECK(rows[i].name, rows[i].why == NULL || strstr(text, rows[i].why) != NULL);
+        test_run_log(&world, "{a=\"b\"}");
+        CHECK(rows[i].name, world.fakes[1].shards_asked == (rows[i].why == NULL ? 4U : 0U));
+        test_close_world(&world);
+    }
+}
+
+/* With nobody else that is the error; lists of one copy are no way around it. */
+static void test_the_only_storer_is_refused(void **state)
+{
+    struct test_world world = { .count = 1,
+                                .fakes = { { .held = 1, .windows = 4, .other_map = true } } };
+    const struct slg_fanout_streams wanted = { .from_ns = TEST_WINDOW * TEST_HOUR_NS,
+                                               .to_ns = (TEST_WINDOW + 4) * TEST_HOUR_NS };
+    struct slg_arena *arena = slg_arena_create(1 << 20);
+    struct slg_rpc_stream *streams = NULL;
+    struct slg_error error = { 0 };
+    size_t count = 77;
+
+    (void)state;
+    test_open_world(&world, "only", 1, 20 * SLG_NS_PER_SEC);
+    assert_int_equal(test_fix_sets(&world, &error), SLG_UNAVAILABLE);
+    assert_string_equal(error.message,
+                        "no storer answered: \"s0\" is refused: its map of epoch 1 is another");
+    assert_int_equal(
+        slg_fanout_list_streams(world.fanout, &wanted, arena, &streams, &count, &error),
+        SLG_UNAVAILABLE);
+    assert_non_null(strstr(error.message, "its map of epoch 1 is another"));
+    assert_int_equal(count, 77);
+    slg_arena_destroy(arena);
+    test_close_world(&world);
+}
+
+/* One greeting for each connection, and another when the storer is back with another map. */
+static void test_each_connection_is_greeted(void **state)
+{
+    struct test_world world = { .count = 1, .fakes = { { .held = 1, .windows = 4 } } };
+    struct slg_error error = { 0 };
+    struct slg_transport_server_options again = { .call_count_max = 16,
+                                                  .handler = test_on_call,
+                                                  .handler_ctx = &world.fakes[0] };
+    enum slg_status status = SLG_OK;
+
+    (void)state;
+    test_open_world(&world, "greeted", 1, 20 * SLG_NS_PER_SEC);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(test_fix_sets(&world, &error), SLG_OK);
+    assert_int_equal(world.fakes[0].hello_count, 1);
+    slg_transport_server_stop(world.fakes[0].server);
+    slg_transport_server_destroy(world.fakes[0].server);
+    world.fakes[0].other_map = true;
+    again.url = world.map->nodes[0].address;
+    assert_int_equal(slg_transport_server_start(&again, &world.fakes[0].server, NULL), SLG_OK);
+    do { /* until it is connected again */
+        error = (struct slg_error){ 0 };
+        status = test_fix_sets(&world, &error);
+        assert_int_equal(status, SLG_UNAVAILABLE); /* not once is it believed */
+    } while (strstr(error.message, "its map of epoch 1 is another") == NULL &&
+             slg_fanout_left_ms(world.fanout) > 1);
+    assert_non_null(strstr(error.message, "its map of epoch 1 is another"));
+    test_close_world(&world);
+}
+
 static void test_a_silent_storer_ends_with_the_deadline(void **state)
 {
     struct test_world world = { .count = 1, .fakes = { { .mute = true } } };
@@ -288,6 +393,9 @@ int main(void)
         cmocka_unit_test(test_a_failed_storer_is_named),
         cmocka_unit_test(test_a_refilling_storer_is_better_than_none),
         cmocka_unit_test(test_no_storer_at_all),
+        cmocka_unit_test(test_a_strange_storer_is_refused),
+        cmocka_unit_test(test_the_only_storer_is_refused),
+        cmocka_unit_test(test_each_connection_is_greeted),
         cmocka_unit_test(test_a_silent_storer_ends_with_the_deadline),
         cmocka_unit_test(test_who_is_to_blame_for_the_deadline),
         cmocka_unit_test(test_a_silent_storer_is_waited_for_once),

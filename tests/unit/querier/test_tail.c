@@ -32,6 +32,7 @@ struct fake {
     bool refuse;      /* SETS, too */
     size_t looks;
     pthread_mutex_t lock;
+    const struct slg_map *map; /* set before anybody asks */
 };
 
 struct world {
@@ -163,6 +164,19 @@ static void answer_query(struct fake *fake, const uint8_t *request, size_t len, 
     slg_arena_destroy(arena);
 }
 
+static void reply_hello(const struct fake *fake, struct slg_buf *out)
+{
+    char id[16];
+    struct slg_rpc_hello hello = { .cluster_id = slg_text_of(fake->map->cluster_id),
+                                   .role = slg_text_of("storer"),
+                                   .map_epoch = fake->map->epoch,
+                                   .map_hash = fake->map->hash };
+
+    (void)snprintf(id, sizeof(id), "s%u", fake->slot);
+    hello.node_id = slg_text_of(id);
+    slg_rpc_encode_hello_reply(out, &hello);
+}
+
 static void on_call(void *ctx, struct slg_transport_call *call, const uint8_t *request, size_t len)
 {
     struct fake *fake = ctx;
@@ -175,6 +189,8 @@ static void on_call(void *ctx, struct slg_transport_call *call, const uint8_t *r
     fake->looks += type == SLG_RPC_SETS;
     if (fake->refuse)
         slg_rpc_encode_failure(&out, SLG_UNAVAILABLE, "away");
+    else if (type == SLG_RPC_HELLO)
+        reply_hello(fake, &out);
     else if (type == SLG_RPC_SETS)
         reply_sets(fake, &out);
     else if (type == SLG_RPC_QUERY)
@@ -222,6 +238,8 @@ static void make_map(struct world *world)
     if (slg_map_parse((const char *)text.data, text.len, &world->map, &error) != SLG_OK)
         fail_msg("%s", error.message);
     slg_buf_fini(&text);
+    for (size_t i = 0; i < STORERS; i++)
+        world->fakes[i].map = world->map;
 }
 
 static void open_world(struct world *world, const char *name, int64_t pong_timeout_ms)
