@@ -134,7 +134,7 @@ static const struct slg_conf_row rows[] = {
     SIZE("ingester.limits.line_bytes_max", KIB, (int64_t)SLG_LINE_BYTES_MAX, "256KiB", 0, "Longest line of a push; longer ones are refused"),
     INT("ingester.limits.labels_max", "labels", 1, (int64_t)SLG_LABEL_COUNT_MAX, "15", 0, "Labels of one stream"),
     SIZE("ingester.limits.label_value_bytes_max", 16, (int64_t)SLG_LABEL_VALUE_BYTES_MAX, "2KiB", 0, "Longest label value; longer ones of syslog are cut, of pushes refused"),
-    SIZE("ingester.limits.push_bytes_max", 64 * KIB, 256 * MIB, "16MiB", 0, "Largest body of a push, unpacked"),
+    SIZE("ingester.limits.push_bytes_max", 64 * KIB, 256 * MIB, "16MiB", 0, "Largest body of a push, unpacked; the bodies of all pushes at once hold at most eight times as much, then 503"),
     DURATION("ingester.max_future", SEC, SLG_FUTURE_NS_MAX, "10m", 0, "Entries further ahead of the clock are refused"),
     DURATION("ingester.believe_back", MINUTE, 30 * DAY, "24h", 0, "Syslog stamps older than this before receipt are replaced by the time of receipt"),
     DURATION("ingester.believe_ahead", SEC, SLG_FUTURE_NS_MAX, "5m", 0, "Syslog stamps further ahead of receipt are replaced by the time of receipt"),

@@ -3,12 +3,14 @@
  * | server, routes, access  | set before start        | read by every connection's thread                        |
  * | struct slg_http_request | its connection's thread | nobody                                                   |
  * | a guarded connection    | the guard               | its deadline is set by the connection's thread           |
+ * | body_bytes              | nobody                  | atomic: each request adds and takes away what it holds   |
  * libmicrohttpd runs one thread per connection; a request lives until its answer is out (request_completed). It tells of
  * a connection's end (connection_noticed) before it closes the socket. */
 #include "proto/http.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
@@ -21,6 +23,7 @@
 
 #include "base/address.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/queue.h"
 #include "proto/form.h"
 #include "proto/gzip.h"
@@ -40,8 +43,12 @@
 #define KEEP_SECONDS            30U            /* between two requests */
 #define HEAD_LOOKS              16             /* at deadlines, within the time for a head */
 #define BODY_SECONDS_MAX        ((int64_t)120) /* a body that trickles longer than this is cut */
+#define RETRY_SECONDS           "5"
 #define DISCARD_FACTOR          2 /* refused bodies are read up to this many times the limit, */
 #define DISCARD_BYTES           ((uint64_t)16 << 20) /* or so far, whatever is more */
+/* Most packed bodies unpack to less than one of these; the others take a second try. */
+#define UNPACK_FACTOR           ((size_t)32)
+#define UNPACK_BYTES_MIN        ((size_t)16 * 1024)
 /* Of an upgraded connection: what the kernel may hold of a slow reader, so that it shows. */
 #define UPGRADED_SEND_BYTES     (256 * 1024)
 
@@ -55,6 +62,7 @@ struct slg_http_server {
     char address[SLG_HTTP_ADDRESS_BYTES];
     struct slg_http_sockets *sockets; /* connections that were upgraded */
     struct slg_http_guard *guard;     /* of those whose request has not come yet */
+    _Atomic size_t body_bytes;        /* that all requests hold, or are about to */
 };
 
 struct param {
@@ -76,6 +84,7 @@ struct slg_http_request {
     struct slg_buf unpacked;
     struct slg_text body_text;
     uint64_t received_bytes; /* of the body */
+    size_t held_bytes;       /* this request's part of the server's body_bytes */
     int64_t body_deadline_mono_ns;
     unsigned refuse_code; /* decided before the body came; 0 = none */
     const char *refuse_text;
@@ -165,6 +174,42 @@ static bool authorized(struct slg_http_request *request)
     return basic_password_known(request);
 }
 
+/* ---- what bodies may hold ---- */
+
+/* True: `bytes` more may be held. */
+static bool hold_bytes(struct slg_http_request *request, size_t bytes)
+{
+    static struct slg_log_limit limit = SLG_LOG_LIMIT_INIT(10 * SLG_NS_PER_SEC);
+    struct slg_http_server *server = request->server;
+    size_t bytes_max = server->options.body_bytes_max * SLG_HTTP_BODIES_AT_ONCE;
+    uint64_t suppressed;
+
+    if (atomic_fetch_add(&server->body_bytes, bytes) + bytes <= bytes_max) {
+        request->held_bytes += bytes;
+        return true;
+    }
+    (void)atomic_fetch_sub(&server->body_bytes, bytes);
+    refuse(request, 503, "too many large bodies at once, send again");
+    if (slg_log_limit_allow(&limit, slg_clock_mono_ns(slg_clock_system()), &suppressed))
+        slg_log_warn("bodies of all requests would hold more than %zu bytes, answered 503 "
+                     "address=%s suppressed=%" PRIu64,
+                     bytes_max, server->address, suppressed);
+    return false;
+}
+
+static void let_go(struct slg_http_request *request, size_t bytes)
+{
+    SLG_ASSERT(bytes <= request->held_bytes);
+    request->held_bytes -= bytes;
+    (void)atomic_fetch_sub(&request->server->body_bytes, bytes);
+}
+
+static void drop_body(struct slg_http_request *request)
+{
+    let_go(request, request->body.len);
+    slg_buf_fini(&request->body);
+}
+
 /* ---- parameters ---- */
 
 static void add_param(struct slg_http_request *request, struct slg_text name, struct slg_text value)
@@ -201,7 +246,8 @@ static void read_params(struct slg_http_request *request)
     static const char form[] = "application/x-www-form-urlencoded";
     const char *type = slg_http_header(request, "Content-Type");
 
-    if (type != NULL && strncasecmp(type, form, sizeof(form) - 1) == 0)
+    if (type != NULL && strncasecmp(type, form, sizeof(form) - 1) == 0 &&
+        hold_bytes(request, request->body_text.len))
         take_form(request, request->body_text);
     (void)MHD_get_connection_values_n(request->connection, MHD_GET_ARGUMENT_KIND, take_argument,
                                       request);
@@ -594,6 +640,7 @@ static void free_request(struct slg_http_request *request)
     slg_buf_fini(&request->body);
     slg_buf_fini(&request->unpacked);
     slg_arena_destroy(request->arena);
+    let_go(request, request->held_bytes);
     free(request);
 }
 
@@ -668,26 +715,60 @@ static bool take_body(struct slg_http_request *request, const char *bytes, size_
         return false;
     if (request->refuse_code != 0)
         return true;
+    if (!hold_bytes(request, len)) {
+        drop_body(request);
+        return true;
+    }
     slg_buf_append(&request->body, bytes, len);
     if (slg_buf_failed(&request->body)) {
         refuse(request, 413, "the body is larger than this server takes");
-        slg_buf_fini(&request->body);
+        let_go(request, len);
+        drop_body(request);
     }
     return true;
+}
+
+/* LIMIT: it does not fit into bytes_max. UNAVAILABLE: other bodies hold too much. */
+static enum slg_status unpack_into(struct slg_http_request *request, size_t bytes_max)
+{
+    enum slg_status status;
+
+    if (!hold_bytes(request, bytes_max))
+        return SLG_UNAVAILABLE;
+    slg_buf_init(&request->unpacked, bytes_max);
+    status = slg_gzip_unpack(request->body.data, request->body.len, &request->unpacked);
+    if (status != SLG_OK)
+        slg_buf_fini(&request->unpacked);
+    let_go(request, bytes_max - request->unpacked.len);
+    return status;
 }
 
 static void unpack_body(struct slg_http_request *request)
 {
     const char *encoding = slg_http_header(request, "Content-Encoding");
+    size_t bytes_max = request->server->options.body_bytes_max;
+    size_t first_bytes;
+    enum slg_status status = SLG_LIMIT;
 
     request->body_text = slg_text_make(request->body.data, request->body.len);
     if (encoding == NULL || request->refuse_code != 0 || request->body.len == 0 ||
         (strcasecmp(encoding, "gzip") != 0 && strcasecmp(encoding, "deflate") != 0))
         return; /* snappy and others are the handler's */
-    switch (slg_gzip_unpack(request->body.data, request->body.len, &request->unpacked)) {
+
+    first_bytes = request->body.len * UNPACK_FACTOR; /* a body is far below SIZE_MAX / 32 */
+    if (first_bytes < UNPACK_BYTES_MIN)
+        first_bytes = UNPACK_BYTES_MIN;
+    if (first_bytes < bytes_max)
+        status = unpack_into(request, first_bytes);
+    if (status == SLG_LIMIT)
+        status = unpack_into(request, bytes_max);
+    drop_body(request);
+    switch (status) {
     case SLG_OK:
         request->body_text = slg_text_make(request->unpacked.data, request->unpacked.len);
         return;
+    case SLG_UNAVAILABLE:
+        return; /* refused */
     case SLG_LIMIT:
         refuse(request, 413, "the unpacked body is larger than this server takes");
         return;
@@ -701,13 +782,16 @@ static enum MHD_Result run_request(struct slg_http_request *request)
     /* The handler may take long, and the client reading. */
     allow_silence(request->connection, idle_seconds(request->server, UINT_MAX));
     unpack_body(request);
+    if (request->refuse_code == 0)
+        read_params(request);
     if (request->refuse_code == 401)
         slg_http_answer_header(request, "WWW-Authenticate", "Basic realm=\"silage\"");
+    if (request->refuse_code == 503)
+        slg_http_answer_header(request, "Retry-After", RETRY_SECONDS);
     if (request->refuse_code != 0) {
         slg_http_answer_text(request, request->refuse_code, request->refuse_text);
         return request->queued;
     }
-    read_params(request);
     request->route->handler(request->server->options.handler_ctx, request);
     if (!request->answered)
         slg_http_answer_text(request, 500, "the handler gave no answer");
@@ -846,6 +930,11 @@ enum slg_status slg_http_server_start(const struct slg_http_server_options *opti
 const char *slg_http_server_address(const struct slg_http_server *server)
 {
     return server->address;
+}
+
+size_t slg_http_server_body_bytes(const struct slg_http_server *server)
+{
+    return atomic_load(&server->body_bytes);
 }
 
 void slg_http_server_stop(struct slg_http_server *server)

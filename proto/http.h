@@ -9,6 +9,8 @@
  *          connections, or 3/4 of them from one address, so that nobody takes them all (closed at once), a path without a route (404 "404 page not found"), a method that the
  *          route does not take (405), a client outside `allow` (403), a missing or wrong token (401). All texts are
  *          text/plain with X-Content-Type-Options: nosniff.
+ *          A body that would make all bodies on this server larger than SLG_HTTP_BODIES_AT_ONCE of the largest is answered
+ *          503 with Retry-After: bodies in arrival count as far as they have come, unpacked ones and forms as what they hold.
  * gzip: answers are compressed when asked for (Accept-Encoding) and over 1 KiB; Vary is set. Request bodies with
  *          Content-Encoding gzip or deflate are given to the handler unpacked, at most body_bytes_max.
  * Threads: start/stop by one; request functions only on the handler's thread until it returns. */
@@ -31,6 +33,9 @@ typedef void slg_http_handler(void *ctx, struct slg_http_request *request);
 #define SLG_HTTP_HEAD_MS_DEFAULT   30000
 /* Four answers of 64 MiB at once over 1 Mbit/s, with two minutes beforehand, keep it. */
 #define SLG_HTTP_SEND_RATE_DEFAULT 32768
+
+/* As many bodies of the largest size may be in memory. */
+#define SLG_HTTP_BODIES_AT_ONCE ((size_t)8)
 
 #define SLG_HTTP_GET    1U
 #define SLG_HTTP_POST   2U
@@ -71,6 +76,8 @@ SLG_MUST_CHECK enum slg_status slg_http_server_start(const struct slg_http_serve
                                                      struct slg_error *reterr);
 /* "127.0.0.1:41231": host and real port; lives as long as the server. */
 const char *slg_http_server_address(const struct slg_http_server *server);
+/* What the bodies of all requests hold now; for status and tests. */
+size_t slg_http_server_body_bytes(const struct slg_http_server *server);
 /* Stops accepting, waits for handlers (streams are aborted) and for upgraded connections. NULL is fine. */
 void slg_http_server_stop(struct slg_http_server *server);
 

@@ -372,6 +372,92 @@ static void test_chunked_body_over_the_limit(void **state)
     slg_http_server_stop(server);
 }
 
+/* The body in gzip, of `len` times the letter z. */
+static void append_gzip(struct slg_buf *out, size_t len)
+{
+    struct slg_gzip *gzip = slg_gzip_create();
+    char *text = malloc(len);
+
+    assert_non_null(gzip);
+    assert_non_null(text);
+    memset(text, 'z', len);
+    assert_int_equal(slg_gzip_pack(gzip, text, len, /* last= */ true, out), SLG_OK);
+    slg_gzip_destroy(gzip);
+    free(text);
+}
+
+static const struct crowd_case {
+    const char *name, *head;
+    size_t letters; /* of a body in gzip; 0: the body is "a=b" */
+    bool refused;
+} crowd_cases[] = {
+    { "a body that fits", "POST /show" HEAD, 0, false },
+    { "an unpacked body that fits", "POST /show" HEAD "Content-Encoding: gzip\r\n", 2000, false },
+    { "an unpacked body that does not", "POST /show" HEAD "Content-Encoding: gzip\r\n", 60000,
+      true },
+};
+
+static void meet_crowd(const struct crowd_case *row, const struct slg_http_server *server,
+                       bool crowd)
+{
+    char length[64];
+    struct slg_buf request, body, answer;
+
+    slg_buf_init(&request, 1 << 20);
+    slg_buf_init(&body, 1 << 20);
+    if (row->letters > 0)
+        append_gzip(&body, row->letters);
+    else
+        slg_buf_append_text(&body, "a=b");
+    (void)snprintf(length, sizeof(length), "Content-Length: %zu\r\n\r\n", body.len);
+    slg_buf_append_text(&request, row->head);
+    slg_buf_append_text(&request, length);
+    slg_buf_append(&request, body.data, body.len);
+    exchange(server, (const char *)request.data, request.len, &answer);
+    if (crowd && row->refused)
+        CHECK(row->name, has(&answer, "HTTP/1.1 503") && has(&answer, "\r\nRetry-After: "));
+    else
+        CHECK(row->name, has(&answer, "HTTP/1.1 200"));
+    slg_buf_fini(&request);
+    slg_buf_fini(&body);
+    slg_buf_fini(&answer);
+}
+
+/* Nine clients send 60 KB of a body of 64 KB each and stop; a server may hold 512 KB. */
+static void test_bodies_of_many_clients_are_bounded(void **state)
+{
+    enum { CLIENTS = 9, PIECE = 60000 };
+    static const char head[] = "POST /show" HEAD "Content-Length: 64000\r\n\r\n";
+    static char piece[64000 - PIECE > PIECE ? 64000 - PIECE : PIECE];
+    struct world world = { .gone = 0 };
+    struct slg_http_server *server = serve(&world, NULL);
+    struct slg_buf answer;
+    size_t refused = 0;
+    int fds[CLIENTS];
+
+    (void)state;
+    for (size_t i = 0; i < CLIENTS; i++) {
+        fds[i] = dial(server);
+        send_all(fds[i], head, sizeof(head) - 1);
+        send_all(fds[i], piece, PIECE);
+    }
+    WAIT_UNTIL(slg_http_server_body_bytes(server) > SLG_HTTP_BODIES_AT_ONCE * BODY_MAX - PIECE);
+    for (size_t i = 0; i < SLG_ARRAY_LEN(crowd_cases); i++)
+        meet_crowd(&crowd_cases[i], server, /* crowd= */ true);
+    for (size_t i = 0; i < CLIENTS; i++) {
+        send_all(fds[i], piece, 64000 - PIECE);
+        receive_all(fds[i], &answer);
+        refused += has(&answer, "HTTP/1.1 503");
+        assert_true(has(&answer, "HTTP/1.1 503") || has(&answer, " body=64000:"));
+        slg_buf_fini(&answer);
+    }
+    assert_in_range(refused, 1, 2);
+    WAIT_UNTIL(slg_http_server_body_bytes(server) == 0);
+    for (size_t i = 0; i < SLG_ARRAY_LEN(crowd_cases); i++)
+        meet_crowd(&crowd_cases[i], server, /* crowd= */ false);
+    slg_http_server_stop(server);
+}
+
 static void test_idle_clients_are_cut(void **state)
 {
     struct world world = { .gone = 0 };
@@ -774,6 +860,7 @@ int main(void)
         cmocka_unit_test(test_requests),
         cmocka_unit_test(test_hostile_requests),
         cmocka_unit_test(test_chunked_body_over_the_limit),
+        cmocka_unit_test(test_bodies_of_many_clients_are_bounded),
         cmocka_unit_test(test_idle_clients_are_cut),
         cmocka_unit_test(test_heads_that_trickle_are_cut),
         cmocka_unit_test(test_answers_that_trickle_are_cut),
