@@ -123,7 +123,8 @@ static void add_entry(struct slg_conf *conf, const struct slg_yaml_node *node,
             return;
         }
         entry = &conf->entries[conf->entry_count];
-        entry->key = slg_arena_copy(conf->arena, node->path, strlen(node->path));
+        *entry = (struct slg_conf_entry){ .key = slg_arena_copy(conf->arena, node->path,
+                                                                strlen(node->path)) };
     }
     entry->text = slg_arena_copy(conf->arena, node->value, strlen(node->value));
     if (entry->key == NULL || entry->text == NULL) {

@@ -97,6 +97,36 @@ static void test_file_and_sets(void **state)
     slg_conf_destroy(conf);
 }
 
+/* A list that --set replaces is as long as it says, whatever the file's was. */
+static void test_set_replaces_a_list(void **state)
+{
+    static const struct {
+        const char *name, *file, *set;
+        const char *list;
+        size_t want;
+    } sets_of_lists[] = {
+        { "shorter", "level: warn\nwords: [p, q, r]\n", "words=[x]", "words", 1 },
+        { "longer", "words: [p, q, r]\n", "words=[w, x, y, z]", "words", 4 },
+        { "none", "words: [p, q, r]\n", "words=[]", "words", 0 },
+        { "no default", "", "words=[]", "words", 0 },
+        { "objects", "syslog:\n  - listen: 127.0.0.1:1\n  - listen: 127.0.0.1:2\n", "syslog=[]",
+          "syslog", 0 },
+        { "a list within", "syslog:\n  - {listen: '127.0.0.1:1', allow: [192.0.2.0/24, '::1']}\n",
+          "syslog[0].allow=['::2']", "syslog[0].allow", 1 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < SLG_ARRAY_LEN(sets_of_lists); i++) {
+        const char *const sets[] = { sets_of_lists[i].set, NULL };
+        struct slg_conf *conf = load(sets_of_lists[i].file, sets);
+
+        CHECK(sets_of_lists[i].name, slg_conf_finish(conf) == SLG_OK);
+        CHECK(sets_of_lists[i].name,
+              slg_conf_count(conf, "%s", sets_of_lists[i].list) == sets_of_lists[i].want);
+        slg_conf_destroy(conf);
+    }
+}
+
 /* All mistakes of a file at once, in the order of the table of entries. */
 static const struct mistake_case {
     const char *name, *file, *set;
@@ -277,9 +307,13 @@ static void test_load_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults), cmocka_unit_test(test_file_and_sets),
-        cmocka_unit_test(test_mistakes), cmocka_unit_test(test_print_reads_back),
-        cmocka_unit_test(test_compare),  cmocka_unit_test(test_load_file),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_file_and_sets),
+        cmocka_unit_test(test_set_replaces_a_list),
+        cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_print_reads_back),
+        cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_load_file),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
