@@ -10,8 +10,6 @@
 #include "base/file.h"
 #include "base/json.h"
 
-#define FILE_BYTES_MAX ((size_t)4 << 20)
-
 /* The texts of a process and where they go. */
 static const struct text_key {
     const char *name;
@@ -152,9 +150,9 @@ enum slg_status slg_local_load(struct slg_local_cluster *cluster, const char *di
 
     if (status != SLG_OK)
         return status;
-    slg_buf_init(&text, FILE_BYTES_MAX + 4096);
+    slg_buf_init(&text, SLG_LOCAL_BYTES_MAX + 4096);
     path = slg_arena_printf(cluster->arena, "%s/cluster.json", dir);
-    status = path == NULL ? SLG_NO_MEMORY : slg_file_read(path, FILE_BYTES_MAX, &text, reterr);
+    status = path == NULL ? SLG_NO_MEMORY : slg_file_read(path, SLG_LOCAL_BYTES_MAX, &text, reterr);
     if (status == SLG_NOT_FOUND)
         status = no_cluster(dir, reterr);
     if (status == SLG_OK)
@@ -179,9 +177,12 @@ enum slg_status slg_local_load(struct slg_local_cluster *cluster, const char *di
 
 /* ---- writing ---- */
 
-static void print_process(struct slg_buf *out, struct slg_local_process *process)
+static void print_process(struct slg_buf *out, struct slg_local_process *process,
+                          const bool *running)
 {
     slg_buf_printf(out, "{\"pid\":%lld", (long long)process->pid);
+    if (running != NULL)
+        slg_buf_printf(out, ",\"running\":%s", *running ? "true" : "false");
     for (size_t i = 0; i < SLG_ARRAY_LEN(text_keys); i++) {
         const char *text = *text_at(process, &text_keys[i]);
 
@@ -198,6 +199,21 @@ static void print_process(struct slg_buf *out, struct slg_local_process *process
     slg_buf_append_text(out, "]}");
 }
 
+void slg_local_print(struct slg_buf *out, const struct slg_local_cluster *cluster,
+                     const bool *running)
+{
+    slg_buf_append_text(out, "{\"cluster\":");
+    slg_buf_append_json_text(out, cluster->id);
+    slg_buf_append_text(out, ",\"processes\":[");
+    for (size_t i = 0; i < cluster->process_count; i++) {
+        struct slg_local_process process = cluster->processes[i];
+
+        slg_buf_append_text(out, i == 0 ? "\n" : ",\n");
+        print_process(out, &process, running == NULL ? NULL : &running[i]);
+    }
+    slg_buf_append_text(out, "]}\n");
+}
+
 enum slg_status slg_local_save(const struct slg_local_cluster *cluster, struct slg_error *reterr)
 {
     char *path = slg_arena_printf(cluster->arena, "%s/cluster.json", cluster->dir);
@@ -209,17 +225,8 @@ enum slg_status slg_local_save(const struct slg_local_cluster *cluster, struct s
 
     if (path == NULL || fresh == NULL)
         return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for the list of processes");
-    slg_buf_init(&out, FILE_BYTES_MAX);
-    slg_buf_append_text(&out, "{\"cluster\":");
-    slg_buf_append_json_text(&out, cluster->id);
-    slg_buf_append_text(&out, ",\"processes\":[");
-    for (size_t i = 0; i < cluster->process_count; i++) {
-        struct slg_local_process process = cluster->processes[i];
-
-        slg_buf_append_text(&out, i == 0 ? "\n" : ",\n");
-        print_process(&out, &process);
-    }
-    slg_buf_append_text(&out, "]}\n");
+    slg_buf_init(&out, SLG_LOCAL_BYTES_MAX);
+    slg_local_print(&out, cluster, NULL);
     file = fopen(fresh, "we");
     good = file != NULL && !slg_buf_failed(&out) && fwrite(out.data, 1, out.len, file) == out.len;
     if (file != NULL && fclose(file) != 0)

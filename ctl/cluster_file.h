@@ -12,10 +12,12 @@
 #include <sys/types.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/status.h"
 
 #define SLG_LOCAL_PROCESS_MAX ((size_t)64)
 #define SLG_LOCAL_ARGS_MAX    ((size_t)96)
+#define SLG_LOCAL_BYTES_MAX   ((size_t)4 << 20) /* of the document */
 
 struct slg_local_process {
     const char *name; /* "storer-1" */
@@ -54,6 +56,9 @@ SLG_MUST_CHECK enum slg_status slg_local_load(struct slg_local_cluster *cluster,
 /* Atomically replace DIR/cluster.json. The caller holds the lock. */
 SLG_MUST_CHECK enum slg_status slg_local_save(const struct slg_local_cluster *cluster,
                                               struct slg_error *reterr);
+/* Append the document as it stands in the file; running (one a process, or NULL) is a further key of each. */
+void slg_local_print(struct slg_buf *out, const struct slg_local_cluster *cluster,
+                     const bool *running);
 /* NULL: no process of that name. */
 struct slg_local_process *slg_local_find(struct slg_local_cluster *cluster, const char *name);
 

@@ -18,6 +18,7 @@
 
 #define READY_NS   (30 * SLG_NS_PER_SEC)
 #define STOP_NS    (15 * SLG_NS_PER_SEC)
+#define DAY_NS     (24 * 3600 * SLG_NS_PER_SEC)
 #define POLL_MS    20
 #define JOIN_NS    (10 * SLG_NS_PER_SEC)
 #define SETS_MAX   ((size_t)32)
@@ -27,7 +28,8 @@ struct up_options {
     int64_t storers, ingesters, queriers, slots;
     int64_t replication, write_quorum;
     bool repair;
-    const char *window;
+    bool json;
+    int64_t window_seconds;
     const char *sets[SETS_MAX];
     size_t set_count;
     const char *program; /* path of silage */
@@ -140,33 +142,27 @@ static void wait_joined(const struct slg_local_process *process)
 
 /* ---- up ---- */
 
-SLG_PRINTF(3, 4)
-static void add_arg(struct slg_local_cluster *cluster, struct slg_local_process *process,
-                    const char *format, ...)
+/* word NULL: no memory. plan_cluster sees by argc that not all found room. */
+static void add_word(struct slg_local_process *process, const char *word)
 {
-    char text[1024];
-    va_list args;
-
-    va_start(args, format);
-    (void)vsnprintf(text, sizeof(text), format, args); /* paths are bounded by init */
-    va_end(args);
-    if (process->argc + 1 < SLG_LOCAL_ARGS_MAX)
-        process->argv[process->argc++] = slg_arena_copy(cluster->arena, text, strlen(text));
+    if (word == NULL || process->argc + 1 >= SLG_LOCAL_ARGS_MAX)
+        process->argc = SLG_LOCAL_ARGS_MAX;
+    else
+        process->argv[process->argc++] = word;
 }
 
-static void add_set(struct slg_local_cluster *cluster, struct slg_local_process *process,
-                    const char *assignment)
+static void add_set(struct slg_local_process *process, const char *assignment)
 {
-    add_arg(cluster, process, "--set");
-    add_arg(cluster, process, "%s", assignment);
+    add_word(process, "--set");
+    add_word(process, assignment);
 }
 
 /* A directory of its own. Ingesters use it to tell, after an unclean end, that lines may be lost. */
 static void add_data(struct slg_local_cluster *cluster, struct slg_local_process *process)
 {
     process->data_dir = slg_arena_printf(cluster->arena, "%s/%s", cluster->dir, process->name);
-    add_arg(cluster, process, "--data");
-    add_arg(cluster, process, "%s", process->data_dir);
+    add_word(process, "--data");
+    add_word(process, process->data_dir);
 }
 
 static enum slg_status add_process(struct slg_local_cluster *cluster, const struct up_options *up,
@@ -186,14 +182,12 @@ static enum slg_status add_process(struct slg_local_cluster *cluster, const stru
     process->name = slg_arena_printf(arena, "%s-%lld", role, (long long)number);
     process->log = slg_arena_printf(arena, "%s/%s-%lld.log", cluster->dir, role, (long long)number);
     process->http = slg_arena_printf(arena, "http://127.0.0.1:%u", ports[0]);
-    add_arg(cluster, process, "%s", up->program);
-    add_arg(cluster, process, "%s", role);
-    add_arg(cluster, process, "--set");
-    add_arg(cluster, process, "node.id=%s-%lld", role, (long long)number);
-    add_arg(cluster, process, "--set");
-    add_arg(cluster, process, "cluster.map=%s", up->map);
-    add_arg(cluster, process, "--set");
-    add_arg(cluster, process, "%s.http.listen=127.0.0.1:%u", role, ports[0]);
+    add_word(process, up->program);
+    add_word(process, process->role);
+    add_set(process, slg_arena_printf(cluster->arena, "node.id=%s-%lld", role, (long long)number));
+    add_set(process, slg_arena_printf(cluster->arena, "cluster.map=%s", up->map));
+    add_set(process,
+            slg_arena_printf(cluster->arena, "%s.http.listen=127.0.0.1:%u", role, ports[0]));
     cluster->process_count++;
     return SLG_OK;
 }
@@ -208,11 +202,10 @@ static enum slg_status add_storer(struct slg_local_cluster *cluster, const struc
     if (status != SLG_OK)
         return status;
     process->transport = slg_arena_printf(cluster->arena, "tcp://127.0.0.1:%u", ports[1]);
-    add_arg(cluster, process, "--set");
-    add_arg(cluster, process, "transport.listen=127.0.0.1:%u", ports[1]);
+    add_set(process, slg_arena_printf(cluster->arena, "transport.listen=127.0.0.1:%u", ports[1]));
     add_data(cluster, process);
     if (!up->repair)
-        add_set(cluster, process, "storer.repair.enabled=false");
+        add_set(process, "storer.repair.enabled=false");
     return SLG_OK;
 }
 
@@ -228,12 +221,12 @@ static enum slg_status add_ingester(struct slg_local_cluster *cluster, const str
     process->push = process->http;
     process->syslog_udp = slg_arena_printf(cluster->arena, "127.0.0.1:%u", ports[3]);
     process->syslog_tcp = slg_arena_printf(cluster->arena, "127.0.0.1:%u", ports[1]);
-    add_arg(cluster, process, "--set");
-    add_arg(cluster, process, "ingester.syslog[0].listen=127.0.0.1:%u", ports[3]);
-    add_set(cluster, process, "ingester.syslog[0].protocol=udp");
-    add_arg(cluster, process, "--set");
-    add_arg(cluster, process, "ingester.syslog[1].listen=127.0.0.1:%u", ports[1]);
-    add_set(cluster, process, "ingester.syslog[1].protocol=tcp");
+    add_set(process,
+            slg_arena_printf(cluster->arena, "ingester.syslog[0].listen=127.0.0.1:%u", ports[3]));
+    add_set(process, "ingester.syslog[0].protocol=udp");
+    add_set(process,
+            slg_arena_printf(cluster->arena, "ingester.syslog[1].listen=127.0.0.1:%u", ports[1]));
+    add_set(process, "ingester.syslog[1].protocol=tcp");
     add_data(cluster, process);
     return SLG_OK;
 }
@@ -286,9 +279,9 @@ static enum slg_status write_map(const struct slg_local_cluster *cluster,
     }
     slg_buf_printf(&text,
                    "],\"layouts\":[{\"replication\":%lld,\"write_quorum\":%lld,\"slots\":%lld,"
-                   "\"window_seconds\":%s,\"nodes\":[",
+                   "\"window_seconds\":%lld,\"nodes\":[",
                    (long long)up->replication, (long long)up->write_quorum, (long long)up->slots,
-                   up->window);
+                   (long long)up->window_seconds);
     storers = 0;
     for (size_t i = 0; i < cluster->process_count; i++) {
         if (cluster->processes[i].transport != NULL)
@@ -318,15 +311,35 @@ static enum slg_status plan_cluster(struct slg_local_cluster *cluster, struct up
         status = add_querier(cluster, up, i, reterr);
     for (size_t i = 0; i < cluster->process_count; i++) {
         for (size_t k = 0; k < up->set_count; k++)
-            add_set(cluster, &cluster->processes[i], up->sets[k]);
+            add_set(&cluster->processes[i], up->sets[k]);
+        if (cluster->processes[i].argc == SLG_LOCAL_ARGS_MAX)
+            status = slg_errorf(reterr, SLG_LIMIT, "no room for the arguments of %s",
+                                cluster->processes[i].name);
     }
     if (status == SLG_OK)
         status = write_map(cluster, up, up->map + strlen("file:"), reterr);
     return status;
 }
 
-static void print_cluster(struct slg_local_cluster *cluster)
+static void print_json(struct slg_local_cluster *cluster)
 {
+    bool running[SLG_LOCAL_PROCESS_MAX];
+    struct slg_buf out;
+
+    for (size_t i = 0; i < cluster->process_count; i++)
+        running[i] = slg_process_alive(&cluster->processes[i]);
+    slg_buf_init(&out, SLG_LOCAL_BYTES_MAX);
+    slg_local_print(&out, cluster, running);
+    slg_ctl_print(&out);
+    slg_buf_fini(&out);
+}
+
+static void print_cluster(struct slg_local_cluster *cluster, bool json)
+{
+    if (json) {
+        print_json(cluster);
+        return;
+    }
     for (size_t i = 0; i < cluster->process_count; i++) {
         struct slg_local_process *p = &cluster->processes[i];
 
@@ -500,36 +513,25 @@ static int up(const char *dir, struct up_options *options)
     if (status == SLG_OK)
         status = wait_cluster(&cluster, &error);
     if (status == SLG_OK)
-        print_cluster(&cluster);
+        print_cluster(&cluster, options->json);
     else if (cluster.process_count > 0)
         (void)!down_all(&cluster, NULL); /* the first failure is told */
     slg_local_fini(&cluster);
     return status == SLG_OK ? SLG_CTL_OK : slg_ctl_fail(&error);
 }
 
-/* "1h", "15m", "3600s" to whole seconds as text. */
-static bool window_seconds(const char *text, char seconds[16])
+/* Whole seconds that divide a day: what a map takes. */
+static bool window_seconds(const char *text, int64_t *ret_seconds)
 {
-    static const struct {
-        const char *unit;
-        long factor;
-    } units[] = { { "h", 3600 }, { "m", 60 }, { "s", 1 } };
-    size_t len = strlen(text);
+    int64_t ns = 0;
 
-    for (size_t i = 0; i < SLG_ARRAY_LEN(units); i++) {
-        char digits[16];
-        int64_t number;
-
-        if (len < 2 || len > 8 || text[len - 1] != units[i].unit[0])
-            continue;
-        memcpy(digits, text, len - 1);
-        digits[len - 1] = '\0';
-        if (!slg_ctl_number("--window", digits, 1, 86400, 0, &number))
-            return false;
-        (void)snprintf(seconds, 16, "%lld", (long long)number * units[i].factor);
+    if (slg_units_parse_duration(text, strlen(text), &ns) && ns > 0 && ns % SLG_NS_PER_SEC == 0 &&
+        DAY_NS % ns == 0) {
+        *ret_seconds = ns / SLG_NS_PER_SEC;
         return true;
     }
-    (void)fprintf(stderr, "silagectl: --window \"%s\" must be like 1h, 15m or 60s\n", text);
+    (void)fprintf(
+        stderr, "silagectl: --window \"%s\" must be like 1h, 15m or 1d, and divide a day\n", text);
     return false;
 }
 
@@ -625,7 +627,7 @@ static enum slg_status load_locked(struct slg_local_cluster *cluster, const char
     return status;
 }
 
-static int down_or_status(const char *dir, bool down)
+static int down_or_status(const char *dir, bool down, bool json)
 {
     struct slg_local_cluster cluster = { 0 };
     struct slg_error error = { 0 };
@@ -638,7 +640,7 @@ static int down_or_status(const char *dir, bool down)
     if (status != SLG_OK) {
         code = slg_ctl_fail(&error);
     } else {
-        print_cluster(&cluster);
+        print_cluster(&cluster, json);
         for (size_t i = 0; i < cluster.process_count; i++) {
             if (slg_process_alive(&cluster.processes[i]) == down)
                 code = down ? SLG_CTL_FAILED : SLG_CTL_DEGRADED;
@@ -656,10 +658,15 @@ static int take_sets(int argc, char **argv, struct up_options *up)
     int kept = 0;
 
     for (int i = 0; i < argc; i++) {
-        if (strcmp(argv[i], "--set") != 0) {
+        const char *value = strncmp(argv[i], "--set=", 6) == 0 ? argv[i] + 6
+                            : i + 1 < argc                     ? argv[i + 1]
+                                                               : NULL;
+
+        if (strcmp(argv[i], "--set") != 0 && strncmp(argv[i], "--set=", 6) != 0) {
             argv[kept++] = argv[i];
-        } else if (i + 1 < argc && up->set_count < SETS_MAX) {
-            up->sets[up->set_count++] = argv[++i];
+        } else if (value != NULL && strchr(value, '=') != NULL && up->set_count < SETS_MAX) {
+            up->sets[up->set_count++] = value;
+            i += strcmp(argv[i], "--set") == 0;
         } else {
             (void)fprintf(stderr, "silagectl: --set needs KEY=VALUE, at most %zu times\n",
                           SETS_MAX);
@@ -699,6 +706,7 @@ static int run_local(struct slg_ctl *ctl, int argc, char **argv)
 {
     const char *dir = NULL, *storers = NULL, *ingesters = NULL, *queriers = NULL, *slots = NULL;
     const char *window = "1h", *replication = NULL, *quorum = NULL, *repair = NULL, *words[2];
+    const char *set = NULL; /* for --help: take_sets has taken them */
     const struct slg_ctl_option options[] = {
         { "--dir", &dir, "directory of the cluster: cluster.json, logs, data", false },
         { "--storers", &storers, "how many, default 3", false },
@@ -711,12 +719,11 @@ static int run_local(struct slg_ctl *ctl, int argc, char **argv)
           false },
         { "--repair", &repair, "on|off, default on: storers compare and complete their copies",
           false },
+        { "--set", &set, "KEY=VALUE, a setting for every process; may be given many times", false },
     };
-    struct up_options up_options = { 0 };
-    char seconds[16];
+    struct up_options up_options = { .json = ctl->json };
     size_t count;
 
-    (void)ctl;
     argc = take_sets(argc, argv, &up_options);
     if (argc < 0 || !slg_ctl_options(&slg_ctl_verb_local, argc, argv, options,
                                      SLG_ARRAY_LEN(options), words, 2, &count))
@@ -731,14 +738,13 @@ static int run_local(struct slg_ctl *ctl, int argc, char **argv)
             !slg_ctl_number("--ingesters", ingesters, 0, STORER_MAX, 2, &up_options.ingesters) ||
             !slg_ctl_number("--queriers", queriers, 0, STORER_MAX, 1, &up_options.queriers) ||
             !slg_ctl_number("--slots", slots, 1, 1024, 1, &up_options.slots) ||
-            !window_seconds(window, seconds) ||
+            !window_seconds(window, &up_options.window_seconds) ||
             !read_copies(replication, quorum, repair, &up_options))
             return SLG_CTL_USAGE;
-        up_options.window = seconds;
         return up(dir, &up_options);
     }
     if (count == 1 && (strcmp(words[0], "down") == 0 || strcmp(words[0], "status") == 0))
-        return down_or_status(dir, strcmp(words[0], "down") == 0);
+        return down_or_status(dir, strcmp(words[0], "down") == 0, ctl->json);
     for (size_t i = 0; i < SLG_ARRAY_LEN(orders); i++) {
         if (count == 2 && strcmp(orders[i].word, words[0]) == 0)
             return hurt_one(words[0], words[1], dir);
@@ -749,7 +755,8 @@ static int run_local(struct slg_ctl *ctl, int argc, char **argv)
 }
 
 const struct slg_ctl_verb slg_ctl_verb_local = {
-    "local", "up|down|status|kill|stop|start|pause|resume [NAME] --dir DIR [--storers 3] ...",
+    "local",
+    "up|down|status|kill|stop|start|pause|resume [NAME] --dir DIR [--storers 3] [--set K=V]... ...",
     "a cluster of real processes on this machine", "local up --dir /tmp/cluster --storers 3",
     run_local
 };
