@@ -1,7 +1,6 @@
-/* daemon/check.h - mistakes of settings that only a look at the files shows which they name.
+/* daemon/check.h - mistakes of settings that only those see who will use them.
  *
- * `--check` and the start look alike, so that what one finds good the other does not refuse. Only what the role uses is
- * looked at: a host need not have the files of the others.
+ * `--check` and the start look alike, so that what one finds good the other does not refuse.
  * Owner:   adds to the mistakes of conf. Threads: one. */
 #ifndef SLG_DAEMON_CHECK_H
 #define SLG_DAEMON_CHECK_H
@@ -9,7 +8,12 @@
 #include "base/conf.h"
 #include "daemon/args.h"
 
-/* The map file: it can be read, and no setting says other than it does. conf is finished and has no mistakes. */
-void slg_check_files(struct slg_conf *conf, enum slg_role role);
+/* Listeners and label rules, as the ingester reads them; a part of slg_settings_load. conf is readable. */
+void slg_check_ingester(struct slg_conf *conf);
+
+/* What this role uses, for a host need not have the files of the others. The map file can be read, and no setting says
+ * other than it does; secrets and TLS files can be read (cred: only under systemd); no two TCP listeners want one
+ * address. conf is finished and has no mistakes. */
+void slg_check_start(struct slg_conf *conf, enum slg_role role);
 
 #endif

@@ -173,7 +173,7 @@ static int act(const struct slg_args *args)
     int code;
 
     if (status == SLG_OK && args->action != SLG_ACTION_PRINT_SETTINGS) {
-        slg_check_files(conf, args->role);
+        slg_check_start(conf, args->role);
         status = slg_conf_mistake_count(conf) == 0 ? SLG_OK : SLG_INVALID;
     }
     if (status != SLG_OK) {

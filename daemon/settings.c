@@ -6,6 +6,8 @@
 
 #include "base/clock.h"
 #include "base/gate.h"
+#include "daemon/check.h"
+#include "ingester/listener.h"
 #include "ingester/zone.h"
 #include "proto/limits.h"
 #include "storer/catalogue.h"
@@ -91,7 +93,7 @@ static const struct slg_conf_row rows[] = {
     PATH_TEXT("transport.tls.ca", "", "The authority that signed the certificates of all nodes, PEM"),
     BOOL("transport.insecure", "false", 0, "Allow a listener off loopback without TLS"),
     /* ingester */
-    OBJECTS("ingester.syslog[]", 64, "[{listen: '127.0.0.1:1514', protocol: udp}, {listen: '127.0.0.1:1514', protocol: tcp}]", 0,
+    OBJECTS("ingester.syslog[]", (int64_t)SLG_LISTENER_COUNT_MAX, "[{listen: '127.0.0.1:1514', protocol: udp}, {listen: '127.0.0.1:1514', protocol: tcp}]", 0,
             "Syslog listeners"),
     ADDRESS("ingester.syslog[].listen", "", REQUIRED, "Address to listen on"),
     ENUM("ingester.syslog[].protocol", "udp|tcp|relp|tls", "udp", 0, "TCP finds octet counting and LF framing by message; relp (rsyslog's omrelp) acknowledges each message when it is accepted; tls is refused until there is one: put stunnel in front of tcp or relp"),
@@ -395,6 +397,7 @@ static void check_relations(struct slg_conf *conf)
     check_zones(conf);
     check_hosts(conf);
     check_rules(conf);
+    slg_check_ingester(conf);
     check_retention(conf);
     if (slg_conf_text(conf, "node.data_dir")[0] == '\0')
         slg_conf_add_mistake(conf, "node.data_dir", "is empty, write a directory");

@@ -1,5 +1,5 @@
-/* What settings name is looked at before the start: a setting that says other than the map file is a mistake at its line,
- * that names both. Oracle: messages by hand. */
+/* What settings name is looked at before the start: what the start would refuse is a mistake at its line.
+ * Oracle: messages by hand. */
 #include "tests/helper/test.h"
 
 #include <unistd.h>
@@ -102,6 +102,43 @@ static const struct check_case {
       SLG_ROLE_STORER,
       { MAP, "node.id=a", "node.zone=pve2" },
       { "--set:3: node.zone: the map file \"", "its zone is \"pve1\" for this node" } },
+    { "an absent secret",
+      SLG_ROLE_QUERIER,
+      { "querier.http.tokens=[file:DIR/none]" },
+      { "--set:1: querier.http.tokens[0]: ", "/none" } },
+    { "an empty secret",
+      SLG_ROLE_INGESTER,
+      { "ingester.http.tokens=[file:DIR/empty]" },
+      { "--set:1: ingester.http.tokens[0]: ", "is empty" } },
+    { "a secret that systemd will give",
+      SLG_ROLE_QUERIER,
+      { "querier.http.tokens=[cred:x]" },
+      { NULL } },
+    { "the secret of another role",
+      SLG_ROLE_STORER,
+      { "querier.http.tokens=[file:DIR/none]" },
+      { NULL } },
+    { "an absent certificate",
+      SLG_ROLE_QUERIER,
+      { "querier.http.tls_cert=DIR/none", "querier.http.tls_key=DIR/map.json" },
+      { "--set:1: querier.http.tls_cert: ", "/none" } },
+    { "an empty key",
+      SLG_ROLE_STORER,
+      { "transport.tls.cert=DIR/map.json", "transport.tls.key=DIR/empty",
+        "transport.tls.ca=DIR/map.json" },
+      { "--set:2: transport.tls.key: ", "empty" } },
+    { "two on one port",
+      SLG_ROLE_ALL,
+      { "querier.http.listen=127.0.0.1:3101" },
+      { "--set:1: querier.http.listen: \"127.0.0.1:3101\" is that of ingester.http.listen", "" } },
+    { "HTTP on the port of syslog",
+      SLG_ROLE_ALL,
+      { "storer.http.listen=127.0.0.1:1514" },
+      { "--set:1: storer.http.listen: \"127.0.0.1:1514\" is that of ingester.syslog[1]", "" } },
+    { "the same port on two hosts",
+      SLG_ROLE_QUERIER,
+      { "querier.http.listen=127.0.0.1:3101" },
+      { NULL } },
     { "the zone of a querier is not in the map",
       SLG_ROLE_QUERIER,
       { MAP, "node.id=a", "node.zone=pve2" },
@@ -116,7 +153,7 @@ static void test_files(void **state)
         struct slg_conf *conf = load(row->sets);
         size_t want_count = row->want[0] == NULL ? 0 : 1;
 
-        slg_check_files(conf, row->role);
+        slg_check_start(conf, row->role);
         for (size_t k = 0; k < slg_conf_mistake_count(conf); k++)
             if (k >= want_count || strstr(slg_conf_mistake(conf, k), row->want[0]) == NULL ||
                 strstr(slg_conf_mistake(conf, k), row->want[1]) == NULL)
@@ -156,13 +193,14 @@ static int setup(void **state)
                "\"write_quorum\":1,\"nodes\":[{\"id\":\"a\"}]},"
                "{\"from_ns\":1800057600000000000,\"window_seconds\":3600,\"replication\":1,"
                "\"write_quorum\":1,\"nodes\":[{\"id\":\"a\"}]}]}");
+    write_file("empty", "");
     write_file("bad.json", "{\"version\":1,\"colour\":\"red\"}");
     return 0;
 }
 
 static int teardown(void **state)
 {
-    static const char *const names[] = { "map.json", "bad.json" };
+    static const char *const names[] = { "map.json", "bad.json", "empty" };
     char path[512];
 
     (void)state;
