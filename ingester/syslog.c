@@ -198,7 +198,21 @@ static unsigned take_year(const char *p, const char *end)
     return year >= YEAR_MIN && year <= YEAR_MAX ? year : 0;
 }
 
-/* Mmm dd [yyyy] hh:mm:ss[.fff] [yyyy]; the day padded by a space, a zero or nothing. The end, or NULL. */
+/* +01:00 or +0100 right behind a clock, as Huawei has it, and then the end, a space or a colon. p: it is none. */
+static const char *take_clock_offset(const char *p, const char *end, struct stamp *stamp)
+{
+    int32_t offset;
+    const char *after =
+        left(p, end) > 4 && (*p == '+' || *p == '-') ? take_offset(p, end, &offset) : NULL;
+
+    if (after == NULL || left(p, after) < 5 || (after < end && *after != ' ' && *after != ':'))
+        return p;
+    stamp->zoned = true;
+    stamp->offset = offset;
+    return after;
+}
+
+/* Mmm dd [yyyy] hh:mm:ss[.fff][+hh:mm] [yyyy]; the day padded by a space, a zero or nothing. The end, or NULL. */
 static const char *take_bsd_time(const char *p, const char *end, struct stamp *stamp)
 {
     unsigned year;
@@ -235,6 +249,7 @@ static const char *take_bsd_time(const char *p, const char *end, struct stamp *s
     stamp->nanosecond = 0;
     stamp->zoned = false;
     p = take_fraction(p + 8, end, &stamp->nanosecond);
+    p = take_clock_offset(p, end, stamp);
     if (year == 0 && p < end && *p == ' ' && take_year(p + 1, end) != 0) {
         stamp->year = take_year(p + 1, end);
         p += 5;
@@ -728,8 +743,9 @@ static const char *skip_cisco_zone(const char *p, const char *end, struct stamp 
 {
     const char *at = p;
 
-    stamp->offset = 0;
-    if (left(p, end) > 3 && *p == ' ') {
+    if (!stamp->zoned)
+        stamp->offset = 0;
+    if (!stamp->zoned && left(p, end) > 3 && *p == ' ') {
         at = p + 1;
         while (at < end && left(p, at) < 7 && *at >= 'A' && *at <= 'Z')
             at++;
