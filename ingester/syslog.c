@@ -836,6 +836,8 @@ static void parse_3164(const struct slg_syslog_options *options, int64_t receive
 
     while (start < end && *start == ' ' && start - p < 4)
         start++;
+    if (start < end && *start == ':') /* Cisco ASA's EMBLEM: ":Nov 21 22:42:29 UTC: %ASA-..." */
+        start++;
     after = take_bsd_time(start, end, &stamp);
     if (after == NULL)
         after = take_iso_time(start, end, true, &stamp);
