@@ -757,6 +757,31 @@ static const char *skip_cisco_zone(const char *p, const char *end, struct stamp 
     return at < end && *at == ':' ? at + 1 : at;
 }
 
+/* " UTC" between a BSD time and "HOST TAG: text". Only with all of these, for a host may be named so; WET, WEST and MET
+ * (and with it MEST) are words. */
+static const char *skip_zone_word(const char *p, const char *end, struct stamp *stamp)
+{
+    const char *at = p + 1;
+    const char *host_end;
+    int32_t offset;
+    struct tag tag;
+
+    while (at < end && left(p, at) < 6 && *at >= 'A' && *at <= 'Z')
+        at++;
+    if (at == end || *at != ' ' || p[1] == 'W' || p[1] == 'M' ||
+        !known_zone(span(p + 1, at), &offset))
+        return p;
+    host_end = at + 1;
+    while (host_end < end && left(at, host_end) <= SLG_SYSLOG_HOST_BYTES_MAX && *host_end != ' ')
+        host_end++;
+    if (host_end == end || *host_end != ' ' || host_end == at + 1 || host_end[-1] == ':' ||
+        !take_tag(host_end + 1, end, &tag))
+        return p;
+    stamp->zoned = true;
+    stamp->offset = offset;
+    return at;
+}
+
 /* Cisco IOS: [seq ": "] [host ": "] ["*" or "."] [year, NX-OS] time [zone] ": %FAC-SEV-MNEMONIC: text". p behind PRI. */
 static bool parse_cisco(const struct slg_syslog_options *options, int64_t receive_ns, const char *p,
                         const char *end, struct slg_syslog_message *m)
@@ -850,10 +875,12 @@ static void parse_3164(const struct slg_syslog_options *options, int64_t receive
             after[1] <= 'Z') {
             const char *behind = skip_cisco_zone(after, end, &stamp);
 
-            if (left(behind, end) > 1 && behind > after && behind[1] == '%')
+            if (left(behind, end) > 1 && behind > after && behind[1] == '%') {
                 after = behind;
-            else
+            } else {
                 stamp.zoned = false;
+                after = skip_zone_word(after, end, &stamp);
+            }
         }
     }
     if (after == NULL || (after < end && *after != ' ')) {
