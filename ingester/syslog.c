@@ -910,6 +910,7 @@ void slg_syslog_parse(const struct slg_syslog_options *options, int64_t receive_
 {
     struct slg_syslog_message *m = ret_message;
     struct slg_text whole = trim_end(bytes, len);
+    const char *start = whole.at;
     const char *end;
     const char *p;
 
@@ -922,9 +923,10 @@ void slg_syslog_parse(const struct slg_syslog_options *options, int64_t receive_
         return;
     }
     end = whole.at + whole.len;
-    p = take_pri(whole.at, end, m);
-    if (p > whole.at && looks_like_5424(p, end) &&
-        parse_5424(options, receive_ns, p, end, whole, m))
+    if (STARTS_WITH(start, end, "\xEF\xBB\xBF<")) /* the first line of a .NET stream */
+        start += 3;
+    p = take_pri(start, end, m);
+    if (p > start && looks_like_5424(p, end) && parse_5424(options, receive_ns, p, end, whole, m))
         return;
     parse_3164(options, receive_ns, p, end, whole, m);
 }

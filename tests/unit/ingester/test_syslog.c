@@ -113,6 +113,16 @@ static const struct row rows_5424[] = {
 };
 
 static const struct row rows_3164[] = {
+    { "bom before PRI", BOM "<38>Nov 21 22:42:29 mx1 sshd[9]: x", F3164, 0, 38, EVENT, "mx1",
+      "sshd", "9", "", "x" },
+    { "bom before PRI, 5424", BOM "<34>1 2026-11-21T22:42:29Z h a 1 m - " BOM "x", F5424, ZONED, 34,
+      EVENT, "h", "a", "1", "m", "x" },
+    { "bom before no PRI", BOM "<x>hello", RAW, PRI | NOTIME | BAD, 13, 0, "", "", "", "",
+      BOM "<x>hello" },
+    { "bom before text", BOM "hello", RAW, PRI | NOTIME | BAD, 13, 0, "", "", "", "", BOM "hello" },
+    { "bom alone", BOM, RAW, PRI | NOTIME | BAD, 13, 0, "", "", "", "", BOM },
+    { "half a bom", "\xEF\xBB<38>x", RAW, PRI | NOTIME | BAD, 13, 0, "", "", "", "",
+      "\xEF\xBB<38>x" },
     { "q1 plain", "<38>Nov 21 22:42:29 mx1 sshd[9]: x", F3164, 0, 38, EVENT, "mx1", "sshd", "9", "",
       "x" },
     { "q3 day padded by a space", "<38>Nov  1 22:42:29 mx1 sshd[9]: x", F3164, 0, 38,
