@@ -43,8 +43,20 @@ static bool compose_name(struct slg_text text)
     return separators >= 2 && digits >= 1 && digits <= 4;
 }
 
-/* RFC 5424: APP-NAME = MSGID, a numeric PROCID and no structured data. RFC 3164: a numeric pid behind a container
- * id (12 or 64 hex digits) or a compose name (project-service-1, with - or _). */
+/* The tag without the id at its end ("{{.ImageName}}/{{.Name}}/{{.ID}}"); empty: it is an id and nothing else. */
+static struct slg_text name_of(struct slg_text tag)
+{
+    const char *slash = memrchr(tag.at, '/', tag.len);
+    size_t len = slash != NULL ? (size_t)(slash - tag.at) : 0;
+    size_t id_at = slash != NULL ? len + 1 : 0;
+
+    if (slg_docker_is_id(slg_text_make(tag.at + id_at, tag.len - id_at)))
+        return slg_text_make(tag.at, len);
+    return tag;
+}
+
+/* RFC 5424: APP-NAME = MSGID, a numeric PROCID and no structured data. RFC 3164: a numeric pid behind a tag that ends in
+ * a container id (12 or 64 hex digits) or is a compose name (project-service-1, with - or _). */
 static bool detect(const struct slg_syslog_message *message)
 {
     if (message->app.len == 0 || !all_digits(message->pid) ||
@@ -52,7 +64,7 @@ static bool detect(const struct slg_syslog_message *message)
         return false;
     if (message->format == SLG_SYSLOG_FORMAT_5424)
         return message->param_count == 0 && slg_text_equal(message->app, message->msgid);
-    return slg_docker_is_id(message->app) || compose_name(message->app);
+    return name_of(message->app).len < message->app.len || compose_name(message->app);
 }
 
 void slg_docker_apply(enum slg_docker_mode mode, struct slg_syslog_message *message)
@@ -64,8 +76,8 @@ void slg_docker_apply(enum slg_docker_mode mode, struct slg_syslog_message *mess
     if (mode == SLG_DOCKER_NO || (mode == SLG_DOCKER_AUTO && !detect(message)))
         return;
     message->flags |= SLG_SYSLOG_DOCKER;
-    if (tag.len > 0 && !slg_docker_is_id(tag))
-        message->container = tag;
+    if (tag.len > 0)
+        message->container = name_of(tag);
     if (slg_text_equal(tag, message->msgid))
         message->msgid.len = 0;
     message->pid.len = 0; /* dockerd's */

@@ -18,7 +18,7 @@ enum slg_docker_mode {
 /* 12 or 64 lower-case hex digits: {{.ID}} and {{.FullID}} of Docker's tag templates. */
 bool slg_docker_is_id(struct slg_text text);
 
-/* If the message is Docker's: set SLG_SYSLOG_DOCKER, container (when the tag is a name and not an id), drop pid and
+/* If the message is Docker's: set SLG_SYSLOG_DOCKER, container (the tag, when it is a name; without an id behind it), drop pid and
  * the repeated msgid; if a header is nested, unwrap it once: app, pid and text from it, SLG_SYSLOG_NESTED. */
 void slg_docker_apply(enum slg_docker_mode mode, struct slg_syslog_message *message);
 
