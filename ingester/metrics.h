@@ -48,6 +48,8 @@
       "TCP connections accepted; this and the following are with RELP's")                          \
     X(ingester_tcp_refused_total, COUNTER, &slg_ingester_label_refused, NULL,                      \
       "TCP connections closed at once, by reason")                                                 \
+    X(ingester_tcp_accept_pauses_total, COUNTER, NULL, NULL,                                       \
+      "times that nobody was accepted for a moment, for want of descriptors or memory")            \
     X(ingester_tcp_idle_total, COUNTER, NULL, NULL, "TCP connections closed: idle")                \
     X(ingester_tcp_cut_total, COUNTER, NULL, NULL,                                                 \
       "TCP connections that ended within a message; what came of it is stored as truncated, or, "  \

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -28,6 +29,7 @@
 #define IDLE_LOOK_NS     SLG_NS_PER_SEC
 #define STOP_LOOK_MS     20
 #define ACCEPTS_AT_ONCE  64
+#define ACCEPT_PAUSE_NS  (100 * SLG_NS_PER_MS) /* without descriptors or memory for a connection */
 #define READS_AT_STOP    1024 /* of one connection: a sender that goes on cannot hold us */
 #define CONNECTION_MAGIC UINT32_C(0x51c07c90)
 #define ACCEPTOR_MAGIC   UINT32_C(0x51c0acc9)
@@ -71,7 +73,8 @@ struct slg_tcp {
     int wake_fd;
     pthread_t thread;
     bool started;
-    int64_t idle_mono_ns; /* when silent connections are looked for next */
+    int64_t idle_mono_ns;   /* when silent connections are looked for next */
+    int64_t accept_mono_ns; /* until then nobody is accepted; SLG_DEADLINE_NEVER: that is not so */
     _Atomic bool stopping;
     _Atomic int64_t deadline_mono_ns; /* for waiting when full */
 };
@@ -154,6 +157,39 @@ static void take_caller(struct slg_tcp *tcp, const struct acceptor *acceptor, in
     }
 }
 
+static void watch_acceptors(struct slg_tcp *tcp, uint32_t events)
+{
+    for (size_t i = 0; i < tcp->acceptor_count; i++) {
+        struct epoll_event event = { .events = events };
+
+        event.data.ptr = &tcp->acceptors[i];
+        (void)epoll_ctl(tcp->epoll_fd, EPOLL_CTL_MOD, tcp->acceptors[i].fd, &event);
+    }
+}
+
+/* The listening sockets stay readable: without a pause epoll would tell so for ever. */
+static void pause_accepting(struct slg_tcp *tcp, int error)
+{
+    static struct slg_log_limit limit = SLG_LOG_LIMIT_INIT(10 * SLG_NS_PER_SEC);
+    int64_t now = slg_clock_mono_ns(tcp->clock);
+    uint64_t suppressed;
+
+    tcp->accept_mono_ns = now + ACCEPT_PAUSE_NS;
+    watch_acceptors(tcp, 0);
+    slg_metric_add(tcp->metrics, METRIC_ingester_tcp_accept_pauses_total, 0, 1);
+    if (slg_log_limit_allow(&limit, now, &suppressed))
+        slg_log_warn("no TCP connection can be accepted, callers wait: %s suppressed=%" PRIu64,
+                     strerrordesc_np(error), suppressed);
+}
+
+static void resume_accepting(struct slg_tcp *tcp, int64_t now_mono_ns)
+{
+    if (now_mono_ns < tcp->accept_mono_ns)
+        return;
+    tcp->accept_mono_ns = SLG_DEADLINE_NEVER;
+    watch_acceptors(tcp, EPOLLIN);
+}
+
 static void accept_callers(struct slg_tcp *tcp, const struct acceptor *acceptor)
 {
     for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
@@ -162,8 +198,10 @@ static void accept_callers(struct slg_tcp *tcp, const struct acceptor *acceptor)
         int fd =
             accept4(acceptor->fd, (struct sockaddr *)&from, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
+        if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
+            pause_accepting(tcp, errno);
         if (fd < 0)
-            return; /* none left; or no descriptors: the backlog holds the callers */
+            return; /* none left; or the backlog holds them; or the first one has gone again */
         take_caller(tcp, acceptor, fd, (const struct sockaddr *)&from);
     }
 }
@@ -432,6 +470,8 @@ static int wait_ms(const struct slg_tcp *tcp, int64_t now_mono_ns)
 
     if (tcp->connection_count > 0 && tcp->idle_mono_ns < wake)
         wake = tcp->idle_mono_ns;
+    if (tcp->accept_mono_ns < wake)
+        wake = tcp->accept_mono_ns;
     if (tcp->relp != NULL && slg_relp_peers_wake_mono_ns(tcp->relp) < wake)
         wake = slg_relp_peers_wake_mono_ns(tcp->relp);
     if (wake == SLG_DEADLINE_NEVER)
@@ -516,6 +556,7 @@ static void *run(void *ctx)
                 serve_peers(tcp);
         }
         close_silent(tcp, now);
+        resume_accepting(tcp, now);
     }
     finish(tcp);
     return NULL;
@@ -629,6 +670,7 @@ enum slg_status slg_tcp_start(const struct slg_tcp_options *options, struct slg_
     tcp->clock = options->lane.batcher.clock;
     tcp->epoll_fd = -1;
     tcp->wake_fd = -1;
+    tcp->accept_mono_ns = SLG_DEADLINE_NEVER;
     atomic_init(&tcp->deadline_mono_ns, INT64_MAX);
     status = set_up(tcp, reterr);
     if (status != SLG_OK) {

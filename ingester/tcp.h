@@ -7,6 +7,7 @@
  * sender brings it again). RELP connections are not silent while something of theirs waits for acceptance.
  * Memory: a read buffer for the thread; a connection keeps only the unfinished message, up to line_bytes_max, one that
  * speaks RELP up to one read more and its ledger (8 KB).
+ * Without descriptors or memory nobody is accepted for a tenth of a second; the kernel's backlog holds the callers.
  * Refuses: connections over connection_count_max, addresses outside the allow-list: closed at once and counted.
  * Owner:   the listeners are borrowed. Threads: start and stop by one. */
 #ifndef SLG_INGESTER_TCP_H

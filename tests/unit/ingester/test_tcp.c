@@ -2,6 +2,9 @@
  * Oracle: what the test sent, against the ledger and the fake storer's content. */
 #include "tests/helper/ingester_socket.h"
 
+#include <sys/resource.h>
+#include <time.h>
+
 #include "ingester/tcp.h"
 
 struct tcp {
@@ -121,6 +124,51 @@ static void test_limit_and_idle(void **state)
     close_bench(&t);
 }
 
+static int64_t cpu_ns(void)
+{
+    struct timespec t;
+
+    assert_int_equal(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t), 0);
+    return t.tv_sec * SLG_NS_PER_SEC + t.tv_nsec;
+}
+
+/* Without a descriptor for a caller the thread waits, it does not spin; the caller is served when there is one. */
+static void test_no_descriptors(void **state)
+{
+    static const char line[] = "<13>Nov 21 23:42:29 h a: at last\n";
+    struct sockaddr_in to = { .sin_family = AF_INET };
+    struct rlimit before, none;
+    struct tcp t;
+    int64_t begin, cpu_begin, took;
+    int fd, next;
+
+    (void)state;
+    open_bench(&t, "tcp-descriptors", SLG_FORWARD_MEMORY_DEFAULT, 10, 60 * SLG_NS_PER_SEC);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    to.sin_port =
+        htons((uint16_t)strtoul(strrchr(slg_listener_address(t.listener), ':') + 1, NULL, 10));
+    fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    next = dup(fd);
+    assert_true(fd >= 0 && next >= 0);
+    close(next);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = before;
+    none.rlim_cur = (rlim_t)next; /* the lowest that is free */
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    begin = slg_clock_mono_ns(slg_clock_system());
+    cpu_begin = cpu_ns();
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+    WAIT_UNTIL(slg_metric_read(t.b.metrics, METRIC_ingester_tcp_accept_pauses_total, 0) >= 4);
+    took = slg_clock_mono_ns(slg_clock_system()) - begin;
+    assert_true(took >= 300 * SLG_NS_PER_MS);
+    assert_true(cpu_ns() - cpu_begin < took / 2);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    test_send(fd, line, sizeof(line) - 1);
+    WAIT_UNTIL(bench_totals(&t.b).accepted == 1);
+    close(fd);
+    close_bench(&t);
+}
+
 struct sender {
     const char *address;
     uint64_t count;
@@ -214,9 +262,8 @@ static void test_stop_while_full(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_framing),
-        cmocka_unit_test(test_limit_and_idle),
-        cmocka_unit_test(test_backpressure),
+        cmocka_unit_test(test_framing),         cmocka_unit_test(test_limit_and_idle),
+        cmocka_unit_test(test_no_descriptors),  cmocka_unit_test(test_backpressure),
         cmocka_unit_test(test_stop_while_full),
     };
 
