@@ -22,6 +22,9 @@
 #define HOUR   (60 * MINUTE)
 #define DAY    (24 * HOUR)
 
+/* What the storer puts behind it has to fit into SLG_DISK_PATH_BYTES_MAX, 1024. */
+#define DATA_DIR_BYTES_MAX 832
+
 #define RELOAD   SLG_CONF_RELOAD
 #define FOREVER  SLG_CONF_FOREVER
 #define REQUIRED SLG_CONF_REQUIRED
@@ -401,6 +404,9 @@ static void check_relations(struct slg_conf *conf)
     check_retention(conf);
     if (slg_conf_text(conf, "node.data_dir")[0] == '\0')
         slg_conf_add_mistake(conf, "node.data_dir", "is empty, write a directory");
+    if (strlen(slg_conf_text(conf, "node.data_dir")) > DATA_DIR_BYTES_MAX)
+        slg_conf_add_mistake(conf, "node.data_dir", "is longer than %d bytes, write a shorter path",
+                             DATA_DIR_BYTES_MAX);
     if (strcmp(slg_conf_text(conf, "querier.auth"), "tokens") == 0 &&
         slg_conf_count(conf, "querier.http.tokens") == 0)
         slg_conf_add_mistake(conf, "querier.auth", "is tokens, so querier.http.tokens needs one");
@@ -446,7 +452,7 @@ enum slg_status slg_settings_load(const struct slg_settings_options *options,
 
         if (len < 0 || (size_t)len >= sizeof(data)) {
             slg_conf_destroy(conf);
-            return slg_errorf(reterr, SLG_IO, "the path of --data is too long");
+            return slg_errorf(reterr, SLG_INVALID, "the path of --data is too long");
         }
         slg_conf_set(conf, data);
     }

@@ -219,6 +219,28 @@ static void test_data_dir_wins(void **state)
     assert_int_equal(slg_settings_load(&options, &conf, &err), SLG_NOT_FOUND);
 }
 
+/* Whether by --data or by a setting: a mistake of the settings. */
+static void test_data_dir_too_long(void **state)
+{
+    static const size_t lens[] = { 832, 833, 4000, 5000 };
+
+    (void)state;
+    for (size_t i = 0; i < SLG_ARRAY_LEN(lens); i++) {
+        struct slg_settings_options options = { .file = "/dev/null" };
+        enum slg_status want = lens[i] > 832 ? SLG_INVALID : SLG_OK;
+        char *dir = calloc(1, lens[i] + 1);
+        struct slg_conf *conf = NULL;
+        struct slg_error err;
+
+        assert_non_null(dir);
+        memset(dir, 'a', lens[i]);
+        options.data_dir = dir;
+        assert_int_equal(slg_settings_load(&options, &conf, &err), want);
+        slg_conf_destroy(conf);
+        free(dir);
+    }
+}
+
 static void test_loopback(void **state)
 {
     (void)state;
@@ -239,6 +261,7 @@ int main(void)
         cmocka_unit_test(test_mistakes_are_told_once),
         cmocka_unit_test(test_unused_keys_are_told),
         cmocka_unit_test(test_data_dir_wins),
+        cmocka_unit_test(test_data_dir_too_long),
         cmocka_unit_test(test_loopback),
     };
 
