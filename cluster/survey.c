@@ -10,11 +10,13 @@
 
 struct slg_survey {
     struct slg_map *map;
+    const char *insecure;
     struct slg_transport_client *clients[SLG_MAP_NODE_COUNT_MAX]; /* NULL: removed */
 };
 
 enum slg_status slg_survey_create(struct slg_map *map, const struct slg_transport_tls *tls,
-                                  struct slg_survey **ret_survey, struct slg_error *reterr)
+                                  const char *insecure, struct slg_survey **ret_survey,
+                                  struct slg_error *reterr)
 {
     struct slg_survey *survey = calloc(1, sizeof(*survey));
     enum slg_status status = SLG_OK;
@@ -22,6 +24,7 @@ enum slg_status slg_survey_create(struct slg_map *map, const struct slg_transpor
     if (survey == NULL)
         return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for the connections to storers");
     survey->map = slg_map_ref(map);
+    survey->insecure = insecure;
     for (size_t i = 0; i < map->node_count && status == SLG_OK; i++) {
         struct slg_transport_client_options options = { .url = map->nodes[i].address,
                                                         .tls = *tls,
@@ -97,7 +100,10 @@ void slg_survey_run(struct slg_survey *survey, struct slg_buf *out)
         ask_node(survey->clients[i], &reply, out);
         slg_buf_append_byte(out, '}');
     }
-    slg_buf_append_text(out, "]}\n");
+    slg_buf_append_byte(out, ']');
+    if (survey->insecure != NULL)
+        slg_buf_printf(out, ",\"insecure\":%s", survey->insecure);
+    slg_buf_append_text(out, "}\n");
     slg_buf_fini(&reply);
 }
 

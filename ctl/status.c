@@ -243,6 +243,17 @@ static void print_damage(const struct slg_json *status)
         (void)printf("             quarantine: %zu copies, %.1f MiB\n", count, bytes);
 }
 
+/* Listeners that anybody may reach; nothing to say where all are protected. */
+static void print_insecure(const struct slg_json *list, const char *of)
+{
+    for (size_t i = 0; i < slg_json_count(list); i++) {
+        const char *key = slg_json_text(slg_json_at(list, i));
+
+        (void)printf("             insecure%s: %s is open to whoever reaches it\n", of,
+                     key == NULL ? "-" : key);
+    }
+}
+
 static void print_node(const struct admin *admin, const struct summary *sum, size_t i)
 {
     const struct slg_json *node = node_at(admin, i);
@@ -261,12 +272,14 @@ static void print_node(const struct admin *admin, const struct summary *sum, siz
                      sum->counted ? (long long)lag_of(admin, sum, i) : -1LL);
     print_work(slg_json_get(status, "repair"));
     print_damage(status);
+    print_insecure(slg_json_get(status, "insecure"), "");
 }
 
 static void print_status(const struct admin *admin, const struct summary *sum)
 {
     for (size_t i = 0; i < node_count(admin); i++)
         print_node(admin, sum, i);
+    print_insecure(slg_json_get(admin->root, "insecure"), " (the daemon that was asked)");
     (void)printf(
         "shards: %zu full, %zu under-replicated, %zu lost; %lld batches, %.1f MiB on disk\n",
         sum->copies.full, sum->copies.under_replicated, sum->copies.lost, (long long)sum->batches,

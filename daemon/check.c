@@ -9,11 +9,10 @@
 #include "base/secret.h"
 #include "base/units.h"
 #include "cluster/map.h"
+#include "daemon/settings.h"
 #include "ingester/listener.h"
 #include "ingester/rules.h"
 #include "proto/pem.h"
-
-#define KEY_BYTES 80
 
 /* ---- the ingester's listeners and rules ---- */
 
@@ -29,7 +28,7 @@ static void check_listener(struct slg_conf *conf, size_t i)
     const char *job = slg_conf_text(conf, "ingester.syslog[%zu].job", i);
     struct slg_listener *listener = NULL;
     struct slg_error error = { 0 };
-    char key[KEY_BYTES];
+    char key[SLG_CHECK_KEY_BYTES];
 
     (void)snprintf(key, sizeof(key), "ingester.syslog[%zu].job", i); /* short */
     if (strcmp(job, SLG_RESERVED_JOB) == 0)
@@ -54,7 +53,7 @@ static void check_rules(struct slg_conf *conf)
     size_t count = slg_conf_count(conf, "ingester.labels");
     struct slg_error error = { 0 }, first = { 0 };
     struct slg_rules *compiled = NULL;
-    char key[KEY_BYTES];
+    char key[SLG_CHECK_KEY_BYTES];
 
     if (count > SLG_RULE_COUNT_MAX || options.label_count_max == 0 || options.value_bytes_max == 0)
         return; /* a mistake that is told already */
@@ -193,7 +192,7 @@ static void check_secrets(struct slg_conf *conf, const char *list)
         const char *reference = slg_conf_text(conf, "%s[%zu]", list, i);
         struct slg_error error = { 0 };
         struct slg_buf secret;
-        char key[KEY_BYTES];
+        char key[SLG_CHECK_KEY_BYTES];
 
         if (strncmp(reference, "cred:", strlen("cred:")) == 0 &&
             getenv("CREDENTIALS_DIRECTORY") == NULL)
@@ -282,4 +281,51 @@ void slg_check_start(struct slg_conf *conf, enum slg_role role)
         check_pem(conf, "querier.http.tls_key");
     }
     check_tcp_once(conf, role);
+}
+
+/* ---- what is open ---- */
+
+static bool is_open_http(const struct slg_conf *conf, enum slg_role role, enum slg_role part,
+                         const char *daemon)
+{
+    return has_part(role, part) &&
+           !slg_settings_is_loopback(slg_conf_text(conf, "%s.http.listen", daemon)) &&
+           slg_conf_count(conf, "%s.http.tokens", daemon) == 0;
+}
+
+static bool is_open_syslog(const struct slg_conf *conf, size_t i)
+{
+    return !slg_settings_is_loopback(slg_conf_text(conf, "ingester.syslog[%zu].listen", i)) &&
+           slg_conf_count(conf, "ingester.syslog[%zu].allow", i) == 0;
+}
+
+bool slg_check_insecure(const struct slg_conf *conf, enum slg_role role, size_t n,
+                        char ret_key[SLG_CHECK_KEY_BYTES])
+{
+    static const struct {
+        enum slg_role part;
+        const char *daemon;
+    } https[] = { { SLG_ROLE_STORER, "storer" },
+                  { SLG_ROLE_INGESTER, "ingester" },
+                  { SLG_ROLE_QUERIER, "querier" } };
+
+    if (has_part(role, SLG_ROLE_STORER) &&
+        !slg_settings_is_loopback(slg_conf_text(conf, "transport.listen")) &&
+        slg_conf_text(conf, "transport.tls.cert")[0] == '\0' && n-- == 0) {
+        (void)snprintf(ret_key, SLG_CHECK_KEY_BYTES, "transport.listen");
+        return true;
+    }
+    for (size_t i = 0; i < SLG_ARRAY_LEN(https); i++) {
+        if (is_open_http(conf, role, https[i].part, https[i].daemon) && n-- == 0) {
+            (void)snprintf(ret_key, SLG_CHECK_KEY_BYTES, "%s.http.listen", https[i].daemon);
+            return true;
+        }
+    }
+    for (size_t i = 0; i < slg_conf_count(conf, "ingester.syslog"); i++) {
+        if (has_part(role, SLG_ROLE_INGESTER) && is_open_syslog(conf, i) && n-- == 0) {
+            (void)snprintf(ret_key, SLG_CHECK_KEY_BYTES, "ingester.syslog[%zu].listen", i);
+            return true;
+        }
+    }
+    return false;
 }

@@ -16,4 +16,11 @@ void slg_check_ingester(struct slg_conf *conf);
  * address. conf is finished and has no mistakes. */
 void slg_check_start(struct slg_conf *conf, enum slg_role role);
 
+#define SLG_CHECK_KEY_BYTES ((size_t)80)
+
+/* The n-th listener of this role, from 0, that is off loopback without tokens, an allow list or TLS, because a setting
+ * allows it. False: behind the last. */
+bool slg_check_insecure(const struct slg_conf *conf, enum slg_role role, size_t n,
+                        char ret_key[SLG_CHECK_KEY_BYTES]);
+
 #endif

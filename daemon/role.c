@@ -6,8 +6,10 @@
 
 #include "base/log.h"
 #include "base/secret.h"
+#include "daemon/check.h"
 
-#define ARENA_BYTES ((size_t)16 << 20)
+#define ARENA_BYTES    ((size_t)16 << 20)
+#define INSECURE_BYTES ((size_t)4096) /* of 32 syslog listeners and 4 others */
 
 static enum slg_status no_memory(struct slg_error *reterr)
 {
@@ -101,7 +103,31 @@ static enum slg_status make_survey(struct slg_parts *parts, struct slg_error *re
 {
     struct slg_transport_tls tls = slg_parts_tls(parts);
 
-    return slg_survey_create(parts->map, &tls, &parts->survey, reterr);
+    /* A storer's own status says it. */
+    return slg_survey_create(parts->map, &tls,
+                             parts->role == SLG_ROLE_INGESTER ? parts->insecure : NULL,
+                             &parts->survey, reterr);
+}
+
+/* A listener that anybody may reach was allowed by a setting; nobody shall forget it. */
+static enum slg_status tell_insecure(struct slg_parts *parts, struct slg_error *reterr)
+{
+    char key[SLG_CHECK_KEY_BYTES];
+    struct slg_buf list;
+
+    slg_buf_init(&list, INSECURE_BYTES);
+    slg_buf_append_byte(&list, '[');
+    for (size_t i = 0; slg_check_insecure(parts->conf, parts->role, i, key); i++) {
+        slg_log_warn("listener is open to whoever reaches it key=%s address=%s", key,
+                     slg_conf_text(parts->conf, "%s", key));
+        slg_buf_append_text(&list, i == 0 ? "" : ",");
+        slg_buf_append_json_text(&list, key);
+    }
+    slg_buf_append_byte(&list, ']');
+    if (!slg_buf_failed(&list))
+        parts->insecure = slg_arena_copy(parts->arena, list.data, list.len);
+    slg_buf_fini(&list);
+    return parts->insecure == NULL ? no_memory(reterr) : SLG_OK;
 }
 
 enum slg_status slg_parts_start(struct slg_parts *parts, enum slg_role role,
@@ -115,6 +141,8 @@ enum slg_status slg_parts_start(struct slg_parts *parts, enum slg_role role,
     if (parts->arena == NULL || parts->registry == NULL)
         return no_memory(reterr);
     status = name_node(parts, reterr);
+    if (status == SLG_OK)
+        status = tell_insecure(parts, reterr);
     if (status == SLG_OK && (role == SLG_ROLE_ALL || role == SLG_ROLE_STORER))
         status = make_data_dir(parts, reterr);
     if (status == SLG_OK)

@@ -22,6 +22,7 @@ struct slg_parts {
     struct slg_map *map;
     struct slg_survey *survey; /* of storers and ingesters: the admin API */
     const char *node_id;
+    const char *insecure; /* settings of listeners that anybody may reach, a JSON list */
     struct slg_rules *rules;
     struct slg_masks *masks;
     struct slg_zone_cache *zones;

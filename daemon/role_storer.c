@@ -60,6 +60,7 @@ enum slg_status slg_parts_start_storer(struct slg_parts *parts, struct slg_error
         .metrics = parts->registry,
         .tls = slg_parts_tls(parts),
         .survey = parts->survey,
+        .insecure = parts->insecure,
         .http = { .listen = slg_conf_text(parts->conf, "storer.http.listen") },
     };
     enum slg_status status;

@@ -36,6 +36,7 @@ struct slg_serve_options {
     struct slg_clock *clock;
     struct slg_metric_table *metrics;
     uint64_t disk_reserve_bytes;
+    const char *insecure;     /* storer/status.h */
     size_t worker_count;      /* of each pool, 1 to SLG_SERVE_WORKER_COUNT_MAX */
     size_t session_count_max; /* 1 to SLG_SESSION_COUNT_MAX */
     int64_t session_idle_ns;

@@ -80,6 +80,7 @@ static void write_head(const struct slg_status_input *input, struct slg_buf *out
                    input->read_only ? "read-only" : "ready", room.free_bytes, room.total_bytes,
                    input->disk_reserve_bytes, slg_catalogue_count(input->catalogue).open_count,
                    input->query_count);
+    slg_buf_printf(out, ",\"insecure\":%s", input->insecure == NULL ? "[]" : input->insecure);
 }
 
 static void write_repair(const struct slg_status_input *input, struct slg_buf *out)

@@ -1,7 +1,7 @@
 /* storer/status.h - what a storer says of itself, as JSON: node, disk, one row per shard (contracts of `shard ls`).
  *
  * {"node", "role", "storage_id", "counter", "map_epoch", "state": "ready"|"read-only", "disk": {"free_bytes",
- *  "total_bytes", "reserve_bytes"}, "open_shards", "queries", "storage": "joining"|"refilling"|"whole"|"clash",
+ *  "total_bytes", "reserve_bytes"}, "open_shards", "queries", "insecure": [settings of listeners that anybody may reach], "storage": "joining"|"refilling"|"whole"|"clash",
  *  "repair": {"fetching", "wanted_batches", "fetched_batches", "fetched_bytes", "hint_shards"}, "shards": [{"shard",
  *  "node", "owner", "batches", "set_digest", "generations", "parts", "bytes", "state", "entries", "ts_min_ns",
  *  "ts_max_ns", "copies"}], "shards_left_out"}. "storage" and "repair" only beside other storers.
@@ -22,6 +22,7 @@ struct slg_status_input {
     const char *data_dir;
     uint64_t disk_reserve_bytes;
     bool read_only;
+    const char *insecure; /* a JSON list of settings; NULL: none */
     size_t query_count;
     struct slg_scrub *scrub;   /* NULL: none */
     struct slg_repair *repair; /* NULL: no peers */

@@ -397,6 +397,7 @@ static enum slg_status start_serving(struct slg_storer *storer, struct slg_error
                                              .data_dir = options->data_dir,
                                              .clock = &storer->age.clock,
                                              .metrics = storer->metrics,
+                                             .insecure = options->insecure,
                                              .disk_reserve_bytes = options->disk_reserve_bytes,
                                              .worker_count = options->worker_count,
                                              .session_count_max = options->query_count_max,

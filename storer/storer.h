@@ -37,6 +37,7 @@ struct slg_storer_options {
     /* listen NULL: no HTTP. routes and handler_ctx are set here; 0 in the other numbers means the default. */
     struct slg_http_server_options http;
     struct slg_survey *survey; /* for /admin/cluster; NULL: 404 */
+    const char *insecure;      /* a JSON list of settings, told by the status; NULL: none */
 
     /* 0 means the default in all of these. */
     size_t map_bytes_max;         /* of a generation file; 16 GiB */

@@ -58,7 +58,7 @@ static void run_survey(struct slg_buf *out)
     struct slg_survey *survey = NULL;
     struct slg_map *map = make_map();
 
-    assert_int_equal(slg_survey_create(map, &tls, &survey, NULL), SLG_OK);
+    assert_int_equal(slg_survey_create(map, &tls, "[\"x.listen\"]", &survey, NULL), SLG_OK);
     slg_buf_clear(out);
     slg_survey_run(survey, out);
     slg_buf_append_byte(out, '\0');
@@ -83,6 +83,9 @@ static void test_answers_and_silence(void **state)
     run_survey(&out);
     assert_memory_equal(out.data, wanted[0], strlen(wanted[0]));
     assert_null(strstr((const char *)out.data, "survey-c")); /* removed */
+    slg_buf_append_byte(&out, 0);
+    assert_non_null(strstr((const char *)out.data, "}],\"insecure\":[\"x.listen\"]}\n"));
+    slg_buf_clear(&out);
     good = false;
     run_survey(&out);
     assert_null(strstr((const char *)out.data, "\"reachable\":true"));

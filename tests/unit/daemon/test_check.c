@@ -167,6 +167,57 @@ static void test_files(void **state)
     }
 }
 
+static void test_what_is_open(void **state)
+{
+    static const struct open_case {
+        const char *name;
+        enum slg_role role;
+        const char *sets[SETS_MAX];
+        const char *want[2];
+    } rows[] = {
+        { "nothing by default", SLG_ROLE_ALL, { NULL }, { NULL } },
+        { "HTTP",
+          SLG_ROLE_ALL,
+          { "storer.http.listen=192.0.2.1:1", "storer.http.insecure=true",
+            "querier.http.listen=192.0.2.1:2", "querier.http.insecure=true" },
+          { "storer.http.listen", "querier.http.listen" } },
+        { "of another role",
+          SLG_ROLE_INGESTER,
+          { "storer.http.listen=192.0.2.1:1", "storer.http.insecure=true" },
+          { NULL } },
+        { "with a token",
+          SLG_ROLE_STORER,
+          { "storer.http.listen=192.0.2.1:1", "storer.http.tokens=[env:HOME]" },
+          { NULL } },
+        { "transport",
+          SLG_ROLE_STORER,
+          { "transport.listen=192.0.2.1:1", "transport.insecure=true" },
+          { "transport.listen" } },
+        { "syslog",
+          SLG_ROLE_INGESTER,
+          { "ingester.syslog[1].listen=192.0.2.1:1", "ingester.syslog[1].insecure=true" },
+          { "ingester.syslog[1].listen" } },
+        { "syslog with a list",
+          SLG_ROLE_INGESTER,
+          { "ingester.syslog[1].listen=192.0.2.1:1", "ingester.syslog[1].allow=[192.0.2.0/24]" },
+          { NULL } },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < SLG_ARRAY_LEN(rows); i++) {
+        struct slg_conf *conf = load(rows[i].sets);
+        char key[SLG_CHECK_KEY_BYTES];
+        size_t n = 0;
+
+        for (; n < 2 && rows[i].want[n] != NULL; n++) {
+            CHECK(rows[i].name, slg_check_insecure(conf, rows[i].role, n, key));
+            CHECK(rows[i].name, strcmp(key, rows[i].want[n]) == 0);
+        }
+        CHECK(rows[i].name, !slg_check_insecure(conf, rows[i].role, n, key));
+        slg_conf_destroy(conf);
+    }
+}
+
 /* What docs say of a setting holds for a map that does not say it, too. */
 static void test_default_retention_is_one(void **state)
 {
@@ -215,6 +266,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_files),
+        cmocka_unit_test(test_what_is_open),
         cmocka_unit_test(test_default_retention_is_one),
     };
 
