@@ -278,6 +278,8 @@ static void ask_buffer(int fd, int wanted, int *ret_buffer_bytes)
         (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &wanted, sizeof(wanted));
     if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, ret_buffer_bytes, &len) != 0)
         *ret_buffer_bytes = 0;
+    /* The kernel doubles what it grants, for its own overhead, and tells the double (socket(7)). */
+    *ret_buffer_bytes /= 2;
 }
 
 static enum slg_status bind_socket(struct slg_listener *listener, bool shared, int fd,

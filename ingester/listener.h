@@ -70,7 +70,8 @@ const char *slg_listener_host_name(const struct slg_listener *listener,
 
 /* Open and bind another socket, non-blocking, close-on-exec; TCP listens. shared: SO_REUSEPORT, for one UDP socket per
  * thread (not with one thread: then a second process on the same port would go unnoticed).
- * UDP: *ret_buffer_bytes = the effective receive buffer. UNAVAILABLE: in use; INVALID: no such address here; IO. */
+ * UDP: *ret_buffer_bytes = the receive buffer granted, in the unit it is asked for.
+ * UNAVAILABLE: in use; INVALID: no such address here; IO. */
 SLG_MUST_CHECK enum slg_status slg_listener_open(struct slg_listener *listener, bool shared,
                                                  int *ret_fd, int *ret_buffer_bytes,
                                                  struct slg_error *reterr);

@@ -42,7 +42,7 @@
     X(ingester_udp_kernel_drops_total, COUNTER, NULL, NULL,                                        \
       "datagrams that the kernel dropped: receive buffer full (SO_MEMINFO)")                       \
     X(ingester_udp_buffer_bytes, GAUGE, NULL, NULL,                                                \
-      "granted receive buffer of the smallest socket; the kernel counts overhead too")             \
+      "receive buffer granted to the smallest socket, as ingester.syslog[].rcvbuf asks for it")    \
     X(ingester_tcp_connections, GAUGE, NULL, NULL, "open TCP connections, RELP not included")      \
     X(ingester_tcp_connections_total, COUNTER, NULL, NULL,                                         \
       "TCP connections accepted; this and the following are with RELP's")                          \

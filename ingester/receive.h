@@ -30,7 +30,7 @@ SLG_MUST_CHECK enum slg_status slg_receive_start(const struct slg_receive_option
 void slg_receive_stop(struct slg_receive *receive, int64_t deadline_mono_ns);
 void slg_receive_destroy(struct slg_receive *receive); /* stopped, or NULL */
 void slg_receive_set_map(struct slg_receive *receive, struct slg_map *map);
-/* Smallest effective receive buffer of all sockets; 0 without sockets. */
+/* Smallest receive buffer granted, of all sockets, in the unit it is asked for; 0 without sockets. */
 int slg_receive_buffer_bytes(const struct slg_receive *receive);
 
 #endif
