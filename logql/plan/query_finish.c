@@ -2,6 +2,7 @@
 #include "logql/plan/query_private.h"
 
 #define POINT_CAPACITY_MIN ((size_t)8)
+#define DENSE_POINTS_MIN   ((size_t)64)
 
 /* ---- leaves ---- */
 
@@ -152,12 +153,13 @@ struct collector {
         uint32_t id;
         struct slg_point *points;
         size_t count, capacity;
+        uint32_t first_step;
     } * series;
     size_t count, capacity;
     size_t step_count;
 };
 
-static bool add_series(struct collector *c, uint32_t id, uint32_t *ret_index)
+static bool add_series(struct collector *c, uint32_t id, uint32_t step, uint32_t *ret_index)
 {
     struct slg_arena *arena = c->q->arena;
 
@@ -171,21 +173,31 @@ static bool add_series(struct collector *c, uint32_t id, uint32_t *ret_index)
         c->series = series;
         c->capacity = capacity;
     }
-    c->series[c->count] = (struct growing){ .id = id };
+    c->series[c->count] = (struct growing){ .id = id, .first_step = step };
     *ret_index = (uint32_t)c->count++;
     return slg_memo_put(&c->series_of, arena, id, *ret_index);
 }
 
-static bool add_point(struct collector *c, struct growing *series, int64_t ts_ns, double value)
+/* Room for the next points. A series that has had them at most steps is given room for all that can come: what doubling
+ * leaves behind in the arena is more than the points themselves. */
+static size_t more_points(const struct collector *c, const struct growing *series, uint32_t step)
+{
+    size_t most = series->count + (c->step_count - step);
+    size_t doubled = series->capacity == 0 ? POINT_CAPACITY_MIN : series->capacity * 2;
+
+    if (series->count >= DENSE_POINTS_MIN && series->count >= (step - series->first_step) / 2)
+        return most;
+    return doubled < most ? doubled : most;
+}
+
+static bool add_point(struct collector *c, struct growing *series, uint32_t step, int64_t ts_ns,
+                      double value)
 {
     if (series->count == series->capacity) {
-        size_t capacity = series->capacity == 0 ? POINT_CAPACITY_MIN : series->capacity * 2;
-        struct slg_point *points;
-
-        if (c->step_count < capacity && c->step_count > series->count)
-            capacity = c->step_count;
-        points =
+        size_t capacity = more_points(c, series, step);
+        struct slg_point *points =
             slg_arena_grow(c->q->arena, series->points, series->count, capacity, sizeof(*points));
+
         if (points == NULL)
             return false;
         series->points = points;
@@ -195,8 +207,8 @@ static bool add_point(struct collector *c, struct growing *series, int64_t ts_ns
     return true;
 }
 
-static enum slg_status collect(struct collector *c, const struct slg_vector *vector, int64_t ts_ns,
-                               struct slg_error *reterr)
+static enum slg_status collect(struct collector *c, const struct slg_vector *vector, uint32_t step,
+                               int64_t ts_ns, struct slg_error *reterr)
 {
     struct slg_query *q = c->q;
 
@@ -207,10 +219,10 @@ static enum slg_status collect(struct collector *c, const struct slg_vector *vec
         if (index == SLG_MEMO_UNKNOWN || q->params.instant) {
             if (c->count >= q->params.series_max)
                 return slg_leaf_too_many_series(q->params.series_max, reterr);
-            if (!add_series(c, vector->items[i].id, &index))
+            if (!add_series(c, vector->items[i].id, step, &index))
                 return slg_query_full(q, reterr);
         }
-        if (!add_point(c, &c->series[index], ts_ns, vector->items[i].value))
+        if (!add_point(c, &c->series[index], step, ts_ns, vector->items[i].value))
             return slg_query_full(q, reterr);
     }
     return SLG_OK;
@@ -273,7 +285,7 @@ static enum slg_status run_step(struct collector *c, uint32_t step, int64_t ts_n
             return slg_query_full(q, reterr);
     }
     status = evaluate(q, q->root, 0, &vector, reterr);
-    return status == SLG_OK ? collect(c, vector, ts_ns, reterr) : status;
+    return status == SLG_OK ? collect(c, vector, step, ts_ns, reterr) : status;
 }
 
 enum slg_status slg_query_finish(struct slg_query *q, const struct slg_result **ret_result,

@@ -139,6 +139,29 @@ static void test_scalar_and_matrix(void **state)
     slg_query_destroy(query);
 }
 
+/* Points at every step need the memory of the points, and little more. */
+static void test_a_dense_series_wastes_nothing(void **state)
+{
+    struct slg_query_params params = params_of("vector(1)", false);
+    const size_t step_count = 10800;
+    const struct slg_result *result;
+    struct slg_query *query;
+    size_t before;
+
+    (void)state;
+    params.end_ns = BASE + (int64_t)(step_count - 1) * SECOND;
+    params.step_ns = SECOND;
+    assert_int_equal(slg_query_create(&params, &query, NULL), SLG_OK);
+    before = slg_query_used_bytes(query);
+    assert_int_equal(slg_query_finish(query, &result, NULL), SLG_OK);
+    assert_int_equal(result->series[0].point_count, step_count);
+    for (size_t i = 0; i < step_count; i++)
+        assert_int_equal(result->series[0].points[i].ts_ns, BASE + (int64_t)i * SECOND);
+    assert_in_range(slg_query_used_bytes(query) - before, step_count * sizeof(struct slg_point),
+                    step_count * sizeof(struct slg_point) + 32768);
+    slg_query_destroy(query);
+}
+
 static enum slg_status feed(struct slg_query *query, enum slg_page_kind kind,
                             enum slg_accumulator accumulator, unsigned series_count,
                             const char *text, struct slg_error *error)
@@ -213,9 +236,13 @@ static void test_failures_of_pages(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plans),        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_health_check), cmocka_unit_test(test_scalar_and_matrix),
-        cmocka_unit_test(test_pages_add_up), cmocka_unit_test(test_failures_of_pages),
+        cmocka_unit_test(test_plans),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_health_check),
+        cmocka_unit_test(test_scalar_and_matrix),
+        cmocka_unit_test(test_a_dense_series_wastes_nothing),
+        cmocka_unit_test(test_pages_add_up),
+        cmocka_unit_test(test_failures_of_pages),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
