@@ -259,12 +259,14 @@ enum slg_status slg_gate_enter(struct slg_gate *gate, struct slg_gate_job *job,
 
 enum slg_status slg_gate_keep(struct slg_gate *gate, struct slg_gate_job *job, size_t bytes)
 {
+    bool inside = job->state == SLG_GATE_INSIDE;
     enum slg_status status = SLG_OK;
 
+    SLG_ASSERT(job->state != SLG_GATE_KEEPS);
     (void)pthread_mutex_lock(&gate->lock);
-    SLG_ASSERT(job->state == SLG_GATE_INSIDE);
-    give_place_back(gate, job);
-    if (bytes <= job->bytes || has_room(gate, job, bytes)) {
+    if (inside)
+        give_place_back(gate, job);
+    if ((inside && bytes <= job->bytes) || has_room(gate, job, bytes)) {
         job->bytes = bytes;
         job->state = SLG_GATE_KEEPS;
         link_job(&gate->keeping, job);

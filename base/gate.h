@@ -62,7 +62,7 @@ SLG_MUST_CHECK enum slg_status slg_gate_enter(struct slg_gate *gate, struct slg_
                                               int64_t deadline_mono_ns, slg_gate_give_up *give_up,
                                               void *arg);
 /* Give the place back and go on holding `bytes`. AGAIN: they are more than the job said at first, and more than there is
- * room for: it has left. */
+ * room for: it has left. A job that is outside may begin to hold bytes as well, if there is room. */
 SLG_MUST_CHECK enum slg_status slg_gate_keep(struct slg_gate *gate, struct slg_gate_job *job,
                                              size_t bytes);
 /* The end of a job, inside or keeping; one that is outside stays so. */

@@ -177,7 +177,7 @@ static const struct slg_conf_row rows[] = {
     SIZE("querier.limits.bytes_max", MIB, 16 * TIB, "64GiB", 0, "Raw bytes that one query may read"),
     INT("querier.limits.lines_max", "entries", 1, 1000000, "5000", 0, "Largest limit of a log query, as Loki's max_entries_limit_per_query"),
     DURATION("querier.limits.range_max", HOUR, INT64_MAX, "721h", FOREVER, "Longest time range of one query, as Loki's max_query_length"),
-    INT("querier.limits.concurrent_max", "queries", 1, (int64_t)SLG_GATE_PLACES_MAX, "4", 0, "Queries evaluated at once; more wait, fairly by client, and the last place is kept for a client that has none"),
+    INT("querier.limits.concurrent_max", "queries", 1, (int64_t)SLG_GATE_PLACES_MAX, "4", 0, "Queries evaluated at once; more wait, fairly by client, and the last place is kept for a client that has none. Requests for labels, series, statistics and volumes have four times as many places of their own"),
     INT("querier.limits.parallel_max", "parts", 1, 16, "2", 0, "Parts, each of some shards or (of numbers) of a time of one, that a storer evaluates at once for one query: the cores that a query may use there"),
     INT("querier.limits.queue_max", "queries", 1, (int64_t)SLG_GATE_WAITING_MAX, "512", 0, "Queries that wait; more are refused with 429"),
     INT("querier.limits.tails_max", "tails", 1, 2048, "64", 0, "Live tails at once; more are refused with 429. Each takes one of querier.http.connections_max"),

@@ -338,13 +338,15 @@ enum slg_status slg_api_check_entries(const struct slg_querier_limits *limits, u
                       (unsigned long long)limit, (unsigned long long)limits->entries_max);
 }
 
-enum slg_status slg_api_enter(struct api_client *client, struct slg_error *reterr)
+enum slg_status slg_api_enter(struct api_client *client, enum slg_gate_lane lane,
+                              struct slg_error *reterr)
 {
     struct slg_querier *querier = client->querier;
     enum slg_status status;
 
-    client->place = slg_api_job(client->request, SLG_GATE_LONG);
-    client->place.bytes = querier->options.limits.memory_bytes_max;
+    client->place = slg_api_job(client->request, lane);
+    if (lane == SLG_GATE_LONG)
+        client->place.bytes = querier->options.limits.memory_bytes_max;
     status = slg_gate_enter(querier->gate, &client->place, deadline_of(client), slg_api_canceled,
                             client);
     if (status == SLG_AGAIN)
@@ -357,16 +359,84 @@ enum slg_status slg_api_enter(struct api_client *client, struct slg_error *reter
     return SLG_OK;
 }
 
-enum slg_status slg_api_keep(struct api_client *client, size_t bytes, struct slg_error *reterr)
+static enum slg_status keep(struct slg_gate *gate, struct slg_gate_job *job, size_t bytes,
+                            struct slg_error *reterr)
 {
-    if (slg_gate_keep(client->querier->gate, &client->place, bytes) == SLG_OK)
+    if (slg_gate_keep(gate, job, bytes) == SLG_OK)
         return SLG_OK;
     return slg_errorf(reterr, SLG_AGAIN,
                       "answers to this client that it has not read yet hold too much memory: "
                       "try again later");
 }
 
+enum slg_status slg_api_keep(struct api_client *client, size_t bytes, struct slg_error *reterr)
+{
+    return keep(client->querier->gate, &client->place, bytes, reterr);
+}
+
 void slg_api_leave(struct api_client *client)
 {
     slg_gate_leave(client->querier->gate, &client->place);
+}
+
+/* ---- answers that lie in one piece ---- */
+
+#define JSON              "application/json; charset=UTF-8"
+/* Smaller ones are not worth counting: a connection has as much in any case. */
+#define COUNTED_BYTES_MIN ((size_t)65536)
+
+struct text_answer {
+    struct slg_gate *gate;
+    struct slg_gate_job job;
+    struct slg_buf json;
+    size_t sent;
+};
+
+static enum slg_status pull_text(void *arg, struct slg_buf *out)
+{
+    struct text_answer *answer = arg;
+    size_t left = answer->json.len - answer->sent;
+    size_t len = left < COUNTED_BYTES_MIN ? left : COUNTED_BYTES_MIN;
+
+    slg_buf_append(out, answer->json.data + answer->sent, len);
+    answer->sent += len;
+    if (slg_buf_failed(out))
+        return SLG_NO_MEMORY;
+    return len < left ? SLG_OK : SLG_NOT_FOUND;
+}
+
+static void free_text(void *arg)
+{
+    struct text_answer *answer = arg;
+
+    slg_gate_leave(answer->gate, &answer->job);
+    slg_buf_fini(&answer->json);
+    free(answer);
+}
+
+enum slg_status slg_api_answer(const struct api_client *client, struct slg_buf *json,
+                               struct slg_error *reterr)
+{
+    struct text_answer *answer;
+    enum slg_status status;
+
+    if (json->len < COUNTED_BYTES_MIN) {
+        slg_http_answer(client->request, 200, JSON, json->data, json->len);
+        return SLG_OK;
+    }
+    answer = calloc(1, sizeof(*answer));
+    if (answer == NULL)
+        return slg_errorf(reterr, SLG_NO_MEMORY, "no memory for the answer");
+    slg_buf_trim(json);
+    answer->gate = client->querier->gate;
+    answer->job = slg_api_job(client->request, SLG_GATE_SHORT);
+    status = keep(answer->gate, &answer->job, json->capacity, reterr);
+    if (status != SLG_OK) {
+        free(answer);
+        return status;
+    }
+    answer->json = *json;
+    *json = (struct slg_buf){ .bytes_max = json->bytes_max };
+    slg_http_answer_stream(client->request, 200, JSON, pull_text, free_text, answer);
+    return SLG_OK;
 }

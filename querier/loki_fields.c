@@ -6,7 +6,6 @@
 #include "querier/params.h"
 #include "querier/querier_private.h"
 
-#define JSON             "application/json; charset=UTF-8"
 #define LINES_DEFAULT    100
 #define FIELDS_DEFAULT   1000
 #define ANSWER_BYTES_MAX ((size_t)64 << 20)
@@ -167,7 +166,7 @@ static enum slg_status run_sample(struct sample *sample, struct slg_error *reter
     if (status == SLG_OK)
         status = read_query(sample, reterr);
     if (status == SLG_OK)
-        status = slg_api_enter(&sample->client, reterr);
+        status = slg_api_enter(&sample->client, SLG_GATE_LONG, reterr);
     if (status != SLG_OK)
         return status;
     status = run_admitted(sample, reterr);
@@ -267,11 +266,11 @@ static void answer(struct slg_querier *querier, struct slg_http_request *request
     if (status == SLG_OK && slg_buf_failed(&sample.out))
         status =
             slg_errorf(&error, SLG_LIMIT, "the answer is over %zu MiB", ANSWER_BYTES_MAX >> 20);
+    if (status == SLG_OK)
+        status = slg_api_answer(&sample.client, &sample.out, &error);
     count_sample(&sample, status);
     error.status = status;
-    if (status == SLG_OK)
-        slg_http_answer(request, 200, JSON, sample.out.data, sample.out.len);
-    else
+    if (status != SLG_OK)
         slg_api_fail(request, &error,
                      sample.query == NULL ? NULL : slg_query_error_text(sample.query));
     free_sample(&sample);

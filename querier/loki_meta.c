@@ -61,7 +61,7 @@ static enum slg_status print_label_names(struct slg_meta *meta, void *arg, struc
 void slg_api_labels(void *ctx, struct slg_http_request *request)
 {
     static const struct slg_meta_endpoint endpoint = { slg_meta_read_optional, slg_meta_list_by_day,
-                                                       print_label_names };
+                                                       print_label_names, SLG_GATE_SHORT };
 
     slg_meta_answer(ctx, request, &endpoint, NULL);
 }
@@ -85,7 +85,7 @@ static enum slg_status print_label_values(struct slg_meta *meta, void *arg,
 void slg_api_label_values(void *ctx, struct slg_http_request *request)
 {
     static const struct slg_meta_endpoint endpoint = { slg_meta_read_optional, slg_meta_list_by_day,
-                                                       print_label_values };
+                                                       print_label_values, SLG_GATE_SHORT };
     struct slg_text name = slg_http_path_segment(request);
 
     slg_meta_answer(ctx, request, &endpoint, &name);
@@ -110,7 +110,7 @@ static enum slg_status print_series(struct slg_meta *meta, void *arg, struct slg
 void slg_api_series(void *ctx, struct slg_http_request *request)
 {
     static const struct slg_meta_endpoint endpoint = { slg_meta_read_matches, slg_meta_list,
-                                                       print_series };
+                                                       print_series, SLG_GATE_SHORT };
 
     slg_meta_answer(ctx, request, &endpoint, NULL);
 }
@@ -153,7 +153,8 @@ static enum slg_status read_stats(struct slg_meta *meta, void *arg, struct slg_e
 
 void slg_api_stats(void *ctx, struct slg_http_request *request)
 {
-    static const struct slg_meta_endpoint endpoint = { read_stats, slg_meta_list, print_stats };
+    static const struct slg_meta_endpoint endpoint = { read_stats, slg_meta_list, print_stats,
+                                                       SLG_GATE_SHORT };
 
     slg_meta_answer(ctx, request, &endpoint, NULL);
 }
@@ -233,7 +234,7 @@ static enum slg_status print_detected_labels(struct slg_meta *meta, void *arg,
 void slg_api_detected_labels(void *ctx, struct slg_http_request *request)
 {
     static const struct slg_meta_endpoint endpoint = { slg_meta_read_optional, slg_meta_list,
-                                                       print_detected_labels };
+                                                       print_detected_labels, SLG_GATE_SHORT };
 
     slg_meta_answer(ctx, request, &endpoint, NULL);
 }

@@ -80,18 +80,13 @@ static enum slg_status mine(struct slg_meta *meta, struct patterns *patterns,
     return slg_fanout_evaluate(meta->fanout, leaf->start_ns, leaf->end_ns, &work, patterns, reterr);
 }
 
-/* It reads lines, so it waits for its turn as a query does. */
 static enum slg_status list_patterns(struct slg_meta *meta, void *arg, struct slg_error *reterr)
 {
     enum slg_status status;
 
     if (meta->wanted.to_ns <= meta->wanted.from_ns)
         return SLG_OK;
-    status = slg_api_enter(&meta->client, reterr);
-    if (status != SLG_OK)
-        return status;
     status = mine(meta, arg, reterr);
-    slg_api_leave(&meta->client);
     if (meta->fanout != NULL) {
         const struct slg_scan_stats *stats = slg_fanout_stats(meta->fanout);
         struct slg_metric_table *metrics = meta->client.querier->metrics;
@@ -140,8 +135,8 @@ static enum slg_status print_patterns(struct slg_meta *meta, void *arg, struct s
 
 void slg_api_patterns(void *ctx, struct slg_http_request *request)
 {
-    static const struct slg_meta_endpoint endpoint = { read_patterns, list_patterns,
-                                                       print_patterns };
+    static const struct slg_meta_endpoint endpoint = { read_patterns, list_patterns, print_patterns,
+                                                       SLG_GATE_LONG };
     struct patterns patterns = { .miner = NULL };
 
     slg_meta_answer(ctx, request, &endpoint, &patterns);

@@ -223,7 +223,7 @@ static enum slg_status shrink(struct job *job, struct slg_error *reterr)
 
 static enum slg_status run_gated(struct job *job, struct slg_error *reterr)
 {
-    enum slg_status status = slg_api_enter(&job->client, reterr);
+    enum slg_status status = slg_api_enter(&job->client, SLG_GATE_LONG, reterr);
 
     if (status != SLG_OK)
         return status;

@@ -159,7 +159,7 @@ static enum slg_status read_instant_request(struct slg_meta *meta, void *arg,
 void slg_api_volume(void *ctx, struct slg_http_request *request)
 {
     static const struct slg_meta_endpoint endpoint = { read_instant_request, slg_meta_list,
-                                                       print_volumes };
+                                                       print_volumes, SLG_GATE_SHORT };
     struct slg_volume_rule rule = { 0 };
 
     slg_meta_answer(ctx, request, &endpoint, &rule);
@@ -329,8 +329,8 @@ static enum slg_status print_matrix(struct slg_meta *meta, void *arg, struct slg
 
 void slg_api_volume_range(void *ctx, struct slg_http_request *request)
 {
-    static const struct slg_meta_endpoint endpoint = { read_range_request, list_steps,
-                                                       print_matrix };
+    static const struct slg_meta_endpoint endpoint = { read_range_request, list_steps, print_matrix,
+                                                       SLG_GATE_LONG };
     struct volume_matrix matrix = { 0 };
 
     slg_meta_answer(ctx, request, &endpoint, &matrix);

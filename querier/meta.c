@@ -205,12 +205,12 @@ static void finish(struct slg_meta *meta, enum slg_status status, struct slg_err
     if (status == SLG_OK && slg_buf_failed(&meta->out))
         status = slg_errorf(error, SLG_LIMIT, "the answer is over %zu MiB",
                             SLG_META_ANSWER_BYTES_MAX >> 20);
+    slg_api_leave(&meta->client);
+    if (status == SLG_OK)
+        status = slg_api_answer(&meta->client, &meta->out, error);
     slg_metric_add_shared(querier->metrics, METRIC_querier_metadata_requests_total,
                           slg_api_outcome(status), 1);
-    if (status == SLG_OK) {
-        slg_http_answer(meta->client.request, 200, "application/json; charset=UTF-8",
-                        meta->out.data, meta->out.len);
-    } else {
+    if (status != SLG_OK) {
         error->status = status;
         slg_api_fail(meta->client.request, error, NULL);
     }
@@ -228,6 +228,8 @@ void slg_meta_answer(struct slg_querier *querier, struct slg_http_request *reque
 
     if (status == SLG_OK)
         status = endpoint->read(&meta, arg, &error);
+    if (status == SLG_OK)
+        status = slg_api_enter(&meta.client, endpoint->lane, &error);
     if (status == SLG_OK)
         status = endpoint->list(&meta, arg, &error);
     if (status == SLG_OK)

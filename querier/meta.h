@@ -34,6 +34,7 @@ struct slg_meta_endpoint {
     slg_meta_step *read;  /* the parameters, apart from start, end and since */
     slg_meta_step *list;  /* slg_meta_list, or something that calls it */
     slg_meta_step *print; /* into meta->out */
+    enum slg_gate_lane lane;
 };
 
 /* Do one request; it is answered when this returns. */

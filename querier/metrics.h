@@ -26,6 +26,10 @@ enum slg_querier_outcome {
       "time from a query's arrival to its first answer byte")                                      \
     X(querier_running_queries, GAUGE, NULL, NULL, "queries that run now")                          \
     X(querier_waiting_queries, GAUGE, NULL, NULL, "queries that wait for a place")                 \
+    X(querier_running_metadata_requests, GAUGE, NULL, NULL,                                        \
+      "requests for labels, series, statistics and volumes that run now")                          \
+    X(querier_waiting_metadata_requests, GAUGE, NULL, NULL,                                        \
+      "of these, those that wait for a place")                                                     \
     X(querier_unsent_bytes, GAUGE, NULL, NULL, "memory of answers that are being sent")            \
     X(querier_scanned_bytes_total, COUNTER, NULL, NULL,                                            \
       "uncompressed bytes that storers read for queries")                                          \

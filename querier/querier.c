@@ -81,6 +81,10 @@ static void refresh_gauges(void *arg)
                             (int64_t)slg_gate_inside_count(querier->gate, SLG_GATE_LONG));
     slg_metric_gauge_shared(querier->metrics, METRIC_querier_waiting_queries, 0,
                             (int64_t)slg_gate_waiting_count(querier->gate, SLG_GATE_LONG));
+    slg_metric_gauge_shared(querier->metrics, METRIC_querier_running_metadata_requests, 0,
+                            (int64_t)slg_gate_inside_count(querier->gate, SLG_GATE_SHORT));
+    slg_metric_gauge_shared(querier->metrics, METRIC_querier_waiting_metadata_requests, 0,
+                            (int64_t)slg_gate_waiting_count(querier->gate, SLG_GATE_SHORT));
     slg_metric_gauge_shared(querier->metrics, METRIC_querier_unsent_bytes, 0,
                             (int64_t)slg_gate_kept_bytes(querier->gate));
     slg_metric_gauge_shared(querier->metrics, METRIC_querier_running_tails, 0,

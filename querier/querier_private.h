@@ -75,13 +75,19 @@ SLG_MUST_CHECK enum slg_status slg_api_check_range(const struct slg_querier_limi
 /* LIMIT: more lines than a query may ask for. */
 SLG_MUST_CHECK enum slg_status slg_api_check_entries(const struct slg_querier_limits *limits,
                                                      uint64_t limit, struct slg_error *reterr);
-/* Wait for a place among the running queries. AGAIN, TIMEOUT, CANCELED. After OK: slg_api_leave. */
-SLG_MUST_CHECK enum slg_status slg_api_enter(struct api_client *client, struct slg_error *reterr);
+/* Wait for a place among what runs in this lane: requests that read lines, or take thousands of steps, in the long one.
+ * AGAIN, TIMEOUT, CANCELED. After OK: slg_api_leave. */
+SLG_MUST_CHECK enum slg_status slg_api_enter(struct api_client *client, enum slg_gate_lane lane,
+                                             struct slg_error *reterr);
 /* Give the place to the next; the answer, not sent yet, holds so many bytes until slg_api_leave. AGAIN: what this client
  * has not read yet holds too many. */
 SLG_MUST_CHECK enum slg_status slg_api_keep(struct api_client *client, size_t bytes,
                                             struct slg_error *reterr);
 void slg_api_leave(struct api_client *client); /* also when it never entered */
+/* 200 with this JSON, which is taken over; a large one counts until it is sent. The client has left. AGAIN: as
+ * slg_api_keep; NO_MEMORY. Then there is no answer yet. */
+SLG_MUST_CHECK enum slg_status slg_api_answer(const struct api_client *client, struct slg_buf *json,
+                                              struct slg_error *reterr);
 /* `step`, or the default for the range. */
 SLG_MUST_CHECK enum slg_status slg_api_step(const struct slg_http_request *request,
                                             int64_t start_ns, int64_t end_ns, int64_t *ret_step_ns,

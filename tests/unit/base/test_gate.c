@@ -299,6 +299,11 @@ static void test_keeping_more_than_said(void **state)
     assert_int_equal(slg_gate_keep(gate, &jobs[1], 40), SLG_OK);
     assert_int_equal(slg_gate_kept_bytes(gate), 100);
     slg_gate_leave(gate, &jobs[0]);
+    jobs[0].bytes = 1000; /* what it said counts for one that comes from inside only */
+    assert_int_equal(slg_gate_keep(gate, &jobs[0], 61), SLG_AGAIN);
+    assert_int_equal(slg_gate_keep(gate, &jobs[0], 60), SLG_OK);
+    assert_int_equal(slg_gate_kept_bytes(gate), 100);
+    slg_gate_leave(gate, &jobs[0]);
     slg_gate_leave(gate, &jobs[1]);
     assert_int_equal(slg_gate_kept_bytes(gate), 0);
     slg_gate_destroy(gate);
