@@ -23,6 +23,7 @@ struct slg_listener {
     size_t index;
     bool insecure;
     bool split_lines;
+    bool opened; /* the sockets that come are ours */
     int buffer_bytes;
     struct slg_record_options record;
     struct slg_cidr *allow;
@@ -314,16 +315,44 @@ static enum slg_status bind_socket(struct slg_listener *listener, bool shared, i
     return SLG_OK;
 }
 
-enum slg_status slg_listener_open(struct slg_listener *listener, bool shared, int *ret_fd,
-                                  int *ret_buffer_bytes, struct slg_error *reterr)
+static int make_socket(const struct slg_listener *listener, struct slg_error *reterr)
 {
     int type = listener->kind == SLG_LISTENER_UDP ? SOCK_DGRAM : SOCK_STREAM;
     int fd = socket(listener->bound.ss_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (fd < 0)
+        (void)slg_errorf(reterr, SLG_IO, "could not open a socket for %s: %s", listener->address,
+                         strerrordesc_np(errno));
+    return fd;
+}
+
+/* A shared port can be joined by anybody who shares it, too, and the kernel would give half of the senders to another
+ * process: a socket that does not share it is refused then. */
+static enum slg_status check_alone(struct slg_listener *listener, struct slg_error *reterr)
+{
+    int fd = make_socket(listener, reterr);
     enum slg_status status;
 
     if (fd < 0)
-        return slg_errorf(reterr, SLG_IO, "could not open a socket for %s: %s", listener->address,
-                          strerrordesc_np(errno));
+        return SLG_IO;
+    status = bind_socket(listener, /* shared= */ false, fd, reterr);
+    (void)close(fd);
+    return status;
+}
+
+enum slg_status slg_listener_open(struct slg_listener *listener, bool shared, int *ret_fd,
+                                  int *ret_buffer_bytes, struct slg_error *reterr)
+{
+    enum slg_status status = SLG_OK;
+    int fd;
+
+    if (shared && !listener->opened)
+        status = check_alone(listener, reterr);
+    if (status != SLG_OK)
+        return status;
+    fd = make_socket(listener, reterr);
+    if (fd < 0)
+        return SLG_IO;
     *ret_buffer_bytes = 0;
     if (listener->kind == SLG_LISTENER_UDP)
         ask_buffer(fd, listener->buffer_bytes, ret_buffer_bytes);
@@ -333,6 +362,7 @@ enum slg_status slg_listener_open(struct slg_listener *listener, bool shared, in
         return status;
     }
     print_bound(listener);
+    listener->opened = true;
     *ret_fd = fd;
     return SLG_OK;
 }

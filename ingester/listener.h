@@ -69,7 +69,7 @@ const char *slg_listener_host_name(const struct slg_listener *listener,
                                    const struct slg_address *address);
 
 /* Open and bind another socket, non-blocking, close-on-exec; TCP listens. shared: SO_REUSEPORT, for one UDP socket per
- * thread (not with one thread: then a second process on the same port would go unnoticed).
+ * thread; the first makes sure that no other process has the port.
  * UDP: *ret_buffer_bytes = the receive buffer granted, in the unit it is asked for.
  * UNAVAILABLE: in use; INVALID: no such address here; IO. */
 SLG_MUST_CHECK enum slg_status slg_listener_open(struct slg_listener *listener, bool shared,

@@ -105,11 +105,38 @@ static void test_open(void **state)
     slg_listener_destroy(second);
 }
 
+/* With a socket for each thread the port is shared, but not with another process (here: another listener). */
+static void test_a_shared_port_is_ours(void **state)
+{
+    struct slg_listener_options options = { .listen = "127.0.0.1:0" };
+    struct slg_listener *listener, *second;
+    struct slg_error error;
+    int fds[2] = { -1, -1 }, other = -1, bytes = 0;
+
+    (void)state;
+    slg_record_options_init(&options.record);
+    assert_int_equal(slg_listener_create(&options, 0, &listener, &error), SLG_OK);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(slg_listener_open(listener, true, &fds[i], &bytes, &error), SLG_OK);
+    options.listen = slg_listener_address(listener);
+    assert_int_equal(slg_listener_create(&options, 0, &second, &error), SLG_OK);
+    assert_int_equal(slg_listener_open(second, true, &other, &bytes, &error), SLG_UNAVAILABLE);
+    assert_non_null(strstr(error.message, options.listen));
+    assert_int_equal(other, -1);
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+    assert_int_equal(slg_listener_open(second, true, &other, &bytes, &error), SLG_OK);
+    (void)close(other);
+    slg_listener_destroy(listener);
+    slg_listener_destroy(second);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_listeners),
         cmocka_unit_test(test_open),
+        cmocka_unit_test(test_a_shared_port_is_ours),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
