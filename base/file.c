@@ -1,8 +1,10 @@
 #include "base/file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum slg_status slg_file_read(const char *path, size_t bytes_max, struct slg_buf *out,
                               struct slg_error *reterr)
@@ -30,4 +32,18 @@ enum slg_status slg_file_read(const char *path, size_t bytes_max, struct slg_buf
         return slg_errorf(reterr, SLG_LIMIT, "file \"%s\" is larger than %zu bytes", path,
                           bytes_max);
     return SLG_OK;
+}
+
+bool slg_file_fill_standard(void)
+{
+    int fd;
+
+    /* The lowest free number is given out first. */
+    do
+        fd = open("/dev/null", O_RDWR); /* for children, too: without O_CLOEXEC */
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd < 0)
+        return false;
+    (void)close(fd);
+    return true;
 }

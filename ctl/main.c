@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/secret.h"
 
 static const struct slg_ctl_verb *const verbs[] = {
@@ -127,8 +128,11 @@ int main(int argc, char **argv)
     struct slg_error error = { 0 };
     const char *reference = NULL;
     struct slg_buf token;
-    int code, count = take_globals(&ctl, &reference, argc, argv);
+    int code, count;
 
+    if (!slg_file_fill_standard())
+        return SLG_CTL_FAILED;
+    count = take_globals(&ctl, &reference, argc, argv);
     if (count < 0)
         return SLG_CTL_USAGE;
     if (count == 0) {

@@ -6,6 +6,7 @@
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "daemon/check.h"
 #include "daemon/role.h"
@@ -53,6 +54,7 @@ static sigset_t block_signals(void)
     (void)sigaddset(&signals, SIGHUP);
     (void)sigprocmask(SIG_BLOCK, &signals, NULL); /* valid arguments */
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a file that may not grow (ulimit -f) is a failed write */
     return signals;
 }
 
@@ -199,6 +201,8 @@ int main(int argc, char **argv)
     struct slg_error error = { 0 };
     struct slg_args args;
 
+    if (!slg_file_fill_standard())
+        return EXIT_FAILED;
     if (slg_args_parse(argc, argv, &args, &error) != SLG_OK)
         return fail(&error);
     if (args.action == SLG_ACTION_HELP) {

@@ -2,6 +2,8 @@
  * Oracle: files made here. */
 #include "tests/helper/test.h"
 
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -57,11 +59,38 @@ static void test_failures(void **state)
     slg_buf_fini(&out);
 }
 
+/* In a child, for the test wants its own. */
+static void test_standard_descriptors_are_filled(void **state)
+{
+    int status = 0;
+    pid_t child = fork();
+
+    (void)state;
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct stat null_file, found;
+        int next;
+
+        (void)close(0);
+        (void)close(2);
+        if (!slg_file_fill_standard() || stat("/dev/null", &null_file) != 0)
+            _exit(1);
+        for (int fd = 0; fd <= 2; fd += 2)
+            if (fstat(fd, &found) != 0 || found.st_rdev != null_file.st_rdev)
+                _exit(2);
+        next = dup(1); /* nothing else stays open */
+        _exit(next > 2 && slg_file_fill_standard() && close(next) == 0 && dup(1) == next ? 0 : 3);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_standard_descriptors_are_filled),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
