@@ -98,10 +98,11 @@ void slg_batcher_options_init(struct slg_batcher_options *options)
 
 /* ---- incarnations and shards ---- */
 
-static enum slg_status make_incarnation(struct slg_clock *clock, struct slg_incarnation *ret)
+/* The batcher's next name. */
+static enum slg_status make_incarnation(struct slg_batcher *b)
 {
     struct slg_incarnation made;
-    uint64_t ms = (uint64_t)(slg_clock_wall_ns(clock) / SLG_NS_PER_MS);
+    uint64_t ms = (uint64_t)(slg_clock_wall_ns(b->options.clock) / SLG_NS_PER_MS);
     ssize_t got;
 
     for (int i = 0; i < 8; i++)
@@ -111,7 +112,9 @@ static enum slg_status make_incarnation(struct slg_clock *clock, struct slg_inca
     } while (got < 0 && errno == EINTR);
     if (got != 16)
         return SLG_IO;
-    *ret = made;
+    b->incarnation = made;
+    if (b->options.metrics != NULL)
+        slg_metric_add_shared(b->options.metrics, METRIC_ingester_incarnations_total, 0, 1);
     return SLG_OK;
 }
 
@@ -157,7 +160,7 @@ static enum slg_status begin_incarnation(struct slg_batcher *b)
 {
     struct shard *table = calloc(SHARD_TABLE_SIZE, sizeof(*table));
 
-    if (table == NULL || make_incarnation(b->options.clock, &b->incarnation) != SLG_OK) {
+    if (table == NULL || make_incarnation(b) != SLG_OK) {
         free(table);
         return SLG_AGAIN;
     }
@@ -186,7 +189,7 @@ static void renew_incarnation(struct slg_batcher *b)
 
     if (serial == b->incarnation_serial)
         return;
-    if (make_incarnation(b->options.clock, &b->incarnation) != SLG_OK)
+    if (make_incarnation(b) != SLG_OK)
         return; /* tried again at the next seal */
     b->incarnation_serial = serial;
     for (size_t i = 0; i < SHARD_TABLE_SIZE; i++)
@@ -673,7 +676,7 @@ enum slg_status slg_batcher_create(const struct slg_batcher_options *options,
     slg_buf_init(&b->scratch, SLG_BATCH_BYTES_MAX);
     set_limits(b);
     b->shards = calloc(SHARD_TABLE_SIZE, sizeof(*b->shards));
-    if (b->shards == NULL || make_incarnation(options->clock, &b->incarnation) != SLG_OK) {
+    if (b->shards == NULL || make_incarnation(b) != SLG_OK) {
         slg_batcher_destroy(b);
         return slg_errorf(reterr, SLG_NO_MEMORY, "no memory or no randomness for a batcher");
     }

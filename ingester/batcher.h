@@ -34,9 +34,10 @@ struct slg_batcher_options {
     struct slg_map *map; /* a reference is taken */
     struct slg_forward *forward;
     struct slg_clock *clock;
-    size_t builders_max;     /* open besides, see above; 1 to SLG_BATCHER_BUILDERS_MAX */
-    size_t raw_bytes_max;    /* 4096 to SLG_BATCH_SEAL_BYTES */
-    int64_t linger_ns_max;   /* of the oldest entry in a builder */
+    struct slg_metric_table *metrics; /* counts incarnations; may be NULL */
+    size_t builders_max;              /* open besides, see above; 1 to SLG_BATCHER_BUILDERS_MAX */
+    size_t raw_bytes_max;             /* 4096 to SLG_BATCH_SEAL_BYTES */
+    int64_t linger_ns_max;            /* of the oldest entry in a builder */
     int64_t idle_gap_ns;     /* a shard is not sealed early sooner than this after its last seal */
     int64_t recheck_ns;      /* how soon to look whether a shard with batches out has become idle */
     unsigned new_shards_max; /* per minute, 1 to SLG_BATCHER_NEW_SHARDS_MAX; at least 2 windows */

@@ -307,6 +307,7 @@ static struct slg_batcher_options batcher_options(const struct slg_ingester *g)
     options.map = g->map;
     options.forward = g->forward;
     options.clock = g->clock;
+    options.metrics = g->metrics;
     options.builders_max = g->options.builders_max;
     options.linger_ns_max = g->options.linger_ns_max;
     options.new_shards_max = g->options.new_shards_max;

@@ -61,7 +61,6 @@ enum slg_status slg_lane_create(const struct slg_lane_options *options, struct s
         slg_lane_destroy(lane);
         return status;
     }
-    slg_metric_add(lane->metrics, METRIC_ingester_incarnations_total, 0, 1);
     *ret_lane = lane;
     return SLG_OK;
 }

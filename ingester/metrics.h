@@ -86,7 +86,8 @@
       "batches sent to hint candidates, for owners that could not be reached")                     \
     X(ingester_storers_ready, GAUGE, NULL, NULL, "storers that have answered the last greeting")   \
     X(ingester_incarnations_total, COUNTER, NULL, NULL,                                            \
-      "incarnations begun: one for each batching thread, more after content was refused")
+      "incarnations begun: one for each batching thread, more after content was refused or at "    \
+      "4096 shards")
 
 extern const struct slg_metric_label slg_ingester_label_source;
 extern const struct slg_metric_label slg_ingester_label_listener; /* by slg_listener_index */

@@ -37,6 +37,7 @@ static struct slg_batcher *make_batcher(struct bench *b, size_t builders_max,
     options.tenant = slg_text_of("t");
     options.map = b->map;
     options.forward = b->forward;
+    options.metrics = b->metrics;
     options.builders_max = builders_max;
     options.new_shards_max = new_shards_max;
     options.listener_mixed = 3;
@@ -348,6 +349,7 @@ static void test_H13_new_incarnation(void **state)
     assert_int_equal(bench_totals(&b).accepted, 5);
     assert_int_equal(bench_totals(&b).dropped_by[SLG_DROP_CONTENT], 1);
     assert_memory_not_equal(&first, slg_batcher_incarnation(batcher), sizeof(first));
+    assert_int_equal(slg_metric_read(b.metrics, METRIC_ingester_incarnations_total, 0), 2);
     assert_int_equal(b.fake.batches[4].id.sequence, 3);
     fake_check_sequences(&b.fake);
     (void)bench_stop(&b, SLG_NS_PER_SEC);
@@ -429,6 +431,7 @@ static void test_full_table_loses_nothing(void **state)
             assert_int_equal(slg_batcher_flush(batcher, mono()), 0);
     }
     assert_memory_not_equal(&first, slg_batcher_incarnation(batcher), sizeof(first));
+    assert_int_equal(slg_metric_read(b.metrics, METRIC_ingester_incarnations_total, 0), 2);
     answer_held(&b.fake);
     assert_int_equal(slg_batcher_flush(batcher, mono() + 10 * SLG_NS_PER_SEC), 0);
     WAIT_UNTIL(bench_totals(&b).accepted == met + COUNT);
