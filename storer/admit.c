@@ -1,10 +1,13 @@
 #include "storer/admit.h"
 
+#include <assert.h>
 #include <inttypes.h>
 
 #include "base/clock.h"
 
 #include "cluster/placement.h"
+
+static_assert((SLG_ADMIT_FLAG_COPY & SLG_STORE_FLAG_HINT) == 0, "bits of their own");
 
 int64_t slg_admit_cutoff_ns(const struct slg_map *map, int64_t keep_from_ns, int64_t now_ns)
 {
@@ -46,11 +49,14 @@ enum slg_store_result slg_admit_batch(const struct slg_admit *admit,
     int64_t cutoff_ns =
         slg_admit_cutoff_ns(admit->map, admit->keep_from_ns, admit->now_ns - admit->doubt_ns);
 
-    if (header->ts_max_ns < cutoff_ns) {
+    int64_t last_ns = (flags & SLG_ADMIT_FLAG_COPY) != 0 ? shard->window_ns + shard->length_ns - 1
+                                                         : header->ts_max_ns;
+
+    if (last_ns < cutoff_ns) {
         (void)slg_errorf(reterr, SLG_INVALID,
                          "entries up to %" PRId64 " s are older than what is kept, from %" PRId64
                          " s",
-                         header->ts_max_ns / SLG_NS_PER_SEC, cutoff_ns / SLG_NS_PER_SEC);
+                         last_ns / SLG_NS_PER_SEC, cutoff_ns / SLG_NS_PER_SEC);
         return SLG_STORE_EXPIRED;
     }
     if (header->ts_max_ns - admit->now_ns > SLG_FUTURE_NS_MAX) {

@@ -18,7 +18,13 @@ struct slg_admit {
 /* Entries before this time are gone: by retention, and by keep_from, the map's or this storer's own. 0 when nothing is. */
 int64_t slg_admit_cutoff_ns(const struct slg_map *map, int64_t keep_from_ns, int64_t now_ns);
 
-/* SLG_STORE_STORED: yes. NOT_PLACED, EXPIRED, FUTURE: no, and reterr says why. flags: SLG_STORE_FLAG_ bits. */
+/* Never on the wire: the batch comes from another copy of its shard, a peer's or a quarantined one. Copies have to become
+ * equal until the whole window goes, and what is older than the cutoff is passed over by reads, so it expires with its
+ * window and not with its last entry. */
+#define SLG_ADMIT_FLAG_COPY 2U
+
+/* SLG_STORE_STORED: yes. NOT_PLACED, EXPIRED, FUTURE: no, and reterr says why. flags: SLG_STORE_FLAG_ bits, and the one
+ * above. */
 SLG_MUST_CHECK enum slg_store_result slg_admit_batch(const struct slg_admit *admit,
                                                      const struct slg_batch_header *header,
                                                      unsigned flags, struct slg_error *reterr);

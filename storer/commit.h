@@ -49,7 +49,7 @@ void slg_commit_stop(struct slg_commit *commit);
 
 /* text: the reason when the batch was not stored, else "". Exactly once for each submit that returned OK. */
 typedef void slg_commit_done(void *ctx, enum slg_store_result result, const char *text);
-/* AGAIN: waiting_max batches wait; done will not be called. bytes are borrowed until done. */
+/* AGAIN: waiting_max batches wait; done will not be called. bytes are borrowed until done. flags: of slg_admit_batch. */
 SLG_MUST_CHECK enum slg_status slg_commit_submit(struct slg_commit *commit, const uint8_t *bytes,
                                                  size_t len, unsigned flags, slg_commit_done *done,
                                                  void *done_ctx);

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "proto/limits.h"
+#include "storer/admit.h"
 
 #define PIECE_BYTES       ((uint64_t)4 * 1024 * 1024)
 #define ASK_TIMEOUT_MS    5000
@@ -97,7 +98,8 @@ static enum slg_status store_piece(struct slg_copier *copier,
 
         /* As a hint, so that a node that only evaluates may keep it, too. */
         if (slg_commit_submit(copier->options.commit, (const uint8_t *)batch->at, batch->len,
-                              SLG_STORE_FLAG_HINT, on_stored, &tally) == SLG_OK)
+                              SLG_STORE_FLAG_HINT | SLG_ADMIT_FLAG_COPY, on_stored,
+                              &tally) == SLG_OK)
             submitted++;
         else
             going = pause_until(copier, now_ns() + BUSY_PAUSE_NS);

@@ -1,7 +1,7 @@
 /* storer/copy.h - brings batches that a peer holds into this storer: FETCH, then the commit lanes as for any batch.
  *
  * Owner:   one copier belongs to one thread; what options point to is borrowed.
- * Refuses: nothing by itself: what admit.h and the lanes refuse (expired, damaged, no room) stays lacking. */
+ * Refuses: nothing by itself: what admit.h and the lanes refuse (its window expired, damaged, no room) stays lacking. */
 #ifndef SLG_STORER_COPY_H
 #define SLG_STORER_COPY_H
 

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/queue.h"
+#include "storer/admit.h"
 #include "storer/catalogue_damage.h"
 #include "storer/catalogue_forget.h"
 #include "storer/check.h"
@@ -358,7 +359,8 @@ static enum slg_status store_again(void *ctx, const uint8_t *bytes, size_t len)
     struct rescue *rescue = ctx;
     struct slg_scrub *scrub = rescue->scrub;
 
-    while (slg_commit_submit(scrub->options.commit, bytes, len, SLG_STORE_FLAG_HINT, on_stored,
+    while (slg_commit_submit(scrub->options.commit, bytes, len,
+                             SLG_STORE_FLAG_HINT | SLG_ADMIT_FLAG_COPY, on_stored,
                              rescue) != SLG_OK)
         if (!pause_until(scrub, now_mono() + SLG_NS_PER_MS))
             return SLG_CANCELED;

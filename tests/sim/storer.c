@@ -17,12 +17,14 @@ static enum slg_store_result admit(const struct sim_world *w, int node,
     struct slg_admit rules = { .map = sim_map(w, node),
                                .node_id = w->map_nodes[node].id,
                                .now_ns = sim_wall_ns(w, node) };
+    unsigned flags = (item->hint ? SLG_STORE_FLAG_HINT : 0) |
+                     (item->from < 0 ? SLG_ADMIT_FLAG_COPY : 0); /* fetched by repair */
     struct slg_error err;
 
     header.id.shard = w->shards[batch->shard];
     if (w->bug == SIM_BUG_RESURRECTION && item->from < 0)
         return SLG_STORE_STORED;
-    return slg_admit_batch(&rules, &header, item->hint ? SLG_STORE_FLAG_HINT : 0, &err);
+    return slg_admit_batch(&rules, &header, flags, &err);
 }
 
 static void reply_to(struct sim_world *w, int node, const struct sim_pending *item,

@@ -13,17 +13,31 @@ static const struct admit_case {
     const char *node;
     int64_t keep_from_ns; /* from now; 0: none */
     enum slg_store_result want;
+    enum slg_store_result want_copy; /* of a batch that comes from another copy */
 } rows[] = {
-    { "now", 0, TEST_HOUR_NS, 1, "n1", 0, SLG_STORE_STORED },
-    { "as far ahead as allowed", SLG_FUTURE_NS_MAX, TEST_HOUR_NS, 1, "n1", 0, SLG_STORE_STORED },
-    { "one ns further", SLG_FUTURE_NS_MAX + 1, TEST_HOUR_NS, 1, "n1", 0, SLG_STORE_FUTURE },
-    { "as old as is kept", -120 * DAY_NS, TEST_HOUR_NS, 1, "n1", 0, SLG_STORE_STORED },
-    { "one ns older", -120 * DAY_NS - 1, TEST_HOUR_NS, 1, "n1", 0, SLG_STORE_EXPIRED },
-    { "before keep_from", -DAY_NS, TEST_HOUR_NS, 1, "n1", -DAY_NS + 1, SLG_STORE_EXPIRED },
-    { "at keep_from", -DAY_NS, TEST_HOUR_NS, 1, "n1", -DAY_NS, SLG_STORE_STORED },
-    { "another node", 0, TEST_HOUR_NS, 1, "n2", 0, SLG_STORE_NOT_PLACED },
-    { "another window length", 0, TEST_HOUR_NS / 2, 1, "n1", 0, SLG_STORE_NOT_PLACED },
-    { "another number of slots", 0, TEST_HOUR_NS, 2, "n1", 0, SLG_STORE_NOT_PLACED },
+    { "now", 0, TEST_HOUR_NS, 1, "n1", 0, SLG_STORE_STORED, SLG_STORE_STORED },
+    { "as far ahead as allowed", SLG_FUTURE_NS_MAX, TEST_HOUR_NS, 1, "n1", 0, SLG_STORE_STORED,
+      SLG_STORE_STORED },
+    { "one ns further", SLG_FUTURE_NS_MAX + 1, TEST_HOUR_NS, 1, "n1", 0, SLG_STORE_FUTURE,
+      SLG_STORE_FUTURE },
+    { "as old as is kept", -120 * DAY_NS, TEST_HOUR_NS, 1, "n1", 0, SLG_STORE_STORED,
+      SLG_STORE_STORED },
+    { "one ns older", -120 * DAY_NS - 1, TEST_HOUR_NS, 1, "n1", 0, SLG_STORE_EXPIRED,
+      SLG_STORE_STORED },
+    { "before keep_from", -DAY_NS, TEST_HOUR_NS, 1, "n1", -DAY_NS + 1, SLG_STORE_EXPIRED,
+      SLG_STORE_STORED },
+    { "at keep_from", -DAY_NS, TEST_HOUR_NS, 1, "n1", -DAY_NS, SLG_STORE_STORED, SLG_STORE_STORED },
+    { "the window ends 1 ns after keep_from", -DAY_NS, TEST_HOUR_NS, 1, "n1",
+      -DAY_NS + TEST_HOUR_NS / 2 - 1, SLG_STORE_EXPIRED, SLG_STORE_STORED },
+    { "the window ends at keep_from", -DAY_NS, TEST_HOUR_NS, 1, "n1", -DAY_NS + TEST_HOUR_NS / 2,
+      SLG_STORE_EXPIRED, SLG_STORE_EXPIRED },
+    { "the window ends where what is kept begins", -120 * DAY_NS - TEST_HOUR_NS / 2 - 1,
+      TEST_HOUR_NS, 1, "n1", 0, SLG_STORE_EXPIRED, SLG_STORE_EXPIRED },
+    { "another node", 0, TEST_HOUR_NS, 1, "n2", 0, SLG_STORE_NOT_PLACED, SLG_STORE_NOT_PLACED },
+    { "another window length", 0, TEST_HOUR_NS / 2, 1, "n1", 0, SLG_STORE_NOT_PLACED,
+      SLG_STORE_NOT_PLACED },
+    { "another number of slots", 0, TEST_HOUR_NS, 2, "n1", 0, SLG_STORE_NOT_PLACED,
+      SLG_STORE_NOT_PLACED },
 };
 
 static void test_rules(void **state)
@@ -56,6 +70,8 @@ static void test_rules(void **state)
             changed.keep_from_ns = now_ns + rows[i].keep_from_ns;
         CHECK(rows[i].name, slg_admit_batch(&admit, &header, 0, &err) == rows[i].want);
         CHECK(rows[i].name, (err.message[0] == '\0') == (rows[i].want == SLG_STORE_STORED));
+        CHECK(rows[i].name,
+              slg_admit_batch(&admit, &header, SLG_ADMIT_FLAG_COPY, &err) == rows[i].want_copy);
         admit.keep_from_ns = changed.keep_from_ns; /* the storer's own counts as the map's */
         changed.keep_from_ns = 0;
         CHECK(rows[i].name, slg_admit_batch(&admit, &header, 0, &err) == rows[i].want);

@@ -11,8 +11,10 @@
 #include "storer/manifest.h"
 #include "storer/storer.h"
 
+#define RETENTION_NS (2 * TEST_HOUR_NS) /* as the map says */
+
 static const char map_text[] =
-    "{\"version\":1,\"cluster\":\"c\",\"epoch\":1,\"nodes\":["
+    "{\"version\":1,\"cluster\":\"c\",\"epoch\":1,\"retention_seconds\":7200,\"nodes\":["
     "{\"id\":\"a\",\"address\":\"inproc://repair-a\",\"zone\":\"a\"},"
     "{\"id\":\"b\",\"address\":\"inproc://repair-b\",\"zone\":\"b\"}],"
     "\"layouts\":[{\"replication\":2,\"write_quorum\":2,\"slots\":1,\"window_seconds\":3600,"
@@ -204,6 +206,7 @@ static void test_ensure(void **state)
     tear_down(&p);
 }
 
+/* Of a window that straddles the limit of retention, too: what is too old in it comes with the rest. */
 static void test_a_new_disk_is_refilled(void **state)
 {
     struct pair p;
@@ -216,9 +219,12 @@ static void test_a_new_disk_is_refilled(void **state)
     store(&p, 0, 1);
     store(&p, 0, 2);
     WAIT_UNTIL(held(&p, 1) == 2); /* by rounds */
+    stop(&p, 0);
     stop(&p, 1);
     test_drop_directory(p.one[1].directory);
     p.one[1].directory = test_make_directory();
+    p.clock.wall_ns += RETENTION_NS + SLG_NS_PER_MS * 3 / 2; /* between batch 1 and batch 2 */
+    start(&p, 0, /* repair= */ true);
     start(&p, 1, /* repair= */ true);
     assert_true(sets(&p, 1).refilling);
     WAIT_UNTIL(!sets(&p, 1).refilling);
