@@ -181,6 +181,30 @@ static bool count_element(struct slg_conf *conf, const struct slg_yaml_node *nod
     return true;
 }
 
+/* A section twice is a mistake, too: with other keys in each, one of the two would be looked for in vain. */
+static void note_section(struct slg_conf *conf, const struct slg_yaml_node *node)
+{
+    struct slg_conf_section *section;
+
+    if (conf->replace || node->path[0] == '\0')
+        return;
+    for (section = conf->sections; section != NULL; section = section->next) {
+        if (strcmp(section->path, node->path) == 0) {
+            add_mistake(conf, node->line, node->path, "given twice, first in line %zu, join them",
+                        section->line);
+            return;
+        }
+    }
+    section = slg_arena_calloc(conf->arena, 1, sizeof(*section));
+    if (section == NULL)
+        return; /* values will not fit either, and say so */
+    section->path = slg_arena_copy(conf->arena, node->path, strlen(node->path));
+    section->line = node->line;
+    section->next = conf->sections;
+    if (section->path != NULL)
+        conf->sections = section;
+}
+
 /* What a node of another kind should have been. */
 static void tell_wrong_kind(struct slg_conf *conf, const struct slg_yaml_node *node,
                             const char *general)
@@ -212,6 +236,7 @@ static bool on_node(void *arg, const struct slg_yaml_node *node)
     case SLG_YAML_MAP:
         if (!slg_conf_is_map(conf, general) || list != NULL)
             break;
+        note_section(conf, node);
         return count_element(conf, node);
     case SLG_YAML_LIST:
         if (list == NULL)

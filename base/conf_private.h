@@ -27,6 +27,13 @@ struct slg_conf_entry {
     bool given; /* not a default */
 };
 
+/* A section of the file that was seen. */
+struct slg_conf_section {
+    struct slg_conf_section *next;
+    const char *path;
+    size_t line;
+};
+
 struct slg_conf {
     const struct slg_conf_row *rows;
     size_t row_count;
@@ -37,6 +44,7 @@ struct slg_conf {
     size_t set_count;
     const char *mistakes[SLG_CONF_MISTAKES_MAX];
     size_t mistake_count;
+    struct slg_conf_section *sections;
     /* Where what is being loaded stands. */
     const char *file;
     size_t set_line; /* not 0: inside the n-th --set */
