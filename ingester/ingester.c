@@ -574,6 +574,7 @@ void slg_ingester_stop(struct slg_ingester *g, uint64_t *ret_left)
         slg_forward_stop(g->forward, deadline, &left);
     }
     g->forwarding = false;
+    slg_loss_look(g->loss); /* what the stop itself has dropped */
     close_marker(g, left == 0 && slg_loss_unreported(g->loss) == 0);
     slg_http_server_stop(g->http); /* handlers have their answers now */
     g->http = NULL;

@@ -277,6 +277,12 @@ void slg_loss_tick(struct slg_loss *loss, bool at_once)
         report(loss);
 }
 
+void slg_loss_look(struct slg_loss *loss)
+{
+    conclude(loss);
+    look(loss);
+}
+
 void slg_loss_add_unknown(struct slg_loss *loss, int64_t from_ns)
 {
     loss->unknown = true;

@@ -31,6 +31,8 @@ SLG_MUST_CHECK enum slg_status slg_loss_create(const struct slg_loss_options *op
 void slg_loss_destroy(struct slg_loss *loss); /* only after slg_forward_stop */
 /* Look, and report what is due; at_once: not waiting for the interval (at stop). */
 void slg_loss_tick(struct slg_loss *loss, bool at_once);
+/* Look only: nothing is reported any more (at the end of the stop). */
+void slg_loss_look(struct slg_loss *loss);
 /* Tell that entries received from from_ns on may be lost. Before the first tick. */
 void slg_loss_add_unknown(struct slg_loss *loss, int64_t from_ns);
 /* An accepted loss entry tells of that, or there was nothing to tell. */

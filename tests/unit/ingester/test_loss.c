@@ -65,6 +65,11 @@ static void test_drops_are_told_once(void **state)
     assert_int_equal(bench_totals(&b).accepted, 0);
     assert_int_equal(slg_metric_read(b.metrics, METRIC_ingester_loss_entries_total, 0), 3);
     (void)bench_stop(&b, SLG_NS_PER_SEC);
+    /* What is dropped when nothing can be reported any more is counted at least. */
+    drop(cell, 0, SLG_DROP_STOP, 5);
+    slg_loss_look(loss);
+    assert_int_equal(slg_loss_unreported(loss), 5);
+    assert_false(slg_loss_busy(loss));
     slg_loss_destroy(loss);
     bench_fini(&b);
 }
