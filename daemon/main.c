@@ -183,7 +183,7 @@ static int act(const struct slg_args *args)
         if (conf != NULL)
             tell_mistakes(conf);
         else
-            code = fail(&error);
+            (void)fail(&error); /* a file that cannot be read, --data that is too long: usage */
     } else if (args->action == SLG_ACTION_CHECK) {
         (void)printf("settings are good\n");
         code = 0;
