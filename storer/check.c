@@ -123,12 +123,17 @@ static enum slg_status visit_summary(void *ctx, const struct slg_pages_pair *pai
     struct slg_check *check = ctx;
     uint8_t id_key[SLG_SHARD_ID_KEY_BYTES];
     struct slg_summary summary;
+    enum slg_status status;
 
     if (pair->key.len != 8 || pair->value.at == NULL || check->at == check->known_count ||
         check->known[check->at].arrival != slg_bytes_get_u64be(pair->key.at))
         return say(check, "summaries and batches differ");
-    if (slg_summary_decode(pair->value.at, pair->value.len, &summary) == SLG_CORRUPT)
+    status = slg_summary_decode(pair->value.at, pair->value.len, &summary);
+    if (status == SLG_CORRUPT)
         return say(check, "a summary fails its checksum");
+    if (status != SLG_OK) /* of a newer version: no damage, and nothing to compare */
+        return slg_errorf(check->reterr, status, "a summary cannot be read: %s",
+                          slg_status_text(status));
     slg_shard_id_key(id_key, &summary.incarnation, summary.sequence);
     check->known[check->at++].id_hash = slg_shard_id_hash(id_key);
     return SLG_OK;
@@ -207,14 +212,19 @@ static enum slg_status visit_stream(void *ctx, const struct slg_pages_pair *pair
 static enum slg_status visit_state(void *ctx, const struct slg_pages_pair *pair)
 {
     struct slg_check *check = ctx;
+    enum slg_status status;
 
     if (pair->value.at == NULL)
         return say(check, "the totals are damaged");
     if (pair->key.len != strlen(SLG_SHARD_STATE_KEY) ||
         memcmp(pair->key.at, SLG_SHARD_STATE_KEY, pair->key.len) != 0)
         return SLG_OK; /* a note: losing one is seen by its own checksum */
-    if (slg_shard_state_decode(pair->value, &check->state) == SLG_CORRUPT)
+    status = slg_shard_state_decode(pair->value, &check->state);
+    if (status == SLG_CORRUPT)
         return say(check, "the totals fail their checksum");
+    if (status != SLG_OK)
+        return slg_errorf(check->reterr, status, "the totals cannot be read: %s",
+                          slg_status_text(status));
     return SLG_OK;
 }
 

@@ -32,7 +32,7 @@ SLG_MUST_CHECK enum slg_status slg_check_open(const char *path, const struct slg
                                               struct slg_error *reterr);
 void slg_check_close(struct slg_check *check); /* NULL is fine */
 
-/* CORRUPT: the tables are damaged. */
+/* CORRUPT: the tables are damaged. UNSUPPORTED: records of another version, nothing is known of them. */
 SLG_MUST_CHECK enum slg_status slg_check_index(struct slg_check *check, struct slg_error *reterr);
 /* After slg_check_index: the batches that came after `after` (0: all) and were there then, until bytes_max are read.
  * *ret_last: the last one checked; *ret_more: there are more. CORRUPT: pages around them are damaged. */

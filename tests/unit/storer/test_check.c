@@ -5,7 +5,11 @@
 
 #include <sys/mman.h>
 
+#include "base/bytes.h"
+#include "base/hash.h"
 #include "storer/check.h"
+#include "storer/shard_record.h"
+#include "storer/summary.h"
 
 enum { BATCH_COUNT = 60 };
 
@@ -247,6 +251,58 @@ static void test_swapped_batches(void **state)
     tear_down(&m);
 }
 
+/* Make the sound record in [at, at + len), which ends in its checksum, one of another version. */
+static void make_newer(struct made *m, size_t at, size_t len)
+{
+    uint8_t *record = test_block(m->bytes + at, len);
+
+    record[0] = 77;
+    slg_bytes_put_u64be(record + len - 8, slg_hash_xxh3(record, len - 8));
+    assert_int_equal(pwrite(m->fd, record, len, (off_t)at), len);
+    free(record);
+}
+
+/* Every summary of batch 1, or all totals; freed pages, too. */
+static void make_all_newer(struct made *m, bool totals)
+{
+    struct slg_arena *arena = slg_arena_create(1 << 20);
+    struct slg_batch_header header;
+    struct slg_buf summary;
+    size_t found = 0;
+
+    slg_buf_init(&summary, 4096);
+    assert_int_equal(slg_batch_read_header(arena, m->batches[1].data, m->batches[1].len, &header),
+                     SLG_OK);
+    slg_summary_encode(&summary, &header, m->batches[1].len, &(uint32_t){ 0 });
+    for (size_t at = 0; at + SLG_SHARD_STATE_BYTES <= m->len; at++) {
+        const struct slg_kv_bytes record = { m->bytes + at, SLG_SHARD_STATE_BYTES };
+        struct slg_shard_state state;
+        bool is_totals = slg_shard_state_decode(record, &state) == SLG_OK;
+
+        if (totals ? is_totals : memcmp(m->bytes + at, summary.data, summary.len) == 0) {
+            make_newer(m, at, totals ? record.len : summary.len);
+            found++;
+        }
+    }
+    assert_true(found > 0);
+    slg_buf_fini(&summary);
+    slg_arena_destroy(arena);
+}
+
+/* Records of another release are no damage: the shard would be quarantined for nothing. */
+static void test_other_versions_are_no_damage(void **state)
+{
+    (void)state;
+    for (int totals = 0; totals < 2; totals++) {
+        struct made m;
+
+        set_up(&m);
+        make_all_newer(&m, totals != 0);
+        assert_int_equal(check_file(&m, m.altered, 1 << 20).status, SLG_UNSUPPORTED);
+        tear_down(&m);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,6 +310,7 @@ int main(void)
         cmocka_unit_test(test_a_damaged_batch_is_told_alone),
         cmocka_unit_test(test_any_byte),
         cmocka_unit_test(test_swapped_batches),
+        cmocka_unit_test(test_other_versions_are_no_damage),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
