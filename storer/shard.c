@@ -48,6 +48,19 @@ static enum slg_status open_generation(struct slg_shard *shard, uint32_t number,
                        ret_kv, reterr);
 }
 
+/* Field by field: the id, and the generations there are, do not change, and other threads read them. */
+static void adopt_manifest(struct slg_manifest *own, const struct slg_manifest *manifest)
+{
+    if (own->change == 0) /* made just now */
+        own->shard = manifest->shard;
+    for (size_t i = own->generation_count; i < manifest->generation_count; i++)
+        own->generations[i] = manifest->generations[i];
+    own->generation_count = manifest->generation_count;
+    own->next_number = manifest->next_number;
+    own->flags = manifest->flags;
+    own->change = manifest->change;
+}
+
 static enum slg_status write_manifest(struct slg_shard *shard, const struct slg_manifest *manifest,
                                       struct slg_error *reterr)
 {
@@ -59,7 +72,7 @@ static enum slg_status write_manifest(struct slg_shard *shard, const struct slg_
     status = slg_disk_write_buf(shard->directory.text, SLG_NAME_MANIFEST, &out, reterr);
     slg_buf_fini(&out);
     if (status == SLG_OK)
-        shard->manifest = *manifest;
+        adopt_manifest(&shard->manifest, manifest);
     return status;
 }
 
