@@ -169,7 +169,7 @@ bool slg_rpc_take_shard(struct slg_wire_reader *r, struct slg_shard_id *ret_shar
         !slg_wire_take_uint(r, UINT16_MAX, &slot_count))
         return false;
     if (shard.window_ns < 0 || shard.length_ns <= 0 || shard.window_ns % shard.length_ns != 0 ||
-        slot >= slot_count) {
+        shard.window_ns > INT64_MAX - shard.length_ns || slot >= slot_count) {
         r->failed = true;
         return false;
     }

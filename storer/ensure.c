@@ -15,7 +15,8 @@
 #include "base/queue.h"
 #include "storer/copy.h"
 
-#define ARENA_BYTES ((size_t)256 * 1024 * 1024) /* a request's sets; touched as used */
+#define ARENA_BYTES     ((size_t)256 * 1024 * 1024) /* a request's sets; touched as used */
+#define DEADLINE_MS_MAX (INT64_C(24) * 3600 * 1000) /* as for queries, storer/session.c */
 
 struct job {
     const uint8_t *bytes;
@@ -77,6 +78,8 @@ static void run_job(struct slg_ensure *ensure, struct slg_copier *copier, struct
     status = slg_rpc_decode_ensure(arena, job->bytes, job->len, &request);
     if (status != SLG_OK)
         (void)slg_errorf(&err, status, "the message cannot be read");
+    else if (request.deadline_ms > DEADLINE_MS_MAX)
+        status = slg_errorf(&err, SLG_INVALID, "the time left is out of its range");
     for (size_t i = 0; status == SLG_OK && i < request.shard_count; i++) {
         if (atomic_load(&ensure->stopping))
             status = slg_errorf(&err, SLG_CANCELED, "the storer stops");

@@ -90,7 +90,7 @@ static bool take_shard(struct slg_cursor *c, struct slg_shard_id *ret_shard)
         !slg_cursor_take_u16be(c, &shard.slot) || !slg_cursor_take_u16be(c, &shard.slot_count))
         return false;
     if (shard.length_ns <= 0 || shard.window_ns < 0 || shard.window_ns % shard.length_ns != 0 ||
-        shard.slot >= shard.slot_count)
+        shard.window_ns > INT64_MAX - shard.length_ns || shard.slot >= shard.slot_count)
         return false;
     *ret_shard = shard;
     return true;
@@ -358,7 +358,8 @@ enum slg_status slg_shard_name_parse(const char *text, struct slg_shard_id *ret_
                                    .length_ns = (int64_t)length * 1000000000,
                                    .slot = (uint16_t)slot,
                                    .slot_count = (uint16_t)slot_count };
-    if (strcmp(slg_shard_name_of(&shard).text, text) != 0)
+    if (shard.window_ns > INT64_MAX - shard.length_ns ||
+        strcmp(slg_shard_name_of(&shard).text, text) != 0)
         return SLG_MALFORMED;
     *ret_shard = shard;
     return SLG_OK;

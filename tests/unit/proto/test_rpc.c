@@ -246,6 +246,36 @@ static void test_repair_round_trip(void **state)
     slg_arena_destroy(arena);
 }
 
+/* The end of a window is a time, too. */
+static void test_windows_end_in_time(void **state)
+{
+    static const struct {
+        const char *name;
+        struct slg_shard_id shard;
+        enum slg_status want;
+    } rows[] = {
+        { "the last", { .window_ns = INT64_MAX - 1, .length_ns = 1, .slot_count = 1 }, SLG_OK },
+        { "past it", { .window_ns = INT64_MAX, .length_ns = 1, .slot_count = 1 }, SLG_MALFORMED },
+        { "far past it",
+          { .window_ns = INT64_MAX, .length_ns = INT64_MAX, .slot_count = 1 },
+          SLG_MALFORMED },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < SLG_ARRAY_LEN(rows); i++) {
+        struct slg_rpc_fetch fetch = { .shard = rows[i].shard, .set = slg_text_of("s") };
+        struct slg_buf out;
+        uint8_t *bytes;
+
+        slg_buf_init(&out, SLG_MESSAGE_BYTES_MAX);
+        slg_rpc_encode_fetch(&out, &fetch);
+        bytes = test_block(out.data, out.len);
+        CHECK(rows[i].name, slg_rpc_decode_fetch(bytes, out.len, &fetch) == rows[i].want);
+        free(bytes);
+        slg_buf_fini(&out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -255,6 +285,7 @@ int main(void)
         cmocka_unit_test(test_streams_round_trip),
         cmocka_unit_test(test_store_round_trip),
         cmocka_unit_test(test_repair_round_trip),
+        cmocka_unit_test(test_windows_end_in_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

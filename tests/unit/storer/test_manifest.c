@@ -55,6 +55,9 @@ static const struct bad_case {
     { "slot out of range", { .shard = { 0, 3600, 4, 4 }, .next_number = 1 }, SLG_CORRUPT },
     { "no length", { .shard = { 0, 0, 0, 1 }, .next_number = 1 }, SLG_CORRUPT },
     { "window not aligned", { .shard = { 10, 3600, 0, 1 }, .next_number = 1 }, SLG_CORRUPT },
+    { "a window past the last time",
+      { .shard = { INT64_MAX, INT64_MAX, 0, 1 }, .next_number = 1 },
+      SLG_CORRUPT },
     { "number not given out",
       { .shard = { 0, 3600, 0, 1 }, .next_number = 1, .generation_count = 1, .generations = { 1 } },
       SLG_CORRUPT },
@@ -249,7 +252,7 @@ static const struct name_case {
 } names[] = {
     { "7200-3600-1of4", SLG_OK },
     { "0-3600-0of1", SLG_OK },
-    { "9223369200-3600-65534of65535", SLG_OK },
+    { "9223365600-3600-65534of65535", SLG_OK },
     { "", SLG_MALFORMED },
     { "7200-3600-4of4", SLG_MALFORMED },
     { "7200-0-0of1", SLG_MALFORMED },
@@ -259,6 +262,8 @@ static const struct name_case {
     { "7200-3600-0of0", SLG_MALFORMED },
     { "99999999999999-3600-0of1", SLG_MALFORMED },
     { "-3600-3600-0of1", SLG_MALFORMED },
+    { "9223372035-1-0of1", SLG_OK },
+    { "9223372036-1-0of1", SLG_MALFORMED }, /* its end is past the last time */
     { "lost+found", SLG_MALFORMED },
 };
 

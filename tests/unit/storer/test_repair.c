@@ -153,14 +153,15 @@ static uint64_t held(struct pair *p, size_t n)
     return got.shard_count == 0 ? 0 : got.shards[0].digest.count;
 }
 
-static enum slg_status ensure(struct pair *p, size_t n, uint64_t first, uint64_t last)
+static enum slg_status ensure_within(struct pair *p, size_t n, uint64_t first, uint64_t last,
+                                     int64_t deadline_ms)
 {
     struct slg_incarnation incarnation = test_incarnation(1);
     struct slg_batch_set *set = slg_batch_set_create();
     struct slg_rpc_shard_set want = { .shard = test_shard(0) };
     const struct slg_rpc_ensure request_of = { .tenant = slg_text_of("fake"),
                                                .map_epoch = 1,
-                                               .deadline_ms = 10000,
+                                               .deadline_ms = deadline_ms,
                                                .shards = &want,
                                                .shard_count = 1 };
     struct slg_buf request, bytes;
@@ -179,6 +180,11 @@ static enum slg_status ensure(struct pair *p, size_t n, uint64_t first, uint64_t
     return slg_rpc_reply_status((const uint8_t *)reply.at, reply.len, &err);
 }
 
+static enum slg_status ensure(struct pair *p, size_t n, uint64_t first, uint64_t last)
+{
+    return ensure_within(p, n, first, last, 10000);
+}
+
 static void test_ensure(void **state)
 {
     struct pair p;
@@ -194,6 +200,9 @@ static void test_ensure(void **state)
     assert_int_equal(held(&p, 0), 20);
     assert_int_equal(ensure(&p, 0, 2, 2), SLG_OK);
     assert_int_equal(held(&p, 0), 20); /* it had that one */
+    assert_int_equal(ensure_within(&p, 0, 2, 2, INT64_C(24) * 3600 * 1000), SLG_OK);
+    assert_int_equal(ensure_within(&p, 0, 2, 2, INT64_C(24) * 3600 * 1000 + 1), SLG_INVALID);
+    assert_int_equal(ensure_within(&p, 0, 2, 2, INT64_MAX), SLG_INVALID);
     assert_int_equal(ensure(&p, 0, 1, 9), SLG_OK);
     assert_int_equal(held(&p, 0), 25);
     assert_int_equal(ensure(&p, 1, 1, 40), SLG_OK);
