@@ -186,7 +186,8 @@ static void note_section(struct slg_conf *conf, const struct slg_yaml_node *node
 {
     struct slg_conf_section *section;
 
-    if (conf->replace || node->path[0] == '\0')
+    /* Elements of a list have a number of their own, and there may be very many. */
+    if (conf->replace || node->path[0] == '\0' || node->path[strlen(node->path) - 1] == ']')
         return;
     for (section = conf->sections; section != NULL; section = section->next) {
         if (strcmp(section->path, node->path) == 0) {
