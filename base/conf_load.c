@@ -157,10 +157,11 @@ static bool count_element(struct slg_conf *conf, const struct slg_yaml_node *nod
     if (open == NULL)
         return true;
     c = slg_cursor_make(open + 1, strlen(open + 1));
+    /* "[00]" would be another key than "[0]". */
     if (!slg_cursor_take_uint(&c, 6, SLG_CONF_LIST_MAX - 1, &index) ||
-        !slg_cursor_take_byte(&c, ']')) {
-        add_mistake(conf, node->line, node->path, "the index must be 0 to %d",
-                    SLG_CONF_LIST_MAX - 1);
+        !slg_cursor_take_byte(&c, ']') || (open[1] == '0' && open[2] != ']')) {
+        add_mistake(conf, node->line, node->path,
+                    "the index must be 0 to %d, without leading zeros", SLG_CONF_LIST_MAX - 1);
         return false;
     }
     (void)snprintf(name, sizeof(name), "%.*s", (int)(open - node->path), node->path);
