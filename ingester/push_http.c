@@ -522,8 +522,9 @@ static void answer_stored(struct request *r, enum job_failure failure)
     case FAILURE_BUSY:
         answer(r, SLG_PUSH_BUSY, 503,
                slg_forward_read_only(r->push->options.batcher.forward)
-                   ? "storers take no writes (a full disk or a copied data directory: silagectl "
-                     "status tells): not everything could be stored"
+                   ? "storers take no writes (a full disk, a copied data directory or "
+                     "another release: silagectl status and the log tell): not everything could be "
+                     "stored"
                    : "storers are behind, not everything could be stored in time");
         return;
     case FAILURE_NEW_SHARDS:
